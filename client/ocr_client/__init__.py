@@ -1,0 +1,1 @@
+"""Python client of the Yomitori document-reading server."""

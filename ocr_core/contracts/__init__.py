@@ -1,0 +1,1 @@
+"""Pure values: what the services say to each other. No I/O, no settings, no algorithm."""

@@ -1,0 +1,139 @@
+"""What the pipelines ask of the outside, as protocols; the adapters answer.
+
+A pipeline never learns whether the models sit on a GPU or how a file was opened, so that tests can run it over a
+fake of the same shape; each fake runs the suite of the real adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import MediaType, OpenLimits, PageSelection, Priority
+from ocr_core.contracts.page import Notice, PageError, PageImage
+from ocr_core.contracts.reading import Reading
+from ocr_core.contracts.result import OutputFormat, Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class OpenedDocument(Protocol):
+    """A document inside the sandbox that hands its pages out one by one."""
+
+    media_type: MediaType
+    page_count: int
+    warnings: tuple[Notice, ...]
+
+    def pages(self) -> AsyncIterator[PageImage | PageError]:
+        """The selected pages in order. A page's pixels stay valid until the document is closed."""
+        ...
+
+
+class FileOpener(Protocol):
+    """Opens untrusted bytes away from this process."""
+
+    def open(
+        self,
+        untrusted_bytes: bytes,
+        *,
+        selection: PageSelection,
+        limits: OpenLimits,
+        deadline: Deadline,
+        text_layer: bool,
+    ) -> AbstractAsyncContextManager[OpenedDocument]:
+        """Start opening; leaving the context ends the work, however far it is.
+
+        Raises:
+            UnsupportedMediaType, DocumentTooLarge, UnreadableDocument, PasswordRequired, InvalidRequest,
+            DeadlineExceeded, Overloaded: on entering the context, or while iterating over the pages.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recognition:
+    """The recogniser's answer to a batch of N crops: (N, T) class ids and (N, T) float32 probabilities."""
+
+    class_ids: NDArray[np.int32]
+    probabilities: NDArray[np.float32]
+
+
+class TextModels(Protocol):
+    """The two models, wherever they run."""
+
+    async def detect(
+        self, image: NDArray[np.uint8], *, priority: Priority, deadline: Deadline
+    ) -> NDArray[np.uint8]:
+        """Text probability of one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, (H, W) one of ``tensors.DETECTION_SHAPES``.
+            priority: Sync goes before bulk.
+            deadline: Passed on to the server; what it overtakes is cancelled.
+
+        Returns:
+            (H, W) uint8, probability times 255.
+
+        Raises:
+            Overloaded, NotReady, DeadlineExceeded.
+        """
+        ...
+
+    async def recognise(
+        self, crops: NDArray[np.uint8], *, priority: Priority, deadline: Deadline
+    ) -> Recognition:
+        """Top-1 characters of a batch of crops of one width class.
+
+        Args:
+            crops: (N, 48, W, 3) uint8 RGB, N at most ``TEXT_RECOGNITION.max_batch_size``.
+            priority: Sync goes before bulk.
+            deadline: As for ``detect``.
+
+        Raises:
+            Overloaded, NotReady, DeadlineExceeded.
+        """
+        ...
+
+    async def versions(self) -> dict[str, str]:
+        """Which version of each model answers, by model name."""
+        ...
+
+    async def charset_sha256(self) -> str:
+        """Digest of the charset that the recogniser's class ids refer to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureOptions:
+    """What the caller wants of the text side."""
+
+    schemas: tuple[Schema, ...] = (Schema.AUTO,)
+    min_confidence: float = 0.5
+    output_format: OutputFormat = OutputFormat.JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedResult:
+    """A result written down in the wanted format."""
+
+    content_type: str
+    body: bytes
+
+
+class Structurer(Protocol):
+    """The text side: a ``Reading`` in, a result out."""
+
+    async def structure(
+        self, reading: Reading, *, options: StructureOptions, request_id: str, deadline: Deadline
+    ) -> RenderedResult:
+        """Decode lines, order them, extract fields, write the result down.
+
+        Raises:
+            NotReady, DeadlineExceeded, InternalError.
+        """
+        ...

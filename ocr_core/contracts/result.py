@@ -1,0 +1,154 @@
+"""What a caller gets: the ``OcrResult`` of api.md, value for value.
+
+Coordinates are those of ``contracts/geometry.py``; confidences run from 0 to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ocr_core.contracts.document import DocumentInfo
+from ocr_core.contracts.geometry import Quad
+from ocr_core.contracts.page import Notice
+
+
+class DocumentType(StrEnum):
+    """What a document was taken for."""
+
+    INVOICE = "invoice"
+    RECEIPT = "receipt"
+    OTHER = "other"
+
+
+class Schema(StrEnum):
+    """Which fields a caller wants."""
+
+    AUTO = "auto"
+    INVOICE = "invoice"
+    RECEIPT = "receipt"
+    NONE = "none"
+
+
+class OutputFormat(StrEnum):
+    """How the result is written down."""
+
+    JSON = "json"
+    TEXT = "text"
+    MARKDOWN = "markdown"
+
+
+class AccountType(StrEnum):
+    """Kinds of bank account: 普通, 当座, 貯蓄 and everything that is named by an IBAN."""
+
+    ORDINARY = "ordinary"
+    CHECKING = "checking"
+    SAVINGS = "savings"
+    IBAN = "iban"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of text."""
+
+    text: str
+    confidence: float
+    quad: Quad
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageResult:
+    """One page's lines in reading order, in pixels of the upright page."""
+
+    number: int
+    width_px: int
+    height_px: int
+    dpi: int
+    rotation_deg: int
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageProblem:
+    """Why a page has no lines."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadPage:
+    """A page that could not be read, in its place."""
+
+    number: int
+    error: PageProblem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldValue:
+    """A field with its evidence: the value normalised, the text as printed, where, and how sure."""
+
+    value: str | int
+    text: str
+    confidence: float
+    page: int
+    quad: Quad
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyValue:
+    """An amount: an integer in JPY, a decimal string in any other currency."""
+
+    value: str | int
+    currency: str
+    text: str
+    confidence: float
+    page: int
+    quad: Quad
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankAccount:
+    """An account to pay into. What the document does not print is null."""
+
+    bank: str | None
+    branch: str | None
+    type: AccountType | None
+    number: str
+    holder: str | None
+    text: str
+    confidence: float
+    page: int
+    quad: Quad
+
+
+FieldAnswer = FieldValue | MoneyValue | tuple[BankAccount, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Milliseconds of wall time; stages of different pages overlap, so they may add up to more than the total."""
+
+    open: float
+    detect: float
+    recognise: float
+    structure: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcrResult:
+    """The answer to one document."""
+
+    id: str
+    request_id: str
+    document: DocumentInfo
+    document_type: DocumentType | None
+    pages: tuple[PageResult | UnreadPage, ...]
+    text: str
+    fields: dict[str, FieldAnswer] | None
+    """By the names of api.md; null where no fields were asked for (``schema=none``) or several schemas were."""
+    schemas: dict[str, dict[str, FieldAnswer]] | None
+    models: dict[str, str]
+    warnings: tuple[Notice, ...] = field(default=())
+    timing_ms: Timing = Timing(open=0, detect=0, recognise=0, structure=0, total=0)
