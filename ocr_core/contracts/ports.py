@@ -66,9 +66,7 @@ class Recognition:
 class TextModels(Protocol):
     """The two models, wherever they run."""
 
-    async def detect(
-        self, image: NDArray[np.uint8], *, priority: Priority, deadline: Deadline
-    ) -> NDArray[np.uint8]:
+    async def detect(self, image: NDArray[np.uint8], *, priority: Priority, deadline: Deadline) -> NDArray[np.uint8]:
         """Text probability of one image.
 
         Args:
@@ -84,9 +82,7 @@ class TextModels(Protocol):
         """
         ...
 
-    async def recognise(
-        self, crops: NDArray[np.uint8], *, priority: Priority, deadline: Deadline
-    ) -> Recognition:
+    async def recognise(self, crops: NDArray[np.uint8], *, priority: Priority, deadline: Deadline) -> Recognition:
         """Top-1 characters of a batch of crops of one width class.
 
         Args:
