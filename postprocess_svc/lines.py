@@ -1,0 +1,163 @@
+"""Lines of text with their place on the page: what ordering, fields and formats work on."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from ocr_core.contracts.geometry import Point, Quad, bounds
+
+# Half of a character's widest believable box, in line heights: a full-width character is one high and one wide, so
+# whatever lies further from the centre of a character is the gap beside it.
+_MAX_HALF_CHARACTER = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A run of characters without white space."""
+
+    text: str
+    quad: Quad
+    start: int
+    """Index of the first character in the line's ``text``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLine:
+    """One line as printed (full and half width are kept), in pixels of the upright page.
+
+    Spans are half-open index ranges ``[start, end)``, as in slices.
+    """
+
+    text: str
+    confidence: float
+    """Mean probability of the characters, 0 to 1."""
+    quad: Quad
+    positions: tuple[float, ...] = ()
+    """Each character's centre as a fraction of the quad's reading edge; empty where the text did not come from the
+    recogniser: characters are then taken as evenly spaced."""
+    character_confidences: tuple[float, ...] = ()
+    """Each character's probability; empty where ``positions`` is."""
+    vertical: bool = False
+    """The line is set in a column, read from the top down."""
+    row: int = 0
+    """Which visual row of the page the line stands in, counted in reading order; cells of one table row share it."""
+    block: int = 0
+    """Which block of rows (a column, a table, an address) the line belongs to, counted in reading order."""
+
+    @property
+    def normalised(self) -> str:
+        """The text in NFKC: full-width digits and half-width kana in their usual forms, for comparing and parsing."""
+        if self.text.isascii():
+            return self.text
+        return "".join(form for _, form in _clusters(self.text))
+
+    def printed_span(self, start: int, end: int) -> tuple[int, int]:
+        """The span of ``text`` behind a span of ``normalised`` (one printed ``㈱`` is three normalised characters)."""
+        if self.text.isascii() or end <= start:
+            return start, max(start, end)
+        first: int | None = None
+        last = len(self.text)
+        at = 0
+        for printed, form in _clusters(self.text):
+            if first is None and at + len(form) > start:
+                first = printed
+            if at >= end:
+                last = printed
+                break
+            at += len(form)
+        return (len(self.text) if first is None else first), last
+
+    def span_quad(self, start: int, end: int) -> Quad:
+        """The quad of ``text[start:end]``; the whole line's where the span is empty or not within the text."""
+        if not 0 <= start < end <= len(self.text) or (start == 0 and end == len(self.text)):
+            return self.quad
+        left, _ = self._extent(start)
+        _, right = self._extent(end - 1)
+        p0, p1, p2, p3 = self.quad
+        return (
+            _between(p0, p1, left),
+            _between(p0, p1, right),
+            _between(p3, p2, right),
+            _between(p3, p2, left),
+        )
+
+    def span_confidence(self, start: int, end: int) -> float:
+        """Mean probability of ``text[start:end]``; the line's where its characters have none of their own."""
+        kept = self.character_confidences[start:end]
+        return sum(kept) / len(kept) if kept else self.confidence
+
+    def words(self) -> tuple[Word, ...]:
+        """The line cut at white space (text without any, such as Japanese, is one word)."""
+        found: list[Word] = []
+        start = 0
+        for blank, characters in groupby(self.text, key=str.isspace):
+            end = start + sum(1 for _ in characters)
+            if not blank:
+                found.append(Word(text=self.text[start:end], quad=self.span_quad(start, end), start=start))
+            start = end
+        return tuple(found)
+
+    def _extent(self, index: int) -> tuple[float, float]:
+        """Where a character begins and ends, as fractions of the reading edge."""
+        count = len(self.text)
+        if len(self.positions) != count:
+            return index / count, (index + 1) / count
+        centre = self.positions[index]
+        before = (self.positions[index - 1] + centre) / 2 if index else 0.0
+        after = (self.positions[index + 1] + centre) / 2 if index + 1 < count else 1.0
+        p0, p1, _, p3 = self.quad
+        half = _MAX_HALF_CHARACTER * math.dist(p0, p3) / max(1.0, math.dist(p0, p1))
+        return max(before, centre - half), min(after, centre + half)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLines:
+    """A page's lines, in reading order."""
+
+    number: int
+    width_px: int
+    height_px: int
+    lines: tuple[TextLine, ...]
+    skew_deg: float = 0.0
+    """The text's mean direction, clockwise from level."""
+
+    def rows(self) -> Iterator[tuple[TextLine, ...]]:
+        """The lines row by row: cells of a table row, or a label and its value, come together."""
+        for _, row in groupby(self.lines, key=lambda line: line.row):
+            yield tuple(row)
+
+    @property
+    def text(self) -> str:
+        """The page's text: a line a row, the cells of a row set apart by a space, a blank line between blocks."""
+        parts: list[str] = []
+        block = None
+        for row in self.rows():
+            if block is not None and row[0].block != block:
+                parts.append("")
+            block = row[0].block
+            parts.append(" ".join(line.text for line in row))
+        return "\n".join(parts)
+
+
+def quad_of(lines: tuple[TextLine, ...]) -> Quad:
+    """The upright quad around several lines."""
+    return bounds(*(line.quad for line in lines)).to_quad()
+
+
+def _between(start: Point, end: Point, fraction: float) -> Point:
+    return (start[0] + (end[0] - start[0]) * fraction, start[1] + (end[1] - start[1]) * fraction)
+
+
+def _clusters(text: str) -> Iterator[tuple[int, str]]:
+    """Index and NFKC form of each character with the marks that join it (half-width ``ｶﾞ`` becomes one ``ガ``)."""
+    start = 0
+    while start < len(text):
+        end = start + 1
+        while end < len(text) and unicodedata.combining(unicodedata.normalize("NFKC", text[end])[0]):
+            end += 1
+        yield start, unicodedata.normalize("NFKC", text[start:end])
+        start = end
