@@ -1,0 +1,369 @@
+"""A ``Reading`` as bytes, and back.
+
+MessagePack. What a page holds many times (quads, class ids, probabilities, words) travels as columns of little-endian
+numbers, one blob each, so that a page of 50 lines costs a few array operations instead of thousands of small objects,
+and so that every number of a column is checked in one comparison. Probabilities travel as float16: half a thousandth
+is all that is lost.
+
+The decoder believes nothing: sizes, ranges, counts and texts are checked, and the number of containers is capped while
+they are being built, since a few bytes of nested arrays would otherwise become gigabytes of lists.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import msgpack
+import numpy as np
+
+from ocr_core.contracts.document import DocumentInfo, MediaType
+from ocr_core.contracts.errors import InvalidRequest
+from ocr_core.contracts.geometry import Quad
+from ocr_core.contracts.page import Notice, PageError, TextLayerWord
+from ocr_core.contracts.reading import LineReading, PageReading, Reading, StageTiming
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCHEMA_VERSION = 1
+CONTENT_TYPE = "application/vnd.yomitori.reading+msgpack"
+
+MAX_READING_BYTES = 256 << 20
+MAX_PAGES = 3_000
+MAX_LINES_PER_PAGE = 10_000
+MAX_TIMESTEPS_PER_LINE = 8_192
+MAX_TIMESTEPS_PER_PAGE = 1_000_000
+MAX_WORDS_PER_PAGE = 20_000
+MAX_WORD_CHARACTERS = 1_000
+MAX_TEXT_CHARACTERS = 1_000
+"""Of a file name, a code, a detail."""
+MAX_NOTICES = 3_000
+MAX_MODELS = 32
+MAX_PAGE_SIDE_PX = 1_000_000
+MAX_DPI = 1_000_000
+MAX_TIMESTEP_PX = 100_000.0
+MAX_SKEW_DEG = 45.0
+MAX_STAGE_MS = 1e9
+QUAD_MARGIN_PX = 1_000
+"""How far a quad may reach beyond its page, where the page is not larger than that itself."""
+_MAX_CONTAINERS = 4 * (MAX_PAGES + MAX_NOTICES)
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_Number = TypeVar("_Number", bound=np.generic)
+_Container = TypeVar("_Container")
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def encode_reading(reading: Reading) -> bytes:
+    """Write a reading down. Words of the text layer that lie off the page or are absurdly long are left out."""
+    document = reading.document
+    wire = {
+        "schema_version": SCHEMA_VERSION,
+        "file_name": None if document.file_name is None else _clean(document.file_name),
+        "media_type": document.media_type.value,
+        "page_count": document.page_count,
+        "sha256": document.sha256,
+        "pages": [_encode_page(page) for page in reading.pages],
+        "models": {_clean(name): _clean(version) for name, version in reading.model_versions.items()},
+        "charset_sha256": reading.charset_sha256,
+        "warnings": [[_clean(n.code), _clean(n.detail), n.page] for n in reading.warnings[:MAX_NOTICES]],
+        "timing_ms": [reading.timing.open_ms, reading.timing.detect_ms, reading.timing.recognise_ms],
+    }
+    encoded: bytes = msgpack.packb(wire)
+    return encoded
+
+
+def decode_reading(untrusted: bytes) -> Reading:
+    """Read back what ``encode_reading`` wrote.
+
+    Raises:
+        InvalidRequest: the bytes are anything else; the detail names what was wrong.
+    """
+    wire = _unpack(untrusted)
+    version = wire.integer("schema_version", 0, 1 << 31)
+    if version != SCHEMA_VERSION:
+        raise InvalidRequest(f"reading: schema_version {version} is not spoken here, {SCHEMA_VERSION} is")
+    page_count = wire.integer("page_count", 0, 1 << 31)
+    pages = tuple(_decode_page(_Fields(page, f"pages[{at}]")) for at, page in enumerate(wire.items("pages", MAX_PAGES)))
+    numbers = [page.number for page in pages]
+    if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
+        raise InvalidRequest("reading: page numbers do not ascend")
+    if numbers and numbers[-1] > page_count:
+        raise InvalidRequest("reading: a page number is beyond page_count")
+    timing = _numbers(wire.items("timing_ms", 3), "timing_ms", 3)
+    return Reading(
+        document=DocumentInfo(
+            file_name=wire.optional_text("file_name"),
+            media_type=_media_type(wire.text("media_type")),
+            page_count=page_count,
+            sha256=_digest(wire.text("sha256"), "sha256"),
+        ),
+        pages=pages,
+        model_versions=_models(wire.value("models")),
+        charset_sha256=_digest(wire.text("charset_sha256"), "charset_sha256"),
+        warnings=tuple(_notice(item) for item in wire.items("warnings", MAX_NOTICES)),
+        timing=StageTiming(open_ms=timing[0], detect_ms=timing[1], recognise_ms=timing[2]),
+    )
+
+
+def _encode_page(page: PageReading | PageError) -> dict[str, object]:
+    if isinstance(page, PageError):
+        return {"number": page.number, "code": _clean(page.code), "detail": _clean(page.detail)}
+    lines = page.lines
+    words = _sound_words(page)
+    probabilities = _column([line.probabilities for line in lines], np.float32)
+    return {
+        "number": page.number,
+        "width_px": page.width_px,
+        "height_px": page.height_px,
+        "dpi": page.dpi,
+        "rotation_deg": page.rotation_deg,
+        "skew_deg": float(page.skew_deg),
+        "quads": np.array([line.quad for line in lines], "<f4").tobytes(),
+        "timesteps": np.array([len(line.class_ids) for line in lines], "<u4").tobytes(),
+        "class_ids": _column([line.class_ids for line in lines], np.uint16).astype("<u2").tobytes(),
+        # A softmax may exceed 1 by a rounding error, which the decoder would have to refuse.
+        "probabilities": np.clip(probabilities, 0.0, 1.0).astype("<f2").tobytes(),
+        "timestep_px": np.array([line.timestep_px for line in lines], "<f4").tobytes(),
+        "detection": np.clip([line.detection_confidence for line in lines], 0.0, 1.0).astype("<f4").tobytes(),
+        "word_quads": np.array([word.quad for word in words], "<f4").tobytes(),
+        "word_lengths": np.array([len(word.text) for word in words], "<u2").tobytes(),
+        "word_text": "".join(word.text for word in words),
+    }
+
+
+def _decode_page(page: _Fields) -> PageReading | PageError:
+    number = page.integer("number", 1, 1 << 31)
+    if page.has("code"):
+        return PageError(number=number, code=page.text("code"), detail=page.text("detail"))
+    width_px = page.integer("width_px", 1, MAX_PAGE_SIDE_PX)
+    height_px = page.integer("height_px", 1, MAX_PAGE_SIDE_PX)
+    rotation_deg = page.integer("rotation_deg", 0, 270)
+    if rotation_deg % 90:
+        raise InvalidRequest(f"reading: {page.where}.rotation_deg is not a quarter turn")
+    return PageReading(
+        number=number,
+        width_px=width_px,
+        height_px=height_px,
+        dpi=page.integer("dpi", 0, MAX_DPI),
+        rotation_deg=rotation_deg,
+        skew_deg=page.number("skew_deg", -MAX_SKEW_DEG, MAX_SKEW_DEG),
+        lines=_decode_lines(page, width_px, height_px),
+        text_layer=_decode_words(page, width_px, height_px),
+    )
+
+
+def _decode_lines(page: _Fields, width_px: int, height_px: int) -> tuple[LineReading, ...]:
+    counts = page.column("timesteps", "<u4", 0, MAX_TIMESTEPS_PER_LINE, at_most=MAX_LINES_PER_PAGE)
+    total = int(counts.sum(dtype=np.int64))
+    if total > MAX_TIMESTEPS_PER_PAGE:
+        raise InvalidRequest(f"reading: {page.where} has over {MAX_TIMESTEPS_PER_PAGE} timesteps")
+    quads = page.quads("quads", len(counts), width_px, height_px)
+    class_ids = page.column("class_ids", "<u2", 0, 0xFFFF, exactly=total).astype(np.uint16)
+    probabilities = page.column("probabilities", "<f2", 0.0, 1.0, exactly=total).astype(np.float32)
+    timestep_px = page.column("timestep_px", "<f4", 1e-3, MAX_TIMESTEP_PX, exactly=len(counts)).tolist()
+    detection = page.column("detection", "<f4", 0.0, 1.0, exactly=len(counts)).tolist()
+    ends = np.cumsum(counts, dtype=np.int64).tolist()
+    starts = [0, *ends[:-1]]
+    return tuple(
+        LineReading(
+            quad=quads[at],
+            class_ids=class_ids[start:end],
+            probabilities=probabilities[start:end],
+            timestep_px=timestep_px[at],
+            detection_confidence=detection[at],
+        )
+        for at, (start, end) in enumerate(zip(starts, ends, strict=False))
+    )
+
+
+def _decode_words(page: _Fields, width_px: int, height_px: int) -> tuple[TextLayerWord, ...]:
+    lengths = page.column("word_lengths", "<u2", 1, MAX_WORD_CHARACTERS, at_most=MAX_WORDS_PER_PAGE)
+    quads = page.quads("word_quads", len(lengths), width_px, height_px)
+    text = page.text("word_text", at_most=MAX_WORDS_PER_PAGE * MAX_WORD_CHARACTERS)
+    if int(lengths.sum(dtype=np.int64)) != len(text):
+        raise InvalidRequest(f"reading: {page.where}.word_text is not as long as its words")
+    words: list[TextLayerWord] = []
+    start = 0
+    for length, quad in zip(lengths.tolist(), quads, strict=True):
+        words.append(TextLayerWord(text=text[start : start + length], quad=quad))
+        start += length
+    return tuple(words)
+
+
+class _Fields:
+    """A map from outside; each method returns one checked value of it, or raises ``InvalidRequest`` naming it."""
+
+    def __init__(self, untrusted: object, where: str) -> None:
+        if not isinstance(untrusted, dict):
+            raise InvalidRequest(f"reading: {where} is not a map")
+        self._untrusted: dict[object, object] = untrusted
+        self.where = where
+
+    def has(self, key: str) -> bool:
+        return key in self._untrusted
+
+    def value(self, key: str) -> object:
+        if key not in self._untrusted:
+            raise InvalidRequest(f"reading: {self.where}.{key} is missing")
+        return self._untrusted[key]
+
+    def integer(self, key: str, least: int, most: int) -> int:
+        value = self.value(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise InvalidRequest(f"reading: {self.where}.{key} is not an integer from {least} to {most}")
+        return value
+
+    def number(self, key: str, least: float, most: float) -> float:
+        return _number(self.value(key), f"{self.where}.{key}", least, most)
+
+    def text(self, key: str, *, at_most: int = MAX_TEXT_CHARACTERS) -> str:
+        return _text(self.value(key), f"{self.where}.{key}", at_most)
+
+    def optional_text(self, key: str) -> str | None:
+        return None if self.value(key) is None else self.text(key)
+
+    def items(self, key: str, at_most: int) -> list[object]:
+        value = self.value(key)
+        if not isinstance(value, list) or len(value) > at_most:
+            raise InvalidRequest(f"reading: {self.where}.{key} is not an array of at most {at_most} items")
+        return value
+
+    def column(
+        self, key: str, dtype: str, least: float, most: float, *, exactly: int | None = None, at_most: int = 0
+    ) -> NDArray[np.generic]:
+        """One number a row, each within ``[least, most]``: (``exactly`` | up to ``at_most``,) of ``dtype``."""
+        value = self.value(key)
+        size = np.dtype(dtype).itemsize
+        if not isinstance(value, bytes) or len(value) % size:
+            raise InvalidRequest(f"reading: {self.where}.{key} is not a column of {dtype}")
+        count = len(value) // size
+        if (count != exactly) if exactly is not None else (count > at_most):
+            raise InvalidRequest(f"reading: {self.where}.{key} has {count} rows")
+        column = np.frombuffer(value, dtype)
+        # Written so that NaN, which compares false with everything, does not pass.
+        if count and not bool(np.all((column >= least) & (column <= most))):
+            raise InvalidRequest(f"reading: {self.where}.{key} has a value outside {least} to {most}")
+        return column
+
+    def quads(self, key: str, count: int, width_px: int, height_px: int) -> list[Quad]:
+        reach = float(2 * max(width_px, height_px, QUAD_MARGIN_PX))
+        points = self.column(key, "<f4", -reach, reach, exactly=count * 8).reshape(-1, 4, 2)
+        within = _on_page(points, width_px, height_px)
+        if not bool(within.all()):
+            raise InvalidRequest(f"reading: {self.where}.{key} has a quad that lies off the page")
+        return [_quad(corners) for corners in points.tolist()]
+
+
+def _unpack(untrusted: bytes) -> _Fields:
+    if len(untrusted) > MAX_READING_BYTES:
+        raise InvalidRequest(f"reading: over {MAX_READING_BYTES} bytes")
+    containers = 0
+
+    def count(container: _Container) -> _Container:
+        nonlocal containers
+        containers += 1
+        if containers > _MAX_CONTAINERS:
+            raise ValueError("too many containers")
+        return container
+
+    try:
+        value: object = msgpack.unpackb(
+            untrusted,
+            list_hook=count,
+            object_hook=count,
+            max_array_len=max(MAX_PAGES, MAX_NOTICES),
+            max_map_len=max(MAX_MODELS, 64),
+            max_ext_len=0,
+        )
+    # The unpacker raises ValueError and its kin (FormatError, StackError, ExtraData, UnicodeDecodeError), and
+    # TypeError for a map key that cannot be hashed.
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidRequest(f"reading: not such a MessagePack value ({type(error).__name__})") from error
+    return _Fields(value, "reading")
+
+
+def _on_page(points: NDArray[np.generic], width_px: int, height_px: int) -> NDArray[np.bool_]:
+    """(N,) whether each of (N, 4, 2) quads lies on the page or no further off it than its size or the margin."""
+    margin = (max(width_px, QUAD_MARGIN_PX), max(height_px, QUAD_MARGIN_PX))
+    low = np.array([-margin[0], -margin[1]], np.float64)
+    high = np.array([width_px + margin[0], height_px + margin[1]], np.float64)
+    values = points.astype(np.float64)
+    inside: NDArray[np.bool_] = (values >= low) & (values <= high)
+    return np.logical_and.reduce(inside.reshape(len(points), -1), axis=1)
+
+
+def _sound_words(page: PageReading) -> list[TextLayerWord]:
+    words = [
+        word
+        for word in page.text_layer
+        if 0 < len(word.text) <= MAX_WORD_CHARACTERS and _SURROGATE.search(word.text) is None
+    ]
+    if not words:
+        return []
+    within = _on_page(np.array([word.quad for word in words], np.float64), page.width_px, page.height_px)
+    return [word for word, sound in zip(words, within.tolist(), strict=True) if sound][:MAX_WORDS_PER_PAGE]
+
+
+def _column(arrays: Sequence[NDArray[_Number]], dtype: type[_Number]) -> NDArray[_Number]:
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype)
+
+
+def _quad(corners: Sequence[Sequence[float]]) -> Quad:
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
+    return ((x0, y0), (x1, y1), (x2, y2), (x3, y3))
+
+
+def _clean(text: str) -> str:
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text[:MAX_TEXT_CHARACTERS])
+
+
+def _text(value: object, where: str, at_most: int = MAX_TEXT_CHARACTERS) -> str:
+    # The unpacker decodes UTF-8 strictly, so that a surrogate cannot come through it.
+    if not isinstance(value, str) or len(value) > at_most:
+        raise InvalidRequest(f"reading: {where} is not a text of at most {at_most} characters")
+    return value
+
+
+def _number(value: object, where: str, least: float, most: float) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+        raise InvalidRequest(f"reading: {where} is not a number from {least} to {most}")
+    return float(value)
+
+
+def _numbers(values: list[object], where: str, count: int) -> list[float]:
+    if len(values) != count:
+        raise InvalidRequest(f"reading: {where} is not {count} numbers")
+    return [_number(value, where, 0.0, MAX_STAGE_MS) for value in values]
+
+
+def _digest(text: str, where: str) -> str:
+    if _SHA256.fullmatch(text) is None:
+        raise InvalidRequest(f"reading: {where} is not a SHA-256 in hexadecimal")
+    return text
+
+
+def _media_type(text: str) -> MediaType:
+    try:
+        return MediaType(text)
+    except ValueError as error:
+        raise InvalidRequest("reading: media_type is none that is read here") from error
+
+
+def _models(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or len(value) > MAX_MODELS:
+        raise InvalidRequest(f"reading: models is not a map of at most {MAX_MODELS} entries")
+    return {_text(name, "models"): _text(version, "models") for name, version in value.items()}
+
+
+def _notice(value: object) -> Notice:
+    if not isinstance(value, list) or len(value) != 3:
+        raise InvalidRequest("reading: a warning is not [code, detail, page]")
+    code, detail, page = value
+    if page is not None and (not isinstance(page, int) or isinstance(page, bool) or not 1 <= page <= 1 << 31):
+        raise InvalidRequest("reading: a warning's page is not a page number")
+    return Notice(code=_text(code, "warnings"), detail=_text(detail, "warnings"), page=page)
