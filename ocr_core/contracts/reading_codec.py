@@ -293,8 +293,8 @@ def _on_page(points: NDArray[np.generic], width_px: int, height_px: int) -> NDAr
     low = np.array([-margin[0], -margin[1]], np.float64)
     high = np.array([width_px + margin[0], height_px + margin[1]], np.float64)
     values = points.astype(np.float64)
-    inside: NDArray[np.bool_] = (values >= low) & (values <= high)
-    return np.logical_and.reduce(inside.reshape(len(points), -1), axis=1)
+    within: NDArray[np.bool_] = np.asarray(((values >= low) & (values <= high)).all(axis=(1, 2)))
+    return within
 
 
 def _sound_words(page: PageReading) -> list[TextLayerWord]:
