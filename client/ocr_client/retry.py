@@ -1,0 +1,50 @@
+"""When to ask a busy server again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+RETRIED_STATUSES = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often, and for how long at most.
+
+    The server's ``Retry-After`` goes before our own back-off, which doubles from ``first_wait_s`` and is spread at
+    random over its upper half, so that clients refused together do not come back together.
+    """
+
+    max_retries: int = 6
+    first_wait_s: float = 0.25
+    max_wait_s: float = 20.0
+    """Of one wait, whoever proposed it."""
+
+    def __post_init__(self) -> None:
+        if self.max_retries < 0 or self.first_wait_s <= 0 or self.max_wait_s < self.first_wait_s:
+            raise ValueError("a retry policy needs max_retries >= 0 and 0 < first_wait_s <= max_wait_s")
+
+    def wait_s(self, attempt: int, retry_after_s: float | None) -> float:
+        """Seconds to wait after failed attempt number ``attempt`` (0 is the first)."""
+        if retry_after_s is not None:
+            return min(retry_after_s, self.max_wait_s)
+        # The exponent is bounded so that a patient policy cannot overflow.
+        return min(self.first_wait_s * 2.0 ** min(attempt, 30), self.max_wait_s) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def parse_retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that ``Retry-After`` asks for (RFC 9110 §10.2.3: seconds or a date); null if absent or unreadable."""
+    untrusted_text = headers.get("retry-after", "").strip()
+    if untrusted_text.isascii() and untrusted_text.isdigit():
+        return float(untrusted_text[:9])
+    try:
+        at = parsedate_to_datetime(untrusted_text)
+    except (ValueError, OverflowError):
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
