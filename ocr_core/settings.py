@@ -1,0 +1,241 @@
+"""What can be set, as one frozen group for each concern, read from the environment once at start.
+
+``load`` is called in a service's ``main.py`` and nowhere else; nothing here reads the environment at import. A bad
+value, and a misspelt name under a group's prefix, stops the start and names itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ocr_core.contracts.document import OpenLimits
+
+_DEFAULT_LIMITS = OpenLimits()
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Share = Annotated[int, Field(ge=1, le=4_096)]
+
+
+class SettingsError(Exception):
+    """The environment does not make a valid configuration; the message names each offending variable."""
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """The least important line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class SettingsGroup(BaseSettings):
+    """Base of the groups: frozen; the environment is its only source besides the defaults."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class ExposureSettings(SettingsGroup):
+    """Who may reach the services."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_")
+
+    allow_unauthenticated: bool = False
+    """Listen beyond loopback although no API keys are checked. A container needs it behind its own network."""
+
+
+class LogSettings(SettingsGroup):
+    """What the services write to standard error."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_LOG_")
+
+    level: LogLevel = LogLevel.INFO
+    format: LogFormat = LogFormat.JSON
+
+
+class LimitSettings(SettingsGroup):
+    """What one document of the sync API may cost (the limits of api.md)."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_LIMIT_")
+
+    max_body_bytes: int = Field(default=_DEFAULT_LIMITS.max_body_bytes, ge=1)
+    max_pages: int = Field(default=_DEFAULT_LIMITS.max_pages, ge=1)
+    max_image_pixels: int = Field(default=_DEFAULT_LIMITS.max_image_pixels, ge=1)
+    max_rendered_page_pixels: int = Field(default=_DEFAULT_LIMITS.max_rendered_page_pixels, ge=1)
+    max_document_pixels: int = Field(default=_DEFAULT_LIMITS.max_document_pixels, ge=1)
+    max_memory_bytes: int = Field(default=_DEFAULT_LIMITS.max_memory_bytes, ge=1 << 26)
+    max_cpu_s: float = Field(default=_DEFAULT_LIMITS.max_cpu_s, gt=0, le=3_600)
+    render_dpi: int = Field(default=_DEFAULT_LIMITS.render_dpi, ge=50, le=600)
+
+    def to_open_limits(self) -> OpenLimits:
+        """The same values as the sandbox takes them."""
+        return OpenLimits(**self.model_dump())
+
+
+class TritonSettings(SettingsGroup):
+    """Where the models are served."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_TRITON_")
+
+    grpc_url: str = Field(default="127.0.0.1:8011", pattern=r"^[^/\s]+:[0-9]+$")
+    """``host:port`` of Triton's gRPC endpoint."""
+    shared_memory: bool = True
+    """Hand images over through system shared memory. Only where Triton runs on this host, in the same IPC namespace."""
+
+
+class StorageSettings(SettingsGroup):
+    """Object storage that ``s3://`` sources are read from."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_STORAGE_")
+
+    allow: Annotated[tuple[str, ...], NoDecode] = ()
+    """``bucket/prefix`` entries, separated by commas, that may be read. Empty: nothing may."""
+    endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Another store than AWS."""
+    region: str = "us-east-1"
+    access_key_id: SecretStr | None = None
+    secret_access_key: SecretStr | None = None
+    """Both empty: the usual AWS chain (environment, profile, instance role)."""
+    max_downloads: Share = 4
+    """Downloads that run at the same time."""
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("allow")
+    @classmethod
+    def _check_entries(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            bucket, _, prefix = entry.partition("/")
+            if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
+                raise ValueError(f"'{entry}' does not start with a bucket name")
+            if any(segment in {"", ".", ".."} for segment in prefix.rstrip("/").split("/")) and prefix:
+                raise ValueError(f"'{entry}' holds an empty, '.' or '..' path segment")
+        return entries
+
+    @field_validator("endpoint_url", "access_key_id", "secret_access_key", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        # docker-compose writes `NAME=` for a variable that is not set.
+        return None if value == "" else value
+
+
+class PreprocessSettings(SettingsGroup):
+    """The pixel side: the public sync API."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_PREPROCESS_")
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    structure_url: str = Field(default="http://127.0.0.1:8002", pattern=r"^https?://[^\s]+$")
+    """The text side."""
+    max_documents: Share = 32
+    """Documents in the house at once; one more is answered 429 at once."""
+    max_documents_reading: Share = 4
+    """Of those, documents that are being opened and read; the others wait in order of arrival. More than the
+    cores can serve only makes all of them late."""
+    cpu_threads: Share = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
+    """Threads for pixel work outside the event loop."""
+    shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
+    """How long running requests may go on after SIGTERM."""
+
+
+class PostprocessSettings(SettingsGroup):
+    """The text side: internal."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_POSTPROCESS_")
+
+    host: str = "127.0.0.1"
+    port: Port = 8002
+    max_readings: Share = 64
+    """Readings in the house at once; one more is answered 429 at once."""
+    max_body_bytes: int = Field(default=64_000_000, ge=1)
+    """The largest Reading that is taken in."""
+    cpu_threads: Share = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
+    shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
+
+
+GROUPS: tuple[type[SettingsGroup], ...] = (
+    ExposureSettings,
+    LogSettings,
+    LimitSettings,
+    TritonSettings,
+    StorageSettings,
+    PreprocessSettings,
+    PostprocessSettings,
+)
+
+Group = TypeVar("Group", bound=SettingsGroup)
+
+
+def variable_name(group: type[SettingsGroup], field: str) -> str:
+    """The environment variable that sets ``field`` of ``group``."""
+    return f"{group.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def load(group: type[Group]) -> Group:
+    """Read one group from the environment.
+
+    Raises:
+        SettingsError: a value is not valid, or a variable under the group's own prefix names no setting.
+    """
+    problems = [f"{name}: there is no such setting" for name in _unknown_variables(group)]
+    try:
+        settings = group()
+    except ValidationError as error:
+        problems += [_explain(group, item["loc"], item["msg"]) for item in error.errors(include_input=False)]
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return settings
+
+
+def check_exposure(host: str, exposure: ExposureSettings) -> None:
+    """Refuse to listen where strangers could reach a service that checks no keys.
+
+    Raises:
+        SettingsError: ``host`` is not a loopback address and the operator has not said that this is meant.
+    """
+    if not is_loopback(host) and not exposure.allow_unauthenticated:
+        raise SettingsError(
+            f"the service would listen on {host}, beyond this machine, without checking any key; "
+            "listen on 127.0.0.1, or set OCR_ALLOW_UNAUTHENTICATED=1 if another layer guards it"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _explain(group: type[SettingsGroup], location: tuple[int | str, ...], message: str) -> str:
+    field = str(location[0]) if location else ""
+    return f"{variable_name(group, field)}: {message}"
+
+
+def _unknown_variables(group: type[SettingsGroup]) -> list[str]:
+    prefix = group.model_config.get("env_prefix", "").upper()
+    if prefix == "OCR_":  # the common prefix of all groups: other programs of the project use it too
+        return []
+    known = {variable_name(group, field) for field in group.model_fields}
+    return sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)
