@@ -1,0 +1,141 @@
+"""Object storage over S3's protocol. boto3 blocks, so it runs in threads of its own, a bounded number of them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.errors import DocumentTooLarge, Forbidden, InvalidRequest, NotReady, OcrError
+from ocr_core.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_CHUNK_BYTES = 1 << 18
+_CONNECT_TIMEOUT_S = 2.0
+_READ_TIMEOUT_S = 5.0
+_ATTEMPTS = 2
+
+
+class S3Storage:
+    """Reads objects. It knows nothing of who may read what: that is the caller's to check first."""
+
+    def __init__(self, settings: StorageSettings) -> None:
+        self._settings = settings
+        self._client: S3Client | None = None
+        self._executor: ThreadPoolExecutor | None = None
+
+    async def start(self) -> None:
+        """Make the client: about 0.3 s of imports and service descriptions, which no request should pay."""
+        self._executor = ThreadPoolExecutor(self._settings.max_downloads, thread_name_prefix="storage")
+        self._client = await asyncio.get_running_loop().run_in_executor(self._executor, self._make_client)
+
+    async def close(self) -> None:
+        """Let go of threads and connections; downloads still running end by themselves."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._client is not None:
+            self._client.close()
+
+    async def fetch(self, bucket: str, key: str, *, max_bytes: int, deadline: Deadline) -> bytes:
+        """Read one whole object.
+
+        Raises:
+            InvalidRequest: there is no such object.
+            Forbidden: the store refuses our credentials.
+            DocumentTooLarge: the object holds more than ``max_bytes``.
+            NotReady: the store does not answer.
+            DeadlineExceeded: the deadline passed between two chunks.
+        """
+        if self._client is None or self._executor is None:
+            raise NotReady("object storage is not configured")
+        abandoned = threading.Event()
+        try:
+            download = partial(
+                self._fetch,
+                self._client,
+                bucket=bucket,
+                key=key,
+                max_bytes=max_bytes,
+                deadline=deadline,
+                abandoned=abandoned,
+            )
+            return await asyncio.get_running_loop().run_in_executor(self._executor, download)
+        finally:
+            abandoned.set()  # a cancelled request leaves its thread behind; it stops at the next chunk
+
+    def _make_client(self) -> S3Client:
+        import boto3  # noqa: PLC0415  # only where sources are allowed at all
+        from botocore.config import Config  # noqa: PLC0415
+
+        settings = self._settings
+        own_store = settings.endpoint_url is not None
+        config = Config(
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S,
+            retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+            max_pool_connections=settings.max_downloads,
+            # Other stores know neither virtual hosts nor the newer default checksums.
+            s3={"addressing_style": "path" if own_store else "auto"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        access_key, secret_key = settings.access_key_id, settings.secret_access_key
+        client: S3Client = boto3.client(
+            "s3",
+            endpoint_url=settings.endpoint_url,
+            region_name=settings.region,
+            aws_access_key_id=access_key.get_secret_value() if access_key else None,
+            aws_secret_access_key=secret_key.get_secret_value() if secret_key else None,
+            config=config,
+        )
+        return client
+
+    @staticmethod
+    def _fetch(
+        client: S3Client, *, bucket: str, key: str, max_bytes: int, deadline: Deadline, abandoned: threading.Event
+    ) -> bytes:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        deadline.check("download")
+        try:
+            answer = client.get_object(Bucket=bucket, Key=key)
+            with answer["Body"] as body:
+                _check_size(answer["ContentLength"], max_bytes)
+                content = bytearray()
+                # The stated length is the store's word; what comes is counted as well.
+                for chunk in body.iter_chunks(_CHUNK_BYTES):
+                    content += chunk
+                    _check_size(len(content), max_bytes)
+                    deadline.check("download")
+                    if abandoned.is_set():
+                        return b""
+            return bytes(content)
+        except ClientError as error:
+            raise _explain(error.response) from None
+        except (BotoCoreError, OSError):
+            raise NotReady("object storage does not answer") from None
+
+
+def _check_size(size_bytes: int, max_bytes: int) -> None:
+    if size_bytes > max_bytes:
+        raise DocumentTooLarge(f"the object holds more than the limit of {max_bytes} bytes (max_body_bytes)")
+
+
+def _explain(response: object) -> OcrError:
+    """What a refusal of the store means for the caller. Its message stays out: it may name our credentials."""
+    match response:
+        case {"Error": {"Code": "NoSuchKey" | "NoSuchBucket" | "404"}}:
+            # 400 and not 404: the route exists, one of its parameters is off, and api.md's table for it has no 404.
+            return InvalidRequest("parameter 'source': there is no such object")
+        case {"ResponseMetadata": {"HTTPStatusCode": 401 | 403}}:
+            # Also S3's answer for a missing key to those who may not list the bucket.
+            return Forbidden("parameter 'source': object storage does not let this service read that object")
+        case {"ResponseMetadata": {"HTTPStatusCode": int(status)}} if status < 500:
+            return InvalidRequest("parameter 'source': object storage does not take that name")
+        case _:
+            return NotReady("object storage failed")

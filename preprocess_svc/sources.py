@@ -1,0 +1,96 @@
+"""Documents that are named by an ``s3://`` address, and who may name which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.errors import Forbidden, InvalidRequest
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html and .../object-keys.html
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_MAX_KEY_BYTES = 1_024
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Location:
+    """An object's address, taken apart. The key is taken literally: nothing in it is percent-decoded."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, untrusted_source: str) -> S3Location:
+        """Read ``s3://bucket/key``.
+
+        A key with ``.``, ``..`` or empty segments is refused although S3 would take it literally: HTTP clients and
+        stores that keep objects as files resolve such segments, and then a permitted prefix leads anywhere.
+
+        Raises:
+            InvalidRequest: it is not such an address.
+        """
+        scheme, separator, rest = untrusted_source.partition("://")
+        bucket, slash, key = rest.partition("/")
+        if scheme != "s3" or not separator or not slash or not key or not _BUCKET.fullmatch(bucket):
+            raise InvalidRequest("parameter 'source' is an address like s3://bucket/key")
+        if len(key.encode()) > _MAX_KEY_BYTES or _CONTROL_CHARACTERS.search(key) or "\\" in key:
+            raise InvalidRequest("parameter 'source': the key is too long or holds characters that no key should")
+        if any(segment in {"", ".", ".."} for segment in key.split("/")):
+            raise InvalidRequest("parameter 'source': the key holds an empty, '.' or '..' segment")
+        return cls(bucket=bucket, key=key)
+
+    @property
+    def file_name(self) -> str:
+        """The key's last segment."""
+        return self.key.rsplit("/", 1)[-1]
+
+
+class AllowList:
+    """Which addresses may be read: ``bucket`` alone, or ``bucket/prefix`` up to a path boundary."""
+
+    def __init__(self, entries: Sequence[str]) -> None:
+        self._entries = tuple((bucket, prefix.rstrip("/")) for bucket, _, prefix in (e.partition("/") for e in entries))
+
+    def check(self, location: S3Location) -> None:
+        """Let a permitted address pass.
+
+        Raises:
+            Forbidden: no entry covers it. The answer does not tell whether the object exists.
+        """
+        if not any(self._covers(bucket, prefix, location) for bucket, prefix in self._entries):
+            raise Forbidden("parameter 'source': that bucket and prefix are not on the allow-list")
+
+    @staticmethod
+    def _covers(bucket: str, prefix: str, location: S3Location) -> bool:
+        if bucket != location.bucket:
+            return False
+        return not prefix or location.key == prefix or location.key.startswith(f"{prefix}/")
+
+
+class Storage(Protocol):
+    """What is asked of object storage here."""
+
+    async def fetch(self, bucket: str, key: str, *, max_bytes: int, deadline: Deadline) -> bytes:
+        """Read one whole object."""
+        ...
+
+
+class Sources:
+    """Fetches what the allow-list permits."""
+
+    def __init__(self, *, allow_list: AllowList, storage: Storage) -> None:
+        self._allow_list = allow_list
+        self._storage = storage
+
+    async def fetch(self, location: S3Location, *, max_bytes: int, deadline: Deadline) -> bytes:
+        """Read the object at ``location``.
+
+        Raises:
+            Forbidden, InvalidRequest, DocumentTooLarge, NotReady, DeadlineExceeded.
+        """
+        self._allow_list.check(location)
+        return await self._storage.fetch(location.bucket, location.key, max_bytes=max_bytes, deadline=deadline)
