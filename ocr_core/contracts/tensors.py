@@ -79,25 +79,23 @@ RECOGNITION_WIDTHS_PX: tuple[int, ...] = (
 )
 
 # (height, width): canvases that a page is fitted into, so that every shape is warm before the first request.
+# The first look at a page has some 0.84 million pixels whatever its form (A4, Letter, square, receipts); pages with
+# small print get a second, on one or more of the larger canvases (`preprocess_svc/detection.py`).
 DETECTION_SHAPES: tuple[tuple[int, int], ...] = (
     (640, 640),
-    (736, 736),
-    (960, 736),
-    (736, 960),
-    (960, 960),
-    (1280, 640),
-    (640, 1280),
-    (1280, 928),
-    (928, 1280),
-    (1280, 1280),
-    (1664, 736),
-    (736, 1664),
-    (1664, 1184),
-    (1184, 1664),
-    (1984, 928),
-    (928, 1984),
-    (1984, 1408),
-    (1408, 1984),
+    (1088, 768),
+    (768, 1088),
+    (1024, 800),
+    (800, 1024),
+    (928, 928),
+    (1312, 640),
+    (640, 1312),
+    (1536, 544),
+    (1920, 448),
+    (1216, 1216),
+    (1472, 1056),
+    (1056, 1472),
+    (1856, 928),
 )
 
 
