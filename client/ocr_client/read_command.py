@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -45,9 +46,8 @@ def run(arguments: Sequence[str]) -> ExitStatus:
     except ValueError as error:
         parser.error(f"--url: {error}")
     with client:
-        answers = read_all(
-            documents, lambda document: _read(client, document, output_format, options), jobs=options.jobs
-        )
+        read = partial(_read, client, output_format=output_format, options=options)
+        answers = read_all(documents, read, jobs=options.jobs)
         writer = _Writer(documents, output_format=output_format, folder=options.output)
         return _write_all(_with_progress(answers, total=len(documents)), writer)
 
