@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from ocr_core.contracts.geometry import Point, Quad, bounds
+from ocr_core.contracts.geometry import Point, Quad, angle_deg
+from ocr_core.contracts.reading import LineReading
+from postprocess_svc.ctc import DecodedLine
 
 # Half of a character's widest believable box, in line heights: a full-width character is one high and one wide, so
 # whatever lies further from the centre of a character is the gap beside it.
 _MAX_HALF_CHARACTER = 0.6
+
+# The height over width of an upright quad above which more than one character must stand on top of each other.
+_MIN_COLUMN_RATIO = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +148,23 @@ class PageLines:
         return "\n".join(parts)
 
 
-def quad_of(lines: tuple[TextLine, ...]) -> Quad:
-    """The upright quad around several lines."""
-    return bounds(*(line.quad for line in lines)).to_quad()
+def text_line(reading: LineReading, decoded: DecodedLine) -> TextLine:
+    """A line from what the recogniser saw, without the spaces at its ends."""
+    start = len(decoded.text) - len(decoded.text.lstrip())
+    text = decoded.text.strip()
+    kept = slice(start, start + len(text))
+    p0, p1, _, p3 = reading.quad
+    length = math.dist(p0, p1)
+    scale = reading.timestep_px / length if length else 0.0
+    return TextLine(
+        text=text,
+        confidence=decoded.confidence,
+        quad=reading.quad,
+        positions=tuple([min(1.0, (timestep + 0.5) * scale) for timestep in decoded.timesteps[kept]]),
+        character_confidences=decoded.probabilities[kept],
+        vertical=len(text) > 1
+        and (45 < abs(angle_deg(reading.quad)) < 135 or math.dist(p0, p3) > _MIN_COLUMN_RATIO * length),
+    )
 
 
 def _between(start: Point, end: Point, fraction: float) -> Point:
