@@ -1,0 +1,120 @@
+"""The text side over HTTP: a ``Reading`` out, a written-down result back."""
+
+from __future__ import annotations
+
+import httpx
+from pydantic_core import from_json
+
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, error_from_code
+from ocr_core.contracts.ports import RenderedResult, StructureOptions
+from ocr_core.contracts.reading import Reading
+from ocr_core.contracts.reading_codec import encode_reading
+
+STRUCTURE_PATH = "/v1/structure"
+READING_MEDIA_TYPE = "application/vnd.msgpack"
+REMAINING_HEADER = "X-Ocr-Remaining-S"
+"""Seconds that are left of the request's deadline: the only form in which a deadline crosses between clocks."""
+
+_CONNECT_TIMEOUT_S = 1.0
+_KEEP_ALIVE_S = 30.0  # under the server's own (service.serve.KEEP_ALIVE_S), so that a kept connection is a live one
+_MAX_CONNECTIONS = 64
+
+
+class HttpStructurer:
+    """Implements ``ports.Structurer`` with one pool of kept connections."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._client: httpx.AsyncClient | None = None
+
+    async def start(self) -> None:
+        """Make the pool; connections are made by the first calls."""
+        self._client = httpx.AsyncClient(
+            base_url=self._base_url,
+            limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_S),
+            trust_env=False,  # a proxy for the outside world has no place between two of our own services
+        )
+
+    async def close(self) -> None:
+        """Close the pool."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def structure(
+        self, reading: Reading, *, options: StructureOptions, request_id: str, deadline: Deadline
+    ) -> RenderedResult:
+        """Have ``reading`` decoded, ordered, searched for fields and written down.
+
+        Raises:
+            NotReady: the service cannot be reached, or went away over this request.
+            DeadlineExceeded: no answer in time.
+            OcrError: whatever it answered, rebuilt by its code.
+        """
+        deadline.check("structure")
+        remaining_s = deadline.remaining_s()
+        query = {
+            "schema": ",".join(options.schemas),
+            "format": options.output_format.value,
+            "min_confidence": repr(options.min_confidence),
+        }
+        headers = {
+            "Content-Type": READING_MEDIA_TYPE,
+            "X-Request-Id": request_id,
+            REMAINING_HEADER: f"{remaining_s:.3f}",
+        }
+        request = self._started().build_request(
+            "POST",
+            STRUCTURE_PATH,
+            params=query,
+            headers=headers,
+            content=encode_reading(reading),
+            timeout=httpx.Timeout(remaining_s, connect=min(_CONNECT_TIMEOUT_S, remaining_s)),
+        )
+        response = await self._send(request)
+        if response.status_code != httpx.codes.OK:
+            raise _rebuild_error(response)
+        return RenderedResult(content_type=response.headers["content-type"], body=response.content)
+
+    async def check(self) -> None:
+        """Return when the service is ready; a readiness check.
+
+        Raises:
+            NotReady: it cannot be reached or says that it is not.
+        """
+        response = await self._send(self._started().build_request("GET", "/readyz", timeout=_CONNECT_TIMEOUT_S))
+        if response.status_code != httpx.codes.OK:
+            raise NotReady("it answers that it is not ready")
+
+    def _started(self) -> httpx.AsyncClient:
+        if self._client is None:
+            raise RuntimeError("the structurer was not started")
+        return self._client
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        client = self._started()
+        try:
+            try:
+                return await client.send(request)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                # A kept connection that the other side had just closed. Structuring changes nothing, so once more.
+                return await client.send(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise NotReady("the text service cannot be reached") from None
+        except httpx.TimeoutException:
+            raise DeadlineExceeded("the deadline passed before stage 'structure' ended") from None
+        except httpx.TransportError:
+            raise NotReady("the text service went away over this request") from None
+
+
+def _rebuild_error(response: httpx.Response) -> OcrError:
+    try:
+        problem = from_json(response.content)
+    except ValueError:
+        problem = None
+    retry_after = response.headers.get("retry-after", "")
+    match problem:
+        case {"code": str(code), "detail": str(detail)}:
+            return error_from_code(code, detail, retry_after_s=float(retry_after) if retry_after.isdigit() else None)
+        case _:
+            return InternalError(f"the text service answered with status {response.status_code}")

@@ -1,0 +1,130 @@
+"""The query parameters of ``POST /v1/ocr``: one declaration that is checked, and shown in ``/openapi.json``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+from starlette.datastructures import QueryParams
+
+from ocr_core.contracts.document import PageSelection, TextLayerUse
+from ocr_core.contracts.errors import InvalidRequest
+from ocr_core.contracts.ports import StructureOptions
+from ocr_core.contracts.result import OutputFormat, Schema
+
+DEFAULT_TIMEOUT_S = 5.0
+MAX_TIMEOUT_S = 30.0
+
+_MAX_ECHOED_CHARACTERS = 40
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _check_combination(schemas: tuple[Schema, ...]) -> tuple[Schema, ...]:
+    if len(set(schemas)) != len(schemas):
+        raise PydanticCustomError("schemas", "names a schema twice")
+    if len(schemas) > 1 and {Schema.AUTO, Schema.NONE} & set(schemas):
+        raise PydanticCustomError("schemas", "'auto' and 'none' stand alone")
+    return schemas
+
+
+def _check_selection(text: str) -> str:
+    try:
+        PageSelection.parse(text)
+    except InvalidRequest:
+        raise PydanticCustomError(
+            "pages", "Input should be a list like 1-3,7; pages start at 1 and ranges run upwards"
+        ) from None
+    return text
+
+
+class OcrParameters(BaseModel):
+    """What a caller asks for, beside the document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schemas: Annotated[tuple[Schema, ...], BeforeValidator(_split), AfterValidator(_check_combination)] = Field(
+        default=(Schema.AUTO,),
+        alias="schema",
+        min_length=1,
+        description="Which fields to extract: `auto` classifies first, `none` gives lines only; several with commas.",
+    )
+    pages: Annotated[str, AfterValidator(_check_selection)] = Field(
+        default="all", max_length=1_000, description="Page selection, 1-based: `1-3,7`."
+    )
+    format: OutputFormat = Field(default=OutputFormat.JSON, description="How the answer is written down.")
+    timeout_s: float = Field(
+        default=DEFAULT_TIMEOUT_S,
+        gt=0,
+        le=MAX_TIMEOUT_S,
+        allow_inf_nan=False,
+        description="The whole request's deadline in seconds, from the moment its headers arrive.",
+    )
+    text_layer: TextLayerUse = Field(
+        default=TextLayerUse.IGNORE,
+        description="`ignore` recognises pixels always, `prefer` uses a PDF's own text where it is sound.",
+    )
+    min_confidence: float = Field(
+        default=0.5, ge=0, le=1, allow_inf_nan=False, description="Fields below this confidence are null."
+    )
+
+    @classmethod
+    def parse(cls, untrusted_query: QueryParams) -> OcrParameters:
+        """Check a query.
+
+        A parameter that is not known is refused: were it ignored, `?timeout=30` would silently mean five seconds.
+
+        Raises:
+            InvalidRequest: naming every parameter that is off.
+        """
+        repeated = [name for name, count in Counter(k for k, _ in untrusted_query.multi_items()).items() if count > 1]
+        problems = [f"parameter {_echo(name)} comes more than once" for name in repeated]
+        try:
+            parameters = cls.model_validate(dict(untrusted_query))
+        except ValidationError as error:
+            problems += [_explain(item["type"], item["loc"], item["msg"]) for item in error.errors(include_input=False)]
+            raise InvalidRequest("; ".join(problems)) from None
+        if problems:
+            raise InvalidRequest("; ".join(problems))
+        return parameters
+
+    @property
+    def selection(self) -> PageSelection:
+        """The wanted pages."""
+        return PageSelection.parse(self.pages)
+
+    @property
+    def structure_options(self) -> StructureOptions:
+        """What concerns the text side."""
+        return StructureOptions(schemas=self.schemas, min_confidence=self.min_confidence, output_format=self.format)
+
+
+def openapi_parameters(ref_template: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The parameters for ``/openapi.json``, and the schemas that they refer to."""
+    schema = OcrParameters.model_json_schema(ref_template=ref_template)
+    parameters = []
+    for name, declared in schema["properties"].items():
+        declared.pop("title", None)
+        parameter = {"name": name, "in": "query", "required": False, "description": declared.pop("description")}
+        if declared.get("type") == "array":
+            parameter |= {"style": "form", "explode": False}
+        parameters.append({**parameter, "schema": declared})
+    return parameters, schema.get("$defs", {})
+
+
+def _explain(error_type: str, location: tuple[int | str, ...], message: str) -> str:
+    name = str(location[0])
+    if error_type == "extra_forbidden":
+        known = sorted(field.alias or field_name for field_name, field in OcrParameters.model_fields.items())
+        return f"parameter {_echo(name)} is not known; known are {', '.join(known)}"
+    return f"parameter {_echo(name)}: {message}"
+
+
+def _echo(untrusted_name: str) -> str:
+    """A caller's name as it may stand in a message: short and printable."""
+    printable = "".join(c if c.isprintable() else "?" for c in untrusted_name[:_MAX_ECHOED_CHARACTERS])
+    return f"'{printable}'"

@@ -1,0 +1,151 @@
+"""``POST /v1/ocr``: admission, deadline, the body, and who ends the work early."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import TypeAdapter
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import MediaType
+from ocr_core.contracts.errors import (
+    DeadlineExceeded,
+    DocumentTooLarge,
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    NotReady,
+    Overloaded,
+    PasswordRequired,
+    QuotaExceeded,
+    Unauthenticated,
+    UnreadableDocument,
+    UnsupportedMediaType,
+)
+from ocr_core.contracts.result import OcrResult
+from ocr_core.service import RequestContext, context_of, problem_responses
+from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
+from ocr_core.service.race import finish_in_time
+from preprocess_svc.admission import Permit
+from preprocess_svc.parameters import OcrParameters, openapi_parameters
+from preprocess_svc.sources import S3Location
+from preprocess_svc.sync_road import SyncRoad
+from preprocess_svc.uploads import FILE_PART, Upload, read_submission
+
+_REF = "#/components/schemas/{model}"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+_ERRORS = (
+    InvalidRequest,
+    Unauthenticated,
+    Forbidden,
+    DocumentTooLarge,
+    UnsupportedMediaType,
+    UnreadableDocument,
+    PasswordRequired,
+    Overloaded,
+    QuotaExceeded,
+    InternalError,
+    NotReady,
+    DeadlineExceeded,
+)
+
+
+def make_router(road: SyncRoad) -> APIRouter:
+    """The public routes of the pixel side."""
+    router = APIRouter(tags=["ocr"])
+    parameters, _ = openapi_parameters(_REF)
+
+    @router.post(
+        "/v1/ocr",
+        summary="Read one document",
+        response_class=Response,
+        responses={200: _SUCCESS, **problem_responses(*_ERRORS)},
+        openapi_extra={"parameters": parameters, "requestBody": _REQUEST_BODY},
+    )
+    async def read_one_document(request: Request) -> Response:
+        context = context_of(request)
+        wanted = OcrParameters.parse(request.query_params)
+        deadline = Deadline(at_s=context.received_s + wanted.timeout_s)
+        permit = road.admission.enter()
+        try:
+            submission = await _receive(request, permit, road=road, deadline=deadline)
+            result = await finish_in_time(
+                road.answer(submission, parameters=wanted, deadline=deadline, context=context),
+                request=request,
+                deadline=deadline,
+                on_end=permit.release,
+            )
+        except ClientDisconnect:
+            context.error_code = "client_disconnected"
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        return _answer(result.content_type, result.body, context)
+
+    return router
+
+
+async def _receive(request: Request, permit: Permit, *, road: SyncRoad, deadline: Deadline) -> Upload | S3Location:
+    """Read the body, within the deadline: a slow sender must not keep its permit for longer."""
+    try:
+        async with asyncio.timeout(deadline.remaining_s()):
+            return await read_submission(request, max_body_bytes=road.limits.max_body_bytes)
+    except TimeoutError:
+        permit.release()
+        raise DeadlineExceeded("the request's deadline passed before its body had arrived") from None
+    except BaseException:
+        permit.release()
+        raise
+
+
+def _answer(content_type: str, body: bytes, context: RequestContext) -> Response:
+    response = Response(body, headers={"Content-Type": content_type})
+    response.headers["Server-Timing"] = context.server_timing()
+    return response
+
+
+def components() -> dict[str, dict[str, Any]]:
+    """The schemas that the routes' documentation refers to."""
+    _, of_parameters = openapi_parameters(_REF)
+    result = TypeAdapter(OcrResult).json_schema(mode="serialization", ref_template=_REF)
+    return {**result.pop("$defs", {}), **of_parameters, "OcrResult": result}
+
+
+_SUCCESS: dict[str, Any] = {
+    "description": "The document, read. `format` decides which of the contents it is.",
+    "headers": {
+        "X-Request-Id": {"description": "The caller's own id, or a new one.", "schema": {"type": "string"}},
+        "Server-Timing": {"description": "Milliseconds by stage.", "schema": {"type": "string"}},
+    },
+    "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/OcrResult"}},
+        "text/plain": {"schema": {"type": "string"}},
+        "text/markdown": {"schema": {"type": "string"}},
+    },
+}
+
+_REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "The document: as a form's file, as the body itself, or as an address in object storage.",
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": [FILE_PART],
+                "properties": {FILE_PART: {"type": "string", "format": "binary"}},
+            }
+        },
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["source"],
+                "additionalProperties": False,
+                "properties": {"source": {"type": "string", "examples": ["s3://bucket/key"]}},
+            }
+        },
+        **dict.fromkeys([*MediaType, "application/octet-stream"], _BINARY),
+    },
+}

@@ -1,0 +1,124 @@
+"""The sync road: one document, from the request to its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic_core import from_json, to_json
+
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import OpenLimits, Priority, TextLayerUse
+from ocr_core.contracts.page import PageError
+from ocr_core.contracts.ports import FileOpener, RenderedResult, Structurer, TextModels
+from ocr_core.contracts.reading import Reading
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.service import RequestContext
+from ocr_core.telemetry import Metrics
+from preprocess_svc.admission import Admission
+from preprocess_svc.parameters import OcrParameters
+from preprocess_svc.pipeline import read_document
+from preprocess_svc.sources import S3Location, Sources
+from preprocess_svc.uploads import Upload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRoad:
+    """Everything that a document passes on its way. Stores only; ``main`` starts and closes the parts."""
+
+    admission: Admission
+    limits: OpenLimits
+    sources: Sources
+    opener: FileOpener
+    models: TextModels
+    workers: Executor
+    structurer: Structurer
+    metrics: Metrics
+
+    async def answer(
+        self,
+        submission: Upload | S3Location,
+        *,
+        parameters: OcrParameters,
+        deadline: Deadline,
+        context: RequestContext,
+    ) -> RenderedResult:
+        """Fetch, wait for a place, read, structure.
+
+        Raises:
+            OcrError: whatever stands in the way.
+        """
+        if isinstance(submission, S3Location):
+            with _stage(context, "fetch"):
+                content = await self.sources.fetch(submission, max_bytes=self.limits.max_body_bytes, deadline=deadline)
+            file_name: str | None = submission.file_name
+        else:
+            content, file_name = submission.untrusted_bytes, submission.file_name
+        context.facts["body_bytes"] = len(content)
+        waiting = _Watch(context, "wait")
+        async with self.admission.reading_place():
+            waiting.stop()
+            reading = await read_document(
+                content,
+                file_name=file_name,
+                selection=parameters.selection,
+                text_layer=parameters.text_layer is TextLayerUse.PREFER,
+                limits=self.limits,
+                priority=Priority.SYNC,
+                deadline=deadline,
+                opener=self.opener,
+                models=self.models,
+                workers=self.workers,
+            )
+        self._note(reading, context)
+        with _stage(context, "structure"):
+            result = await self.structurer.structure(
+                reading, options=parameters.structure_options, request_id=context.request_id, deadline=deadline
+            )
+        context.stages_ms["total"] = context.elapsed_ms()
+        return _with_timing(result, context) if parameters.format is OutputFormat.JSON else result
+
+    def _note(self, reading: Reading, context: RequestContext) -> None:
+        unread = sum(isinstance(page, PageError) for page in reading.pages)
+        self.metrics.pages.labels("unread").inc(unread)
+        self.metrics.pages.labels("read").inc(len(reading.pages) - unread)
+        timing = reading.timing
+        context.stages_ms |= {"open": timing.open_ms, "detect": timing.detect_ms, "recognise": timing.recognise_ms}
+        context.facts |= {
+            "media_type": reading.document.media_type,
+            "page_count": reading.document.page_count,
+            "pages_read": len(reading.pages) - unread,
+            "pages_unread": unread,
+        }
+
+
+def _with_timing(result: RenderedResult, context: RequestContext) -> RenderedResult:
+    """Complete ``timing_ms``: only this side knows the total, and what the way to the text side took.
+
+    Parsing and writing 100 kB of JSON takes under a millisecond.
+    """
+    answer = from_json(result.body)
+    answer["timing_ms"] = {stage: round(ms, 1) for stage, ms in context.stages_ms.items()}
+    return RenderedResult(content_type=result.content_type, body=to_json(answer))
+
+
+class _Watch:
+    def __init__(self, context: RequestContext, stage: str) -> None:
+        self._context = context
+        self._stage = stage
+        self._started_s = time.monotonic()
+
+    def stop(self) -> None:
+        self._context.stages_ms[self._stage] = (time.monotonic() - self._started_s) * 1_000
+
+
+@contextmanager
+def _stage(context: RequestContext, stage: str) -> Iterator[None]:
+    watch = _Watch(context, stage)
+    try:
+        yield
+    finally:
+        watch.stop()

@@ -1,0 +1,176 @@
+"""The three ways to send a document, read as they stream in and never beyond the limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from ocr_core.contracts.errors import DocumentTooLarge, InvalidRequest, UnsupportedMediaType
+from preprocess_svc.sources import S3Location
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+FILE_PART = "file"
+_MAX_JSON_BYTES = 16_384
+_MULTIPART_FRAMING_BYTES = 65_536
+"""What boundaries and part headers may add to a document in a multipart body."""
+_MAX_FILE_NAME_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A document that came in the request itself."""
+
+    untrusted_bytes: bytes
+    file_name: str | None
+
+
+class _SourceBody(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    source: str = Field(max_length=2_048)
+
+
+async def read_submission(request: Request, *, max_body_bytes: int) -> Upload | S3Location:
+    """Read the request's body: ``multipart/form-data``, JSON with a source, or the document itself.
+
+    Raises:
+        InvalidRequest: the body is not in the form that its ``Content-Type`` announces.
+        DocumentTooLarge: over ``max_body_bytes``; noticed from ``Content-Length`` before a byte is read, or while
+            reading, at the first byte too many.
+        UnsupportedMediaType: the body is compressed.
+        ClientDisconnect: the caller went away.
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType("a compressed request body (Content-Encoding) is not taken")
+    content_type = request.headers.get("content-type", "")
+    match content_type.partition(";")[0].strip().lower():
+        case "multipart/form-data":
+            return await _read_multipart(request, content_type, max_body_bytes)
+        case "application/json":
+            return _parse_source(await _read_raw(request, _MAX_JSON_BYTES, limit_name="a JSON body"))
+        case _:
+            # What the bytes are is decided by the bytes; curl, for one, calls every --data-binary a form.
+            content = await _read_raw(request, max_body_bytes, limit_name="max_body_bytes")
+            return Upload(untrusted_bytes=content, file_name=None)
+
+
+async def _read_raw(request: Request, max_bytes: int, *, limit_name: str) -> bytes:
+    _check_announced_length(request, max_bytes, limit_name)
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > max_bytes:
+            raise _too_large(max_bytes, limit_name)
+    return bytes(content)
+
+
+async def _read_multipart(request: Request, content_type: str, max_body_bytes: int) -> Upload:
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if not boundary:
+        raise InvalidRequest("the multipart body's Content-Type names no boundary")
+    max_total_bytes = max_body_bytes + _MULTIPART_FRAMING_BYTES
+    _check_announced_length(request, max_total_bytes, "max_body_bytes")
+    form = _Form(max_file_bytes=max_body_bytes)
+    total_bytes = 0
+    try:
+        parser = MultipartParser(boundary, form.callbacks())
+        async for chunk in request.stream():
+            total_bytes += len(chunk)
+            if total_bytes > max_total_bytes:
+                raise _too_large(max_body_bytes, "max_body_bytes")
+            parser.write(chunk)
+        parser.finalize()
+    except FormParserError:
+        raise InvalidRequest("the multipart body is broken") from None
+    return form.result()
+
+
+class _Form:
+    """Gathers the one file part out of a multipart stream."""
+
+    def __init__(self, *, max_file_bytes: int) -> None:
+        self._max_file_bytes = max_file_bytes
+        self._file_name: str | None = None
+        self._content: bytearray | None = None
+        self._header_name = bytearray()
+        self._header_value = bytearray()
+        self._headers: dict[bytes, bytes] = {}
+        self._ended = False
+
+    def callbacks(self) -> MultipartCallbacks:
+        """The parser's events."""
+        return {
+            "on_part_begin": self._headers.clear,
+            "on_header_field": lambda data, start, end: self._header_name.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._header_value.extend(data[start:end]),
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._start_part,
+            "on_part_data": self._take,
+            "on_end": self._end,
+        }
+
+    def result(self) -> Upload:
+        """The gathered document."""
+        if not self._ended:
+            raise InvalidRequest("the multipart body ends before its last boundary")
+        if self._content is None:
+            raise InvalidRequest(f"the multipart body has no part named '{FILE_PART}'")
+        return Upload(untrusted_bytes=bytes(self._content), file_name=self._file_name)
+
+    def _end_header(self) -> None:
+        self._headers[bytes(self._header_name).lower()] = bytes(self._header_value)
+        self._header_name.clear()
+        self._header_value.clear()
+
+    def _start_part(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        if options.get(b"name") != FILE_PART.encode():
+            raise InvalidRequest(f"the multipart body has one part, named '{FILE_PART}'; parameters go into the query")
+        if self._content is not None:
+            raise InvalidRequest(f"the multipart body has more than one part named '{FILE_PART}'")
+        self._content = bytearray()
+        self._file_name = clean_file_name(options.get(b"filename", b"").decode(errors="replace"))
+
+    def _take(self, data: bytes, start: int, end: int) -> None:
+        if self._content is None:
+            raise InvalidRequest("the multipart body is broken")
+        self._content += data[start:end]
+        if len(self._content) > self._max_file_bytes:
+            raise _too_large(self._max_file_bytes, "max_body_bytes")
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def clean_file_name(untrusted_name: str) -> str | None:
+    """A file name fit to be repeated in the answer: no folders, nothing unprintable; null where nothing is left."""
+    base = untrusted_name.replace("\\", "/").rsplit("/", 1)[-1]
+    cleaned = "".join(c for c in base if c.isprintable()).strip()[:_MAX_FILE_NAME_CHARACTERS]
+    return cleaned or None
+
+
+def _parse_source(untrusted_body: bytes) -> S3Location:
+    try:
+        body = _SourceBody.model_validate_json(untrusted_body)
+    except ValidationError:
+        raise InvalidRequest('a JSON body is {"source": "s3://bucket/key"}') from None
+    return S3Location.parse(body.source)
+
+
+def _check_announced_length(request: Request, max_bytes: int, limit_name: str) -> None:
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise _too_large(max_bytes, limit_name)
+
+
+def _too_large(max_bytes: int, limit_name: str) -> DocumentTooLarge:
+    return DocumentTooLarge(f"the body is over the limit of {max_bytes} bytes ({limit_name})")
