@@ -89,15 +89,38 @@ class PageSelection:
             ranges.append((first, last))
         return cls(ranges=tuple(ranges))
 
-    def numbers(self, page_count: int) -> list[int]:
-        """The wanted page numbers of a document with ``page_count`` pages, ascending, each once.
+    def merged(self) -> tuple[tuple[int, int], ...]:
+        """The same pages as ascending ranges that neither overlap nor touch; empty still means all."""
+        merged: list[tuple[int, int]] = []
+        for first, last in sorted(self.ranges):
+            if merged and first <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+            else:
+                merged.append((first, last))
+        return tuple(merged)
+
+    def count(self, page_count: int) -> int:
+        """How many pages ``numbers`` would list, without listing them: both numbers may be a stranger's.
 
         Raises:
             InvalidRequest: a wanted page lies beyond the last.
         """
         if not self.ranges:
-            return list(range(1, page_count + 1))
-        last = max(end for _, end in self.ranges)
-        if last > page_count:
-            raise InvalidRequest(f"parameter 'pages' asks for page {last}; the document has {page_count}")
-        return sorted({number for start, end in self.ranges for number in range(start, end + 1)})
+            return page_count
+        merged = self.merged()
+        if merged[-1][1] > page_count:
+            raise InvalidRequest(f"parameter 'pages' asks for page {merged[-1][1]}; the document has {page_count}")
+        return sum(last - first + 1 for first, last in merged)
+
+    def numbers(self, page_count: int) -> list[int]:
+        """The wanted page numbers of a document with ``page_count`` pages, ascending, each once.
+
+        Check ``count`` against a limit first: this list is as long as the caller and the document say.
+
+        Raises:
+            InvalidRequest: a wanted page lies beyond the last.
+        """
+        if not self.count(page_count):
+            return []
+        ranges = self.merged() or ((1, page_count),)
+        return [number for first, last in ranges for number in range(first, last + 1)]

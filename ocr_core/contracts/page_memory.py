@@ -1,0 +1,119 @@
+"""The memory in which a page crosses out of the sandbox: pixels, then the words of the text layer.
+
+::
+
+    0                       pixels: (H, W, 3) uint8 RGB, rows without padding
+    text_offset (8-aligned) quads: (N, 4, 2) float32, page pixels
+                            word_ends: (N,) uint32, where each word ends among the code points
+                            code_points: (M,) uint32, all words one after another
+
+The sizes follow from the numbers in the page's message; memory of any other size is refused unread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ocr_core.contracts.opening_wire import ForgedMessage
+from ocr_core.contracts.page import TextLayerWord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+MAX_WORD_CODE_POINTS = 256
+_QUAD_BYTES = 4 * 2 * 4
+_NUMBER_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLayout:
+    """Where things lie in a page's memory, in bytes."""
+
+    pixel_bytes: int
+    text_offset: int
+    total_bytes: int
+
+    @classmethod
+    def of(cls, *, width_px: int, height_px: int, word_count: int, code_point_count: int) -> PageLayout:
+        """The layout of a page of this size with this many words."""
+        pixel_bytes = width_px * height_px * 3
+        if not word_count:
+            return cls(pixel_bytes=pixel_bytes, text_offset=pixel_bytes, total_bytes=pixel_bytes)
+        text_offset = (pixel_bytes + 7) & ~7
+        text_bytes = word_count * (_QUAD_BYTES + _NUMBER_BYTES) + code_point_count * _NUMBER_BYTES
+        return cls(pixel_bytes=pixel_bytes, text_offset=text_offset, total_bytes=text_offset + text_bytes)
+
+
+def allowed_code_points(code_points: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which of (M,) numbers are code points that a text layer may hold.
+
+    Not: what lies beyond Unicode, surrogates, control characters, noncharacters, and the marks that reorder text
+    around them (a caller would see another text than the reader of the page).
+    """
+    refused = code_points > 0x10FFFF
+    refused |= (code_points >= 0xD800) & (code_points <= 0xDFFF)
+    refused |= (code_points < 0x20) | ((code_points >= 0x7F) & (code_points <= 0x9F))
+    refused |= ((code_points & 0xFFFE) == 0xFFFE) | ((code_points >= 0xFDD0) & (code_points <= 0xFDEF))
+    refused |= (code_points >= 0x200B) & (code_points <= 0x200F)
+    refused |= (code_points >= 0x2028) & (code_points <= 0x202E)
+    refused |= (code_points >= 0x2060) & (code_points <= 0x206F)
+    refused |= (code_points == 0x061C) | (code_points == 0xFEFF)
+    return ~refused
+
+
+def encode_text_layer(words: Sequence[TextLayerWord]) -> bytes:
+    """Write words down as they lie in a page's memory."""
+    quads = np.array([word.quad for word in words], dtype="<f4")
+    ends = np.cumsum([len(word.text) for word in words]).astype("<u4")
+    code_points = np.frombuffer("".join(word.text for word in words).encode("utf-32-le"), dtype="<u4")
+    return quads.tobytes() + ends.tobytes() + code_points.tobytes()
+
+
+def decode_text_layer(
+    untrusted: memoryview, *, word_count: int, code_point_count: int, width_px: int, height_px: int
+) -> tuple[TextLayerWord, ...]:
+    """Read the words of a page.
+
+    Args:
+        untrusted: The bytes behind the pixels, from ``PageLayout.text_offset`` to the end.
+        word_count: As the page's message says, checked there against the limits.
+        code_point_count: Likewise.
+        width_px: Width of the page, which every quad must lie in.
+        height_px: Height of the page.
+
+    Raises:
+        ForgedMessage: the size is wrong, a word is empty or too long, a corner lies outside the page, or a code
+            point is not allowed.
+    """
+    if not word_count:
+        return ()
+    quad_end = word_count * _QUAD_BYTES
+    number_end = quad_end + word_count * _NUMBER_BYTES
+    if len(untrusted) != number_end + code_point_count * _NUMBER_BYTES:
+        raise ForgedMessage("a text layer of another size than announced")
+    # Copied: the memory is sealed, but what was checked is what is used, whatever a seal is worth.
+    quads = np.frombuffer(untrusted[:quad_end], dtype="<f4").reshape(word_count, 4, 2).copy()
+    ends = np.frombuffer(untrusted[quad_end:number_end], dtype="<u4").astype(np.int64)
+    code_points = np.frombuffer(untrusted[number_end:], dtype="<u4").copy()
+    lengths = np.diff(ends, prepend=0)
+    if lengths.min() < 1 or lengths.max() > MAX_WORD_CODE_POINTS or ends[-1] != code_point_count:
+        raise ForgedMessage("a word without or with too many characters")
+    # Written so that a NaN fails.
+    inside = (quads >= 0) & (quads <= np.array([width_px, height_px], dtype=np.float32))
+    if not inside.all():
+        raise ForgedMessage("a word outside its page")
+    if not allowed_code_points(code_points).all():
+        raise ForgedMessage("a code point that no text layer holds")
+    text = code_points.astype("<u4").tobytes().decode("utf-32-le")
+    words: list[TextLayerWord] = []
+    start = 0
+    for end, corners in zip(ends.tolist(), quads.tolist(), strict=True):
+        first, second, third, fourth = ((x, y) for x, y in corners)
+        words.append(TextLayerWord(text=text[start:end], quad=(first, second, third, fourth)))
+        start = end
+    return tuple(words)
