@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 from postprocess_svc.layout import Gap, Region, Row, line_height, place, rows_of, split, x_gaps, y_gaps
@@ -25,8 +26,12 @@ _BLOCK_GAP = 1.2
 """Rows further apart than this belong to different blocks."""
 _LEVEL = 0.3
 """Centres of cells of one row differ by less than this."""
-_ROWS_IF_LEVEL = 0.6
-"""Two sides of which this share is level are cells of rows."""
+_COLUMNS_BELOW = 0.5
+_ROWS_FROM = 0.8
+"""Two sides of which this share of rows is level are cells of rows; columns do not reach half by chance. In between,
+the distances from row to row decide."""
+_SAME_PITCH = 0.85
+"""Cells of the same rows are as far apart on either side, columns seldom are."""
 _MIN_BESIDE = 0.5
 """Columns stand beside each other for at least this share of the shorter one."""
 _PROSE_ROWS = 4
@@ -155,10 +160,14 @@ def _stand_alone(left: Region, right: Region) -> bool:
     if bottom - top < _MIN_BESIDE * shorter:
         return False
     few, many = sorted((rows_of(left), rows_of(right)), key=len)
-    level = _level_rows(few, many)
-    if len(few) <= _FEW_ROWS and len(many) - level > level:
-        return True
-    return level < _ROWS_IF_LEVEL * len(few)
+    share = _level_rows(few, many) / len(few)
+    if len(few) <= _FEW_ROWS and len(many) > 2 * len(few):
+        # A label centred on a cell of several lines: read first. At the cell's first line both answers are the same.
+        return _middle(many[0]) < _middle(few[0]) and _middle(few[-1]) < _middle(many[-1])
+    if _COLUMNS_BELOW <= share < _ROWS_FROM:
+        apart = sorted((_pitch(few), _pitch(many)))
+        return apart[0] < _SAME_PITCH * apart[1]
+    return share < _COLUMNS_BELOW
 
 
 def _level_rows(some: list[Row], others: list[Row]) -> int:
@@ -169,6 +178,12 @@ def _level_rows(some: list[Row], others: list[Row]) -> int:
         middle, height = _middle(row), line_height(row)
         count += any(abs(middle - other) <= _LEVEL * max(height, size) for other, size in places)
     return count
+
+
+def _pitch(rows: list[Row]) -> float:
+    """The usual distance from a row to the next."""
+    middles = [_middle(row) for row in rows]
+    return median(below - above for above, below in pairwise(middles)) if len(rows) > 1 else 0.0
 
 
 def _middle(row: Row) -> float:
