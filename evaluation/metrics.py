@@ -108,9 +108,7 @@ def contained_strings(needles: Iterable[str], read: str) -> Matches:
 
 def detection_matches(truth: Sequence[Quad], read: Sequence[Quad], *, iou: float = IOU_THRESHOLD) -> Matches:
     """Quads paired one to one, best overlap first, at an IoU of at least ``iou``; ``f1`` is the H-mean."""
-    overlaps = sorted(
-        ((quad_iou(a, b), i, j) for i, a in enumerate(truth) for j, b in enumerate(read)), key=lambda pair: -pair[0]
-    )
+    overlaps = sorted(((quad_iou(truth[i], read[j]), i, j) for i, j in _touching_pairs(truth, read)), reverse=True)
     taken_truth: set[int] = set()
     taken_read: set[int] = set()
     for overlap, i, j in overlaps:
@@ -120,6 +118,16 @@ def detection_matches(truth: Sequence[Quad], read: Sequence[Quad], *, iou: float
             taken_truth.add(i)
             taken_read.add(j)
     return Matches(right=len(taken_truth), given=len(read), wanted=len(truth))
+
+
+def _touching_pairs(truth: Sequence[Quad], read: Sequence[Quad]) -> list[tuple[int, int]]:
+    """Indices of quads whose bounding boxes overlap; a page may have thousands of quads, few of which touch."""
+    if not truth or not read:
+        return []
+    low_a, high_a = np.asarray(truth).min(axis=1)[:, None], np.asarray(truth).max(axis=1)[:, None]
+    low_b, high_b = np.asarray(read).min(axis=1)[None], np.asarray(read).max(axis=1)[None]
+    touching = ((high_a > low_b) & (high_b > low_a)).all(axis=2)
+    return [(int(i), int(j)) for i, j in np.argwhere(touching)]
 
 
 def quad_iou(a: Quad, b: Quad) -> float:

@@ -20,6 +20,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 ANSWER_GRACE_S = 15.0
 CONNECT_TIMEOUT_S = 5.0
 SERVER_DEFAULT_TIMEOUT_S = 5.0
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class OcrClient:
@@ -56,6 +57,8 @@ class OcrClient:
         if base_url.scheme not in {"http", "https"} or not base_url.host:
             raise ValueError(f"{url!r} is not the URL of a server, like {DEFAULT_URL}")
         self._http = httpx.Client(
+            # A proxy for the outside world must not see documents on their way to this machine.
+            trust_env=base_url.host not in LOOPBACK_HOSTS,
             base_url=base_url,
             headers=dict(headers or {}),
             timeout=httpx.Timeout(SERVER_DEFAULT_TIMEOUT_S + ANSWER_GRACE_S, connect=CONNECT_TIMEOUT_S),
