@@ -1,0 +1,182 @@
+"""Lines cut out of a page, upright, 48 pixels high, grouped into batches for the recogniser.
+
+The recogniser's cost on CPU is proportional to the width that it is given and a batch brings nothing (``tensors.py``),
+so crops go into the narrowest class that holds them; a crop joins a slightly wider batch where that saves a request.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.contracts.tensors import (
+    RECOGNITION_HEIGHT_PX,
+    RECOGNITION_PAD_VALUE,
+    RECOGNITION_STRIDE_PX,
+    RECOGNITION_WIDTHS_PX,
+    TEXT_RECOGNITION,
+    recognition_width_px,
+)
+
+JOIN_SLACK_PX = 32
+"""A crop may be padded by this much beyond its own class to fill up a batch: about the price of one more request."""
+
+SPLIT_SEARCH = 0.25
+"""A line too wide for any class is cut at its emptiest column within this share of a part's width."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CropBatch:
+    """Rows of one width class."""
+
+    crops: NDArray[np.uint8]
+    """(N, 48, W, 3) uint8 RGB, grey right of each crop."""
+    rows: tuple[CropRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropRow:
+    """Which part of which line a row of a batch holds."""
+
+    line: int
+    """Index of the line on its page."""
+    part: int
+    """0 but for lines that were cut because no class holds them."""
+    timesteps: int
+    """How many of the answer's timesteps cover the crop; the rest is padding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Crop:
+    """A crop on its way into a batch."""
+
+    pixels: NDArray[np.uint8]
+    line: int
+    part: int
+
+
+def crop_widths_px(quads: NDArray[np.float32]) -> NDArray[np.intp]:
+    """(N,) width of each quad's crop at 48 pixels height, from (N, 4, 2) quads; at least one timestep."""
+    lengths = np.linalg.norm(quads[:, 1] - quads[:, 0], axis=1)
+    heights = np.maximum(np.linalg.norm(quads[:, 3] - quads[:, 0], axis=1), 1.0)
+    widths: NDArray[np.intp] = np.rint(lengths * RECOGNITION_HEIGHT_PX / heights).astype(np.intp)
+    return np.maximum(widths, RECOGNITION_STRIDE_PX)
+
+
+def cut_line(pixels: NDArray[np.uint8], quad: NDArray[np.float32], width_px: int) -> NDArray[np.uint8]:
+    """Cut one line out of a page and set it upright, in one resampling.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+        quad: (4, 2) float32, a rotated rectangle; what sticks out of the page repeats the page's edge.
+        width_px: Width of the crop.
+
+    Returns:
+        (48, width_px, 3) uint8 RGB.
+    """
+    page_height, page_width = pixels.shape[:2]
+    left, top = np.floor(quad.min(axis=0)).astype(int) - 2
+    right, bottom = np.ceil(quad.max(axis=0)).astype(int) + 2
+    left, top = min(max(left, 0), page_width - 1), min(max(top, 0), page_height - 1)
+    region = pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
+    corners = quad[[0, 1, 3]] - np.array([left, top], dtype=np.float32)
+    # Interpolation looks at the nearest pixels only; type much larger than 48 px is averaged down first.
+    shrink = int(np.linalg.norm(corners[2] - corners[0])) // RECOGNITION_HEIGHT_PX
+    if shrink >= 2:
+        size = (max(1, region.shape[1] // shrink), max(1, region.shape[0] // shrink))
+        corners *= np.array([size[0] / region.shape[1], size[1] / region.shape[0]], dtype=np.float32)
+        region = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    target = np.array([[0, 0], [width_px, 0], [0, RECOGNITION_HEIGHT_PX]], dtype=np.float32)
+    # Corners are edges of pixels, the transform maps their centres: half a pixel on both sides.
+    transform = cv2.getAffineTransform(corners - 0.5, target - 0.5)
+    crop = cv2.warpAffine(
+        region,
+        transform,
+        (width_px, RECOGNITION_HEIGHT_PX),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(crop, dtype=np.uint8)
+
+
+def cut_lines(pixels: NDArray[np.uint8], quads: NDArray[np.float32]) -> list[CropBatch]:
+    """Cut lines out of a page and batch them, longest first, so that parallel streams end together.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+        quads: (N, 4, 2) float32.
+    """
+    widths = crop_widths_px(quads)
+    parts: list[_Crop] = []
+    for line in np.argsort(-widths, kind="stable"):
+        crop = cut_line(pixels, quads[line], int(widths[line]))
+        for part, piece in enumerate(split_wide(crop)):
+            parts.append(_Crop(pixels=piece, line=int(line), part=part))
+    parts.sort(key=lambda crop: -crop.pixels.shape[1])
+    return [_batch(group) for group in _grouped(parts)]
+
+
+def split_wide(crop: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Cut a crop wider than the widest class where there is least ink, on a timestep's edge.
+
+    Args:
+        crop: (48, W, 3) uint8 RGB.
+
+    Returns:
+        Parts from left to right; each but the last is a whole number of timesteps wide, so that the answers can be
+        put end to end.
+    """
+    widest = RECOGNITION_WIDTHS_PX[-1]
+    width = crop.shape[1]
+    if width <= widest:
+        return [crop]
+    parts = math.ceil(width / (widest * (1 - SPLIT_SEARCH / 2)))
+    goal, reach = width / parts, width / parts * SPLIT_SEARCH / 2
+    # Ink is contrast within a column, whatever the colour of the paper.
+    contrast = crop.max(axis=(0, 2)).astype(np.int32) - crop.min(axis=(0, 2))
+    usable = width // RECOGNITION_STRIDE_PX
+    per_step = contrast[: usable * RECOGNITION_STRIDE_PX].reshape(usable, RECOGNITION_STRIDE_PX)
+    at_edge = per_step[1:, 0] + per_step[:-1, -1]
+    cuts = [0]
+    for index in range(1, parts):
+        first = max(int((index * goal - reach) // RECOGNITION_STRIDE_PX), cuts[-1] // RECOGNITION_STRIDE_PX + 1)
+        last = min(int((index * goal + reach) // RECOGNITION_STRIDE_PX), usable - 1)
+        cuts.append((first + int(np.argmin(at_edge[first - 1 : last]))) * RECOGNITION_STRIDE_PX)
+    return [crop[:, start:end] for start, end in zip(cuts, [*cuts[1:], width], strict=True)]
+
+
+def _grouped(parts: list[_Crop]) -> list[list[_Crop]]:
+    """Fill batches with crops of nearly the same width; ``parts`` come widest first."""
+    groups: list[list[_Crop]] = []
+    for crop in parts:
+        width_class = recognition_width_px(crop.pixels.shape[1])
+        if groups and len(groups[-1]) < TEXT_RECOGNITION.max_batch_size:
+            batch_class = recognition_width_px(groups[-1][0].pixels.shape[1])
+            if batch_class - width_class <= JOIN_SLACK_PX:
+                groups[-1].append(crop)
+                continue
+        groups.append([crop])
+    return groups
+
+
+def _batch(group: list[_Crop]) -> CropBatch:
+    """Lay crops side by side in one array; the first is the widest."""
+    width = recognition_width_px(group[0].pixels.shape[1])
+    crops = np.full((len(group), RECOGNITION_HEIGHT_PX, width, 3), RECOGNITION_PAD_VALUE, dtype=np.uint8)
+    for row, crop in enumerate(group):
+        crops[row, :, : crop.pixels.shape[1]] = crop.pixels
+    return CropBatch(
+        crops=crops,
+        rows=tuple(
+            CropRow(
+                line=crop.line,
+                part=crop.part,
+                timesteps=math.ceil(crop.pixels.shape[1] / RECOGNITION_STRIDE_PX),
+            )
+            for crop in group
+        ),
+    )

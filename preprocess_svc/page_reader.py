@@ -1,0 +1,123 @@
+"""One page, from pixels to a reading."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_core.contracts.geometry import turn_quad
+from ocr_core.contracts.page import PageImage, TextLayerWord
+from ocr_core.contracts.reading import LineReading, PageReading
+from preprocess_svc.detection import detect_text
+from preprocess_svc.orientation import (
+    is_upside_down,
+    looks_sideways,
+    reversed_boxes,
+    runs_down,
+    sideways_rotation_deg,
+    skew_deg,
+    turned,
+)
+from preprocess_svc.recognition import line_confidence, recognise_lines
+from preprocess_svc.text_boxes import TextBoxes
+from preprocess_svc.tools import Tools
+
+T = TypeVar("T")
+
+POOR_TALL_LINE_CONFIDENCE = 0.80
+"""Text along a margin may run up instead of down: a tall line read with less than this is also read upwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadPage:
+    """A page's reading and what it took."""
+
+    reading: PageReading
+    detect_ms: float
+    recognise_ms: float
+
+
+async def read_page(page: PageImage, tools: Tools) -> ReadPage:
+    """Find a page's lines, set the page upright, read the lines.
+
+    Raises:
+        Overloaded, NotReady, DeadlineExceeded.
+    """
+    clock = _StageClock()
+    pixels, rotation_deg = page.pixels, 0
+    boxes = await clock.detect(detect_text(pixels, tools))
+    if looks_sideways(boxes):
+        rotation_deg = await clock.recognise(sideways_rotation_deg(pixels, boxes, tools))
+        if rotation_deg:
+            pixels = await tools.in_thread(turned, page.pixels, rotation_deg)
+            boxes = await clock.detect(detect_text(pixels, tools))
+    lines = await clock.recognise(recognise_lines(pixels, boxes, tools))
+    if rotation_deg == 0 and await clock.recognise(is_upside_down(pixels, boxes, lines, tools)):
+        rotation_deg = 180
+        pixels = await tools.in_thread(turned, page.pixels, rotation_deg)
+        boxes = await clock.detect(detect_text(pixels, tools))
+        lines = await clock.recognise(recognise_lines(pixels, boxes, tools))
+    lines = await clock.recognise(_tall_lines_the_better_way(pixels, boxes, lines, tools))
+    reading = PageReading(
+        number=page.number,
+        width_px=pixels.shape[1],
+        height_px=pixels.shape[0],
+        dpi=page.dpi,
+        rotation_deg=rotation_deg,
+        skew_deg=skew_deg(lines),
+        lines=tuple(lines),
+        text_layer=_turned_words(page, rotation_deg),
+    )
+    return ReadPage(reading=reading, detect_ms=clock.detect_ms, recognise_ms=clock.recognise_ms)
+
+
+async def _tall_lines_the_better_way(
+    pixels: NDArray[np.uint8], boxes: TextBoxes, lines: list[LineReading], tools: Tools
+) -> list[LineReading]:
+    """Read poor lines in tall boxes upwards as well, and keep whichever way is surer."""
+    confidences = np.array([line_confidence(line) for line in lines])
+    doubtful = np.flatnonzero(runs_down(boxes) & (confidences < POOR_TALL_LINE_CONFIDENCE))
+    if len(doubtful) == 0:
+        return lines
+    upwards = await recognise_lines(pixels, reversed_boxes(boxes.select(doubtful)), tools)
+    better = dict(zip(doubtful.tolist(), upwards, strict=True))
+    return [
+        better[index] if index in better and line_confidence(better[index]) > confidences[index] else line
+        for index, line in enumerate(lines)
+    ]
+
+
+def _turned_words(page: PageImage, rotation_deg: int) -> tuple[TextLayerWord, ...]:
+    """The PDF's own words where the page turned them."""
+    height, width = page.pixels.shape[:2]
+    return tuple(
+        replace(word, quad=turn_quad(word.quad, rotation_deg=rotation_deg, width_px=width, height_px=height))
+        for word in page.text_layer
+    )
+
+
+class _StageClock:
+    """Wall time by stage, summed over the stage's turns."""
+
+    def __init__(self) -> None:
+        self.detect_ms = 0.0
+        self.recognise_ms = 0.0
+
+    async def detect(self, work: Awaitable[T]) -> T:
+        """Wait for a step of detection."""
+        start_s = time.perf_counter()
+        answer = await work
+        self.detect_ms += (time.perf_counter() - start_s) * 1000
+        return answer
+
+    async def recognise(self, work: Awaitable[T]) -> T:
+        """Wait for a step of recognition."""
+        start_s = time.perf_counter()
+        answer = await work
+        self.recognise_ms += (time.perf_counter() - start_s) * 1000
+        return answer

@@ -1,0 +1,190 @@
+"""The pixel pipeline: a document's bytes in, a ``Reading`` out. Both roads, sync and bulk, run this.
+
+Pages overlap: while one is recognised the next is detected and the one after that is opened. How many are in flight is
+bounded, and so is memory, however many pages the document has. Everything that is started belongs to a task group: a
+deadline, a disconnect or an error ends all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import DocumentInfo, OpenLimits, PageSelection, Priority
+from ocr_core.contracts.errors import DeadlineExceeded, OcrError, UnreadableDocument, UnreadablePage
+from ocr_core.contracts.page import Notice, PageError, PageImage
+from ocr_core.contracts.ports import FileOpener, OpenedDocument, TextModels
+from ocr_core.contracts.reading import PageReading, Reading, StageTiming
+from preprocess_svc.page_reader import ReadPage, read_page
+from preprocess_svc.tools import Tools
+
+PAGES_IN_FLIGHT = 3
+"""One being opened, one being detected, one being recognised."""
+
+RECOGNITIONS_IN_FLIGHT = 8
+"""Requests of one document that wait for the recogniser at once: enough to keep its streams busy."""
+
+DETECTIONS_IN_FLIGHT = 2
+"""Likewise for the detector; each tile of a long page counts as one."""
+
+
+async def read_document(
+    untrusted_bytes: bytes,
+    *,
+    file_name: str | None,
+    selection: PageSelection,
+    limits: OpenLimits,
+    text_layer: bool,
+    priority: Priority,
+    deadline: Deadline,
+    opener: FileOpener,
+    models: TextModels,
+    workers: Executor,
+    pages_in_flight: int = PAGES_IN_FLIGHT,
+) -> Reading:
+    """Open a document and read its pages.
+
+    Args:
+        untrusted_bytes: The file.
+        file_name: What the caller calls it; passed on, never believed.
+        selection: Which pages.
+        limits: What opening may cost.
+        text_layer: Whether a PDF's own text is wanted as well.
+        priority: Sync goes before bulk.
+        deadline: Of the whole request.
+        opener: Opens the file away from this process.
+        models: Detector and recogniser.
+        workers: The process's one bounded pool for work on pixels.
+        pages_in_flight: How many pages may be in memory at once.
+
+    Raises:
+        UnreadableDocument: also where no selected page could be read.
+        DeadlineExceeded: nothing that was started goes on.
+        OcrError: whatever else the opener or the models report.
+    """
+    tools = Tools(
+        models=models,
+        workers=workers,
+        priority=priority,
+        deadline=deadline,
+        detection_slots=asyncio.Semaphore(DETECTIONS_IN_FLIGHT),
+        recognition_slots=asyncio.Semaphore(RECOGNITIONS_IN_FLIGHT),
+    )
+    walk = _Walk(tools, pages_in_flight)
+    with _plain_errors():
+        async with asyncio.timeout(deadline.remaining_s()), asyncio.TaskGroup() as group:
+            sha256 = group.create_task(tools.in_thread(_sha256, untrusted_bytes))
+            versions = group.create_task(models.versions())
+            charset_sha256 = group.create_task(models.charset_sha256())
+            opening = opener.open(
+                untrusted_bytes, selection=selection, limits=limits, deadline=deadline, text_layer=text_layer
+            )
+            opened_s = time.perf_counter()
+            async with opening as opened:
+                walk.open_s += time.perf_counter() - opened_s
+                await walk.read_pages(opened)
+                media_type, page_count = opened.media_type, opened.page_count
+    return Reading(
+        document=DocumentInfo(
+            file_name=file_name, media_type=media_type, page_count=page_count, sha256=sha256.result()
+        ),
+        pages=walk.pages_in_order(),
+        model_versions=versions.result(),
+        charset_sha256=charset_sha256.result(),
+        warnings=tuple(walk.warnings),
+        timing=walk.timing(),
+    )
+
+
+class _Walk:
+    """The walk over one document's pages, and what has come of it so far."""
+
+    def __init__(self, tools: Tools, pages_in_flight: int) -> None:
+        self._tools = tools
+        self._slots = asyncio.Semaphore(pages_in_flight)
+        self._read: list[ReadPage] = []
+        self._failed: list[PageError] = []
+        self.warnings: list[Notice] = []
+        self.open_s = 0.0
+
+    async def read_pages(self, opened: OpenedDocument) -> None:
+        """Read every page that the opener hands out; a page is asked for only when there is room for it."""
+        pages = opened.pages()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._slots.acquire()
+                asked_s = time.perf_counter()
+                page = await anext(pages, None)
+                self.open_s += time.perf_counter() - asked_s
+                if page is None:
+                    break
+                if isinstance(page, PageError):
+                    self._failed.append(page)
+                    self._slots.release()
+                else:
+                    group.create_task(self._read_page(page))
+                del page  # the pixels belong to the task alone, and go with it
+        self.warnings[:0] = opened.warnings
+
+    async def _read_page(self, page: PageImage) -> None:
+        try:
+            self.warnings.extend(page.warnings)
+            self._read.append(await read_page(page, self._tools))
+        except UnreadablePage as error:
+            self._failed.append(PageError(number=page.number, code=error.code, detail=error.detail))
+        finally:
+            self._slots.release()
+
+    def pages_in_order(self) -> tuple[PageReading | PageError, ...]:
+        """What became of the selected pages.
+
+        Raises:
+            UnreadableDocument: none of them could be read.
+        """
+        if not self._read:
+            detail = self._failed[0].detail if self._failed else "the document has no pages"
+            raise UnreadableDocument(f"no page could be read: {detail}")
+        pages: list[PageReading | PageError] = [page.reading for page in self._read]
+        return tuple(sorted([*pages, *self._failed], key=lambda page: page.number))
+
+    def timing(self) -> StageTiming:
+        """What the stages took, summed over the pages."""
+        return StageTiming(
+            open_ms=self.open_s * 1000,
+            detect_ms=sum(page.detect_ms for page in self._read),
+            recognise_ms=sum(page.recognise_ms for page in self._read),
+        )
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what a task group and a timeout raise into errors of the tree; anything else stays as it is."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise DeadlineExceeded("the deadline passed while the document was being read") from error
+    except BaseExceptionGroup as group:
+        first = _first_ocr_error(group)
+        if first is None:
+            raise
+        raise first from group
+
+
+def _first_ocr_error(group: BaseExceptionGroup) -> OcrError | None:
+    """The first error of the tree inside nested groups; null where there is something that is none of ours."""
+    ours, others = group.split(OcrError)
+    if ours is None or others is not None:
+        return None
+    first: BaseException = ours
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, OcrError) else None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
