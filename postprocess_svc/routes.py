@@ -1,0 +1,138 @@
+"""``POST /v1/structure``: a Reading in, a written-down result out. Internal; ``adapters/postprocess.py`` calls it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.errors import (
+    DeadlineExceeded,
+    DocumentTooLarge,
+    InternalError,
+    InvalidRequest,
+    NotReady,
+    Overloaded,
+)
+from ocr_core.contracts.ports import RenderedResult, StructureOptions
+from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.service import context_of, problem_responses
+from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
+from ocr_core.service.race import finish_in_time
+from ocr_core.telemetry import Metrics
+
+_DEFAULT_REMAINING_S = 5.0
+_MAX_REMAINING_S = 3_600.0
+
+StructureBytes = Callable[[bytes, StructureOptions, str], RenderedResult]
+"""An encoded Reading, the options and the request's id in; the text pipeline's answer out. Runs in a thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRoad:
+    """What a Reading passes on the text side."""
+
+    structure: StructureBytes
+    workers: Executor
+    places: asyncio.Semaphore
+    max_body_bytes: int
+    metrics: Metrics
+
+    async def answer(self, request: Request, options: StructureOptions, deadline: Deadline) -> RenderedResult:
+        """Take the Reading in and structure it in a thread.
+
+        Raises:
+            Overloaded: every place is taken.
+            OcrError: whatever else stands in the way.
+            ClientDisconnect: nobody is left to answer.
+        """
+        if self.places.locked():
+            self.metrics.refusals.inc()
+            raise Overloaded("the text service has as many readings as it takes at once")
+        await self.places.acquire()
+        try:
+            body = await _read_body(request, self.max_body_bytes, deadline)
+            work = self.workers.submit(self.structure, body, options, context_of(request).request_id)
+        except BaseException:
+            self.places.release()
+            raise
+        # A thread cannot be interrupted: the place is free when the thread is, not when its request is given up.
+        loop = asyncio.get_running_loop()
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self.places.release))
+        return await finish_in_time(_wait(work), request=request, deadline=deadline)
+
+
+def make_router(road: TextRoad) -> APIRouter:
+    """The internal routes of the text side."""
+    router = APIRouter(tags=["internal"])
+
+    @router.post(
+        "/v1/structure",
+        summary="Structure one Reading",
+        response_class=Response,
+        responses={
+            200: {"content": {"application/json": {}, "text/plain": {}, "text/markdown": {}}},
+            **problem_responses(
+                InvalidRequest, DocumentTooLarge, Overloaded, InternalError, NotReady, DeadlineExceeded
+            ),
+        },
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/vnd.msgpack": {"schema": {"type": "string", "format": "binary"}}},
+            }
+        },
+    )
+    async def structure_one_reading(
+        request: Request,
+        schema: Annotated[str, Query()] = Schema.AUTO.value,
+        output_format: Annotated[OutputFormat, Query(alias="format")] = OutputFormat.JSON,
+        min_confidence: Annotated[float, Query(ge=0, le=1)] = 0.5,
+        remaining_s: Annotated[
+            float, Header(alias="X-Ocr-Remaining-S", gt=0, le=_MAX_REMAINING_S)
+        ] = _DEFAULT_REMAINING_S,
+    ) -> Response:
+        context = context_of(request)
+        deadline = Deadline(at_s=context.received_s + remaining_s)
+        options = StructureOptions(
+            schemas=_parse_schemas(schema), min_confidence=min_confidence, output_format=output_format
+        )
+        try:
+            result = await road.answer(request, options, deadline)
+        except ClientDisconnect:
+            context.error_code = "client_disconnected"
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        return Response(result.body, headers={"Content-Type": result.content_type})
+
+    return router
+
+
+async def _wait(work: Future[RenderedResult]) -> RenderedResult:
+    return await asyncio.wrap_future(work)
+
+
+async def _read_body(request: Request, max_body_bytes: int, deadline: Deadline) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(deadline.remaining_s()):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_body_bytes:
+                    raise DocumentTooLarge(f"the reading is over the limit of {max_body_bytes} bytes")
+    except TimeoutError:
+        raise DeadlineExceeded("the deadline passed before the reading had arrived") from None
+    return bytes(body)
+
+
+def _parse_schemas(untrusted_text: str) -> tuple[Schema, ...]:
+    try:
+        return tuple(Schema(name) for name in untrusted_text.split(","))
+    except ValueError:
+        raise InvalidRequest("parameter 'schema' names a schema that does not exist") from None

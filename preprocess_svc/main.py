@@ -1,0 +1,93 @@
+"""Wires the pixel side together: settings in, a served application out. Nothing else knows which adapters are used."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from ocr_core.adapters.file_opener import LocalFileOpener
+from ocr_core.adapters.postprocess import HttpStructurer
+from ocr_core.adapters.storage import S3Storage
+from ocr_core.adapters.triton import TritonModels
+from ocr_core.service import Readiness, create_app, serve
+from ocr_core.settings import (
+    ExposureSettings,
+    LimitSettings,
+    LogSettings,
+    PreprocessSettings,
+    StorageSettings,
+    TritonSettings,
+    check_exposure,
+    load,
+)
+from ocr_core.telemetry import Metrics, configure_logging
+from preprocess_svc.admission import Admission
+from preprocess_svc.routes import components, make_router
+from preprocess_svc.sources import AllowList, Sources
+from preprocess_svc.sync_road import SyncRoad
+
+_DESCRIPTION = "Send an invoice or a receipt, get its lines and fields. See api.md of the project."
+
+
+def make_app(
+    *,
+    settings: PreprocessSettings,
+    limits: LimitSettings,
+    triton: TritonSettings,
+    storage: StorageSettings,
+) -> FastAPI:
+    """The public application. Its adapters are started and closed with it."""
+    metrics = Metrics()
+    models = TritonModels(triton.grpc_url)
+    opener = LocalFileOpener()
+    structurer = HttpStructurer(settings.structure_url)
+    store = S3Storage(storage)
+    workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.callback(workers.shutdown, wait=False, cancel_futures=True)
+            adapters = [models, opener, structurer, *([store] if storage.allow else [])]
+            for adapter in adapters:
+                await adapter.start()
+                stack.push_async_callback(adapter.close)
+            yield
+
+    road = SyncRoad(
+        admission=Admission(
+            max_documents=settings.max_documents, max_reading=settings.max_documents_reading, metrics=metrics
+        ),
+        limits=limits.to_open_limits(),
+        sources=Sources(allow_list=AllowList(storage.allow), storage=store),
+        opener=opener,
+        models=models,
+        workers=workers,
+        structurer=structurer,
+        metrics=metrics,
+    )
+    return create_app(
+        title="Yomitori",
+        version=version("yomitori"),
+        description=_DESCRIPTION,
+        metrics=metrics,
+        readiness=Readiness({"models": models.check, "postprocess": structurer.check, "file opener": opener.check}),
+        routers=[make_router(road)],
+        lifespan=lifespan,
+        components=components(),
+    )
+
+
+def main() -> None:
+    """Read the settings, serve until told to stop."""
+    configure_logging("preprocess", load(LogSettings))
+    settings = load(PreprocessSettings)
+    check_exposure(settings.host, load(ExposureSettings))
+    app = make_app(
+        settings=settings, limits=load(LimitSettings), triton=load(TritonSettings), storage=load(StorageSettings)
+    )
+    serve(app, host=settings.host, port=settings.port, shutdown_grace_s=settings.shutdown_grace_s)
