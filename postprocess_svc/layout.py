@@ -8,7 +8,8 @@ orders both.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -18,9 +19,9 @@ from ocr_core.contracts.geometry import Quad, angle_deg
 _SAME_ROW = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Placed:
-    """A line's upright box in layout coordinates."""
+    """A line's upright box in layout coordinates; ``middle`` and ``height`` follow from it and are looked at often."""
 
     index: int
     """Which line of the page it is."""
@@ -28,34 +29,24 @@ class Placed:
     right: float
     top: float
     bottom: float
-    vertical: bool = False
+    middle: float
+    height: float
+    vertical: bool
     """It is set in a column, read from the top down."""
 
-    @property
-    def middle(self) -> float:
-        """The y coordinate of the box's centre."""
-        return (self.top + self.bottom) / 2
+    @classmethod
+    def at(cls, index: int, left: float, right: float, top: float, bottom: float, *, vertical: bool) -> Placed:
+        """The box of line ``index``."""
+        return cls(index, left, right, top, bottom, (top + bottom) / 2, bottom - top, vertical)
 
     @property
     def width(self) -> float:
         """Extent in x."""
         return self.right - self.left
 
-    @property
-    def height(self) -> float:
-        """Extent in y."""
-        return self.bottom - self.top
-
     def turned(self) -> Placed:
         """The same box with x running down the page and y from right to left."""
-        return Placed(
-            index=self.index,
-            left=self.top,
-            right=self.bottom,
-            top=-self.right,
-            bottom=-self.left,
-            vertical=self.vertical,
-        )
+        return Placed.at(self.index, self.top, self.bottom, -self.right, -self.left, vertical=self.vertical)
 
 
 Region = list[Placed]
@@ -77,36 +68,38 @@ def place(index: int, quad: Quad, *, skew_deg: float, vertical: bool) -> Placed:
     across = (math.dist(quad[0], quad[3]) + math.dist(quad[1], quad[2])) / 2
     if 45 < abs(angle_deg(quad)) < 135:
         along, across = across, along
-    return Placed(
-        index=index,
-        left=x - along / 2,
-        right=x + along / 2,
-        top=y - across / 2,
-        bottom=y + across / 2,
-        vertical=vertical,
-    )
+    return Placed.at(index, x - along / 2, x + along / 2, y - across / 2, y + across / 2, vertical=vertical)
+
+
+def from_the_top(region: Sequence[Placed]) -> Region:
+    """The region's boxes by their middles; its parts, however they are split off, keep that order."""
+    return sorted(region, key=lambda box: (box.middle, box.left))
 
 
 def line_height(region: Sequence[Placed]) -> float:
     """The usual height of a line, in pixels; at least one."""
-    return max(1.0, median(box.height for box in region))
+    if len(region) == 1:
+        return max(1.0, region[0].height)
+    return max(1.0, median([box.height for box in region]))
 
 
-def rows_of(region: Sequence[Placed]) -> list[Row]:
-    """Visual rows from the top down, each from left to right."""
+def rows_of(region: Region) -> list[Row]:
+    """Visual rows of a region sorted ``from_the_top``: from the top down, each from left to right."""
     rows: list[Row] = []
+    row: Row = []
     middle = height = 0.0
-    for box in sorted(region, key=lambda box: (box.middle, box.left)):
-        if rows and abs(box.middle - middle) <= _SAME_ROW * min(height, box.height) and _beside(box, rows[-1]):
-            row = rows[-1]
+    for box in region:
+        if row and box.middle - middle <= _SAME_ROW * min(height, box.height) and _beside(box, row):
             row.append(box)
             middle += (box.middle - middle) / len(row)
             height = min(height, box.height)
         else:
-            rows.append([box])
+            row = [box]
+            rows.append(row)
             middle, height = box.middle, box.height
     for row in rows:
-        row.sort(key=lambda box: box.left)
+        if len(row) > 1:
+            row.sort(key=_left)
     return rows
 
 
@@ -125,12 +118,20 @@ def y_gaps(region: Sequence[Placed], at_least: float) -> list[Gap]:
     return _gaps(spans, at_least)
 
 
-def split(region: Sequence[Placed], at: Sequence[float], key: Callable[[Placed], float]) -> list[Region]:
-    """The region cut at ascending positions of ``key``; parts that would be empty are left out."""
+def split_x(region: Region, at: Sequence[float]) -> list[Region]:
+    """The region cut at ascending x positions inside its gutters; parts that would be empty are left out."""
+    return _split(region, at, [box.left for box in region])
+
+
+def split_y(region: Region, at: Sequence[float]) -> list[Region]:
+    """The region cut at ascending y positions inside its white bands, likewise."""
+    return _split(region, at, [box.middle for box in region])
+
+
+def _split(region: Region, at: Sequence[float], places: list[float]) -> list[Region]:
     parts: list[Region] = [[] for _ in range(len(at) + 1)]
-    for box in region:
-        value = key(box)
-        parts[sum(1 for position in at if value >= position)].append(box)
+    for box, position in zip(region, places, strict=True):
+        parts[bisect_right(at, position)].append(box)
     return [part for part in parts if part]
 
 
@@ -145,8 +146,14 @@ def _gaps(spans: list[tuple[float, float]], at_least: float) -> list[Gap]:
     return found
 
 
+def _left(box: Placed) -> float:
+    return box.left
+
+
 def _beside(box: Placed, row: Row) -> bool:
     """Whether the box stands beside all boxes of the row, rather than on top of one of them."""
-    return all(
-        min(box.right, other.right) - max(box.left, other.left) <= 0.5 * min(box.width, other.width) for other in row
-    )
+    for other in row:
+        shared = min(box.right, other.right) - max(box.left, other.left)
+        if shared > 0 and shared > 0.5 * min(box.width, other.width):
+            return False
+    return True

@@ -9,12 +9,26 @@ grid is told from cells by filling its column.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from statistics import median
 
-from postprocess_svc.layout import Gap, Region, Row, line_height, place, rows_of, split, x_gaps, y_gaps
+from postprocess_svc.layout import (
+    Gap,
+    Region,
+    Row,
+    from_the_top,
+    line_height,
+    place,
+    rows_of,
+    split_x,
+    split_y,
+    x_gaps,
+    y_gaps,
+)
 from postprocess_svc.lines import TextLine
 
 # Lengths in line heights, shares from 0 to 1.
@@ -54,7 +68,7 @@ def in_reading_order(lines: Sequence[TextLine], *, skew_deg: float) -> tuple[Tex
     placed = [place(at, line.quad, skew_deg=skew_deg, vertical=line.vertical) for at, line in enumerate(lines)]
     ordering = _Ordering()
     if placed:
-        ordering.add(placed)
+        ordering.add(from_the_top(placed))
     return tuple(
         replace(lines[box.index], row=number, block=row.block)
         for number, row in enumerate(ordering.rows)
@@ -76,10 +90,13 @@ class _Ordering:
         self._block = 0
 
     def add(self, region: Region, *, turned: bool = False) -> None:
-        """Order a region's lines and append its rows."""
+        """Order the lines of a region, sorted from the top, and append its rows."""
         if not turned and 2 * sum(box.vertical for box in region) > len(region):
             turned = True
-            region = [box.turned() for box in region]
+            region = from_the_top([box.turned() for box in region])
+        if row := _single_row(region):
+            self._append(row)
+            return
         bands = y_gaps(region, 0.0)
         if columns := _columns(region, bands):
             for column in columns:
@@ -102,93 +119,113 @@ class _Ordering:
         self.rows.append(_NumberedRow(boxes=row, block=self._block))
 
 
+class _Side:
+    """What stands on one side of a gutter."""
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self.top = min([box.top for box in region])
+        self.bottom = max([box.bottom for box in region])
+        self.width = max([box.right for box in region]) - min([box.left for box in region])
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Visual rows from the top down."""
+        return rows_of(self._region)
+
+    @cached_property
+    def middles(self) -> list[float]:
+        """Each row's y coordinate."""
+        return [sum([box.middle for box in row]) / len(row) for row in self.rows]
+
+    @property
+    def pitch(self) -> float:
+        """The usual distance from a row to the next."""
+        steps = [below - above for above, below in pairwise(self.middles)]
+        return median(steps) if steps else 0.0
+
+    def is_prose(self, em: float) -> bool:
+        """Whether the lines fill their column, row after row, as running text does and cells of a table do not."""
+        if self.width < _PROSE_WIDTH * em or len(self._region) < _PROSE_ROWS or len(self.rows) < _PROSE_ROWS:
+            return False
+        return median([sum([box.width for box in row]) for row in self.rows]) >= _PROSE_FILL * self.width
+
+    def level_share(self, other: _Side) -> float:
+        """The share of this side's rows that have a row of the other side level with them."""
+        heights = [line_height(row) for row in other.rows]
+        count = 0
+        for row, middle in zip(self.rows, self.middles, strict=True):
+            at = bisect_left(other.middles, middle)
+            near = range(max(0, at - 1), min(len(heights), at + 1))
+            height = line_height(row)
+            count += any(abs(middle - other.middles[i]) <= _LEVEL * max(height, heights[i]) for i in near)
+        return count / len(self.rows)
+
+
+def _single_row(region: Region) -> Row:
+    """The region's boxes from left to right if they are one row; else empty."""
+    if len(region) > 1:
+        spread = region[-1].middle - region[0].middle
+        if spread > _LEVEL * min([box.height for box in region]) or len(rows := rows_of(region)) > 1:
+            return []
+        return rows[0]
+    return region
+
+
 def _sections(region: Region, bands: list[Gap]) -> list[Region]:
     """The region cut at its highest white bands; columns of prose that a band crosses by chance stay whole."""
     highest = max(end - start for start, end in bands)
     cuts = [(start + end) / 2 for start, end in bands if end - start >= _CUT_WITH * highest]
-    parts = split(region, cuts, lambda box: box.middle)
+    parts = split_y(region, cuts)
     joined = parts[:1]
     for part in parts[1:]:
         both = joined[-1] + part
-        if len(parts) > 2 and _prose_columns(both):
+        # Two parts are the whole region, which has been looked at already.
+        if len(parts) > 2 and _has_prose_columns(both):
             joined[-1] = both
         else:
             joined.append(part)
     return joined
 
 
+def _has_prose_columns(region: Region) -> bool:
+    if len(region) < 2 * _PROSE_ROWS:
+        return False
+    em = line_height(region)
+    return any(left.is_prose(em) and right.is_prose(em) for _, left, right in _gutters(region, em))
+
+
+def _gutters(region: Region, em: float) -> Iterator[tuple[float, _Side, _Side]]:
+    """The x position of each gutter, with what stands to its left and to its right."""
+    for start, end in x_gaps(region, _MIN_GUTTER * em):
+        middle = (start + end) / 2
+        left, right = split_x(region, [middle])
+        yield middle, _Side(left), _Side(right)
+
+
 def _columns(region: Region, bands: list[Gap]) -> list[Region]:
     """The region's columns from left to right; empty if it has none."""
     em = line_height(region)
-    gutters = x_gaps(region, _MIN_GUTTER * em)
-    if not gutters:
-        return []
     in_sections = any(end - start >= _SECTION_GAP * em for start, end in bands)
-    cuts = []
-    for start, end in gutters:
-        middle = (start + end) / 2
-        left, right = split(region, [middle], lambda box: box.left)
-        prose = _is_prose(left, em) and _is_prose(right, em)
-        if prose or (not in_sections and _stand_alone(left, right)):
-            cuts.append(middle)
-    return split(region, cuts, lambda box: box.left) if cuts else []
+    cuts = [
+        middle
+        for middle, left, right in _gutters(region, em)
+        if (left.is_prose(em) and right.is_prose(em)) or (not in_sections and _stand_alone(left, right))
+    ]
+    return split_x(region, cuts) if cuts else []
 
 
-def _prose_columns(region: Region) -> bool:
-    em = line_height(region)
-    for start, end in x_gaps(region, _MIN_GUTTER * em):
-        left, right = split(region, [(start + end) / 2], lambda box: box.left)
-        if _is_prose(left, em) and _is_prose(right, em):
-            return True
-    return False
-
-
-def _is_prose(side: Region, em: float) -> bool:
-    """Whether the lines fill their column, row after row, as running text does and cells of a table do not."""
-    width = max(box.right for box in side) - min(box.left for box in side)
-    if width < _PROSE_WIDTH * em:
-        return False
-    rows = rows_of(side)
-    return len(rows) >= _PROSE_ROWS and median(sum(box.width for box in row) for row in rows) >= _PROSE_FILL * width
-
-
-def _stand_alone(left: Region, right: Region) -> bool:
+def _stand_alone(left: _Side, right: _Side) -> bool:
     """Whether two sides of a gutter are columns that merely stand beside each other, not cells of the same rows."""
-    top = max(min(box.top for box in left), min(box.top for box in right))
-    bottom = min(max(box.bottom for box in left), max(box.bottom for box in right))
-    shorter = min(_extent(left), _extent(right))
-    if bottom - top < _MIN_BESIDE * shorter:
+    beside = min(left.bottom, right.bottom) - max(left.top, right.top)
+    if beside < _MIN_BESIDE * min(left.bottom - left.top, right.bottom - right.top):
         return False
-    few, many = sorted((rows_of(left), rows_of(right)), key=len)
-    share = _level_rows(few, many) / len(few)
-    if len(few) <= _FEW_ROWS and len(many) > 2 * len(few):
+    few, many = sorted((left, right), key=lambda side: len(side.rows))
+    if len(few.rows) <= _FEW_ROWS and len(many.rows) > 2 * len(few.rows):
         # A label centred on a cell of several lines: read first. At the cell's first line both answers are the same.
-        return _middle(many[0]) < _middle(few[0]) and _middle(few[-1]) < _middle(many[-1])
+        return many.middles[0] < few.middles[0] and few.middles[-1] < many.middles[-1]
+    share = few.level_share(many)
     if _COLUMNS_BELOW <= share < _ROWS_FROM:
-        apart = sorted((_pitch(few), _pitch(many)))
-        return apart[0] < _SAME_PITCH * apart[1]
+        closer, wider = sorted((few.pitch, many.pitch))
+        return closer < _SAME_PITCH * wider
     return share < _COLUMNS_BELOW
-
-
-def _level_rows(some: list[Row], others: list[Row]) -> int:
-    """How many rows of one side have a row of the other side level with them."""
-    places = [(_middle(row), line_height(row)) for row in others]
-    count = 0
-    for row in some:
-        middle, height = _middle(row), line_height(row)
-        count += any(abs(middle - other) <= _LEVEL * max(height, size) for other, size in places)
-    return count
-
-
-def _pitch(rows: list[Row]) -> float:
-    """The usual distance from a row to the next."""
-    middles = [_middle(row) for row in rows]
-    return median(below - above for above, below in pairwise(middles)) if len(rows) > 1 else 0.0
-
-
-def _middle(row: Row) -> float:
-    return sum(box.middle for box in row) / len(row)
-
-
-def _extent(side: Region) -> float:
-    return max(box.bottom for box in side) - min(box.top for box in side)
