@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import nlargest
 from itertools import pairwise
 from statistics import median
 
@@ -34,6 +35,8 @@ from postprocess_svc.lines import TextLine
 # Lengths in line heights, shares from 0 to 1.
 _MIN_GUTTER = 1.0
 """Columns stand at least this far apart; a space between words is a third."""
+_MAX_GUTTERS = 12
+"""Whatever has more columns than this is a table; it also bounds the work on a page of thousands of specks."""
 _SECTION_GAP = 2.0
 """A white band this high ends whatever stands above it, unless that is prose in columns."""
 _BLOCK_GAP = 1.2
@@ -196,8 +199,9 @@ def _has_prose_columns(region: Region) -> bool:
 
 
 def _gutters(region: Region, em: float) -> Iterator[tuple[float, _Side, _Side]]:
-    """The x position of each gutter, with what stands to its left and to its right."""
-    for start, end in x_gaps(region, _MIN_GUTTER * em):
+    """The x position of each of the widest gutters, from the left, with what stands on either side of it."""
+    gaps = x_gaps(region, _MIN_GUTTER * em)
+    for start, end in sorted(nlargest(_MAX_GUTTERS, gaps, key=lambda gap: gap[1] - gap[0])):
         middle = (start + end) / 2
         left, right = split_x(region, [middle])
         yield middle, _Side(left), _Side(right)
