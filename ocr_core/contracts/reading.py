@@ -57,6 +57,8 @@ class StageTiming:
     open_ms: float = 0.0
     detect_ms: float = 0.0
     recognise_ms: float = 0.0
+    elapsed_ms: float = 0.0
+    """From the document's receipt until its reading was complete: less than the sum where stages overlap; 0 if not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

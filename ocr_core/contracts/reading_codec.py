@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 1
-CONTENT_TYPE = "application/vnd.yomitori.reading+msgpack"
 
 MAX_READING_BYTES = 256 << 20
 MAX_PAGES = 3_000
@@ -60,7 +59,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 def encode_reading(reading: Reading) -> bytes:
     """Write a reading down. Words of the text layer that lie off the page or are absurdly long are left out."""
-    document = reading.document
+    document, timing = reading.document, reading.timing
     wire = {
         "schema_version": SCHEMA_VERSION,
         "file_name": None if document.file_name is None else _clean(document.file_name),
@@ -71,7 +70,7 @@ def encode_reading(reading: Reading) -> bytes:
         "models": {_clean(name): _clean(version) for name, version in reading.model_versions.items()},
         "charset_sha256": reading.charset_sha256,
         "warnings": [[_clean(n.code), _clean(n.detail), n.page] for n in reading.warnings[:MAX_NOTICES]],
-        "timing_ms": [reading.timing.open_ms, reading.timing.detect_ms, reading.timing.recognise_ms],
+        "timing_ms": [timing.open_ms, timing.detect_ms, timing.recognise_ms, timing.elapsed_ms],
     }
     encoded: bytes = msgpack.packb(wire)
     return encoded
@@ -94,7 +93,6 @@ def decode_reading(untrusted: bytes) -> Reading:
         raise InvalidRequest("reading: page numbers do not ascend")
     if numbers and numbers[-1] > page_count:
         raise InvalidRequest("reading: a page number is beyond page_count")
-    timing = _numbers(wire.items("timing_ms", 3), "timing_ms", 3)
     return Reading(
         document=DocumentInfo(
             file_name=wire.optional_text("file_name"),
@@ -106,7 +104,7 @@ def decode_reading(untrusted: bytes) -> Reading:
         model_versions=_models(wire.value("models")),
         charset_sha256=_digest(wire.text("charset_sha256"), "charset_sha256"),
         warnings=tuple(_notice(item) for item in wire.items("warnings", MAX_NOTICES)),
-        timing=StageTiming(open_ms=timing[0], detect_ms=timing[1], recognise_ms=timing[2]),
+        timing=_timing(wire.items("timing_ms", 4)),
     )
 
 
@@ -335,10 +333,11 @@ def _number(value: object, where: str, least: float, most: float) -> float:
     return float(value)
 
 
-def _numbers(values: list[object], where: str, count: int) -> list[float]:
-    if len(values) != count:
-        raise InvalidRequest(f"reading: {where} is not {count} numbers")
-    return [_number(value, where, 0.0, MAX_STAGE_MS) for value in values]
+def _timing(values: list[object]) -> StageTiming:
+    if len(values) != 4:
+        raise InvalidRequest("reading: timing_ms is not four numbers")
+    opened, detected, recognised, elapsed = (_number(value, "timing_ms", 0.0, MAX_STAGE_MS) for value in values)
+    return StageTiming(open_ms=opened, detect_ms=detected, recognise_ms=recognised, elapsed_ms=elapsed)
 
 
 def _digest(text: str, where: str) -> str:

@@ -69,7 +69,9 @@ def readings(draw: st.DrawFn) -> Reading:
         model_versions=draw(st.dictionaries(texts, texts, max_size=2)),
         charset_sha256="a" * 64,
         warnings=tuple(draw(st.lists(notices, max_size=2))),
-        timing=StageTiming(open_ms=draw(stages), detect_ms=draw(stages), recognise_ms=draw(stages)),
+        timing=StageTiming(
+            open_ms=draw(stages), detect_ms=draw(stages), recognise_ms=draw(stages), elapsed_ms=draw(stages)
+        ),
     )
 
 
@@ -123,7 +125,7 @@ def sample() -> Reading:
         model_versions={"text_detection": "1"},
         charset_sha256="f" * 64,
         warnings=(Notice(code="rendered_smaller", detail="25 megapixels", page=1),),
-        timing=StageTiming(open_ms=1.5, detect_ms=2.5, recognise_ms=3.5),
+        timing=StageTiming(open_ms=1.5, detect_ms=2.5, recognise_ms=3.5, elapsed_ms=6.5),
     )
 
 
@@ -213,8 +215,8 @@ def float_column(*values: float) -> bytes:
         ("file_name", "x" * 1001, "file_name"),
         ("models", {"text_detection": 1}, "models"),
         ("models", [], "models"),
-        ("timing_ms", [0.0, float("nan"), 0.0], "timing_ms"),
-        ("timing_ms", [0.0, -1.0, 0.0], "timing_ms"),
+        ("timing_ms", [0.0, float("nan"), 0.0, 0.0], "timing_ms"),
+        ("timing_ms", [0.0, -1.0, 0.0, 0.0], "timing_ms"),
         ("warnings", [["code", "detail"]], "warning"),
         ("warnings", [["code", "detail", 0]], "warning"),
         ("pages", [1], "pages[0]"),
