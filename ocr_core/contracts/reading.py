@@ -58,7 +58,7 @@ class StageTiming:
     detect_ms: float = 0.0
     recognise_ms: float = 0.0
     elapsed_ms: float = 0.0
-    """From the document's receipt until its reading was complete: less than the sum where stages overlap; 0 if not measured."""
+    """From the document's receipt until its reading was complete; less than the sum where stages overlap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
