@@ -54,6 +54,10 @@ class Line:
     text: str
     confidence: float
     quad: Quad
+    row: int = 0
+    """Which visual row of the page it stands in, in reading order; the cells of a table row share it. For formats."""
+    block: int = 0
+    """Which block of rows (a column, a paragraph, an address) it belongs to, in reading order. For formats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
