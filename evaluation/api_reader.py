@@ -9,7 +9,7 @@ from typing import cast
 
 from ocr_client import ApiError, OcrClient, OcrClientError, OcrResult
 
-from evaluation.metrics import Value
+from evaluation.field_metrics import Value
 from evaluation.ordering import PlacedText
 
 # What the API allows at most: accuracy is measured here, and the machine may be busy with the peer.

@@ -18,7 +18,7 @@ import pypdfium2 as pdfium
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, ImageSequence
 
-from evaluation.metrics import Value
+from evaluation.field_metrics import Value
 from evaluation.ordering import PlacedText
 
 REPOSITORY = Path(__file__).resolve().parent.parent

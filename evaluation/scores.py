@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 
 from evaluation.api_reader import DocumentRead
 from evaluation.datasets import LabelledDocument
+from evaluation.field_metrics import NO_MATCHES, Matches, field_matches, is_all_right
 from evaluation.metrics import (
-    NO_MATCHES,
     CharacterErrors,
-    Matches,
     character_errors,
     contained_strings,
     detection_matches,
-    field_matches,
-    is_all_right,
     word_matches,
 )
 from evaluation.ordering import PlacedText, rows_text, text_along

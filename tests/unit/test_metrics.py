@@ -6,19 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from evaluation.metrics import (
-    Matches,
-    Value,
-    character_errors,
-    contained_strings,
-    detection_matches,
-    field_matches,
-    is_all_right,
-    is_same_value,
-    parse_number,
-    quad_iou,
-    word_matches,
-)
+from evaluation.field_metrics import Matches, Value, field_matches, is_all_right, is_same_value, parse_number
+from evaluation.metrics import character_errors, contained_strings, detection_matches, quad_iou, word_matches
 from evaluation.ordering import PlacedText, rows_text, text_along
 
 
