@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from local_stack import triton
 from local_stack.ports import LOOPBACK, Ports
 from local_stack.service import LogSink, Service, ServiceSpec
-from local_stack.triton import TritonLauncher
 from local_stack.watcher import Watcher
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
@@ -69,10 +69,9 @@ class LocalStack:
         self._progress = progress
         self._startup_timeout_s = startup_timeout_s
         self._watcher = Watcher()
-        self.services = {
-            spec.name: Service(spec=spec, watcher=self._watcher, sink=sink)
-            for spec in (self._triton(), self._postprocess(), self._preprocess())
-        }
+        self._sink = sink
+        self.services: dict[str, Service] = {}
+        """By name, in the order in which they are started."""
 
     @property
     def api_url(self) -> str:
@@ -106,6 +105,11 @@ class LocalStack:
         """
         if taken := self.ports.taken():
             raise StackError(f"port {', '.join(map(str, taken))} on {LOOPBACK} is taken: is a stack running already?")
+        try:
+            specs = (self._triton(), self._postprocess(), self._preprocess())
+        except triton.TritonUnavailable as error:
+            raise StackError(str(error)) from None
+        self.services = {spec.name: Service(spec=spec, watcher=self._watcher, sink=self._sink) for spec in specs}
         self._watcher.start()
         try:
             for service in self.services.values():
@@ -152,18 +156,15 @@ class LocalStack:
                 raise StackError(f"{name} ended with status {status}{_last_lines(service)}")
 
     def _triton(self) -> ServiceSpec:
-        launcher = TritonLauncher(
-            repository_root=REPOSITORY_ROOT,
-            http_port=self.ports.triton_http,
-            grpc_port=self.ports.triton_grpc,
-            metrics_port=self.ports.triton_metrics,
+        config = triton.TritonConfig(
+            grpc_port=self.ports.triton_grpc, http_port=self.ports.triton_http, metrics_port=self.ports.triton_metrics
         )
         return ServiceSpec(
             name="triton",
-            command=launcher.command(),
-            environment=launcher.environment(),
+            command=triton.command(config),
+            environment=triton.environment(config),
             working_directory=REPOSITORY_ROOT,
-            is_ready=lambda: _answers(f"http://{LOOPBACK}:{self.ports.triton_http}/v2/health/ready"),
+            is_ready=triton.TritonServer(config).is_ready,
         )
 
     def _postprocess(self) -> ServiceSpec:

