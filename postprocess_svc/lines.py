@@ -58,7 +58,7 @@ class TextLine:
         """The text in NFKC: full-width digits and half-width kana in their usual forms, for comparing and parsing."""
         if self.text.isascii():
             return self.text
-        return "".join(form for _, form in _clusters(self.text))
+        return "".join(form for _, form in normalised_clusters(self.text))
 
     def printed_span(self, start: int, end: int) -> tuple[int, int]:
         """The span of ``text`` behind a span of ``normalised`` (one printed ``㈱`` is three normalised characters)."""
@@ -67,7 +67,7 @@ class TextLine:
         first: int | None = None
         last = len(self.text)
         at = 0
-        for printed, form in _clusters(self.text):
+        for printed, form in normalised_clusters(self.text):
             if first is None and at + len(form) > start:
                 first = printed
             if at >= end:
@@ -171,8 +171,11 @@ def _between(start: Point, end: Point, fraction: float) -> Point:
     return (start[0] + (end[0] - start[0]) * fraction, start[1] + (end[1] - start[1]) * fraction)
 
 
-def _clusters(text: str) -> Iterator[tuple[int, str]]:
-    """Index and NFKC form of each character with the marks that join it (half-width ``ｶﾞ`` becomes one ``ガ``)."""
+def normalised_clusters(text: str) -> Iterator[tuple[int, str]]:
+    """Index and NFKC form of each character together with the marks that join it.
+
+    Half-width ``ｶﾞ`` are two characters that become one ``ガ``.
+    """
     start = 0
     while start < len(text):
         end = start + 1

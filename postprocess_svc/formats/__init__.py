@@ -1,1 +1,28 @@
-"""TBD."""
+"""How a result is written down: one module a format, each with ``render(result) -> RenderedResult``.
+
+To add a format: a member of ``OutputFormat``, a module here, a line below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from ocr_core.contracts.ports import RenderedResult
+from ocr_core.contracts.result import OcrResult, OutputFormat
+from postprocess_svc.formats import json_format, markdown_format, text_format
+
+Render = Callable[[OcrResult], RenderedResult]
+
+RENDERERS: Mapping[OutputFormat, Render] = MappingProxyType(
+    {
+        OutputFormat.JSON: json_format.render,
+        OutputFormat.TEXT: text_format.render,
+        OutputFormat.MARKDOWN: markdown_format.render,
+    }
+)
+
+
+def render(result: OcrResult, output_format: OutputFormat) -> RenderedResult:
+    """Write a result down."""
+    return RENDERERS[output_format](result)
