@@ -17,8 +17,8 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from evaluation.field_metrics import Matches, without_space
+from evaluation.ordering import Quad
 
-Quad = Sequence[Sequence[float]]
 IOU_THRESHOLD = 0.5
 
 

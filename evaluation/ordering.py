@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metrics import Quad
+Quad = Sequence[Sequence[float]]
 
 # Two lines stand in one row when their centres are closer than this share of the smaller height. RapidOCR's own
 # sort uses 10 px, which fits one text size only.
