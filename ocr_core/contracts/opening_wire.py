@@ -30,8 +30,8 @@ PAGES_IN_FLIGHT = 2
 MAX_REQUEST_BYTES = 128 * 1024
 """Below the default buffer of a unix socket (212,992 bytes), so that a request is one message."""
 
-MAX_SIDE_PX = 65_535
-"""Longest side of a page. JPEG and GIF cannot say more; what is longer in other formats is a trap, not a page."""
+MAX_SIDE_PX = 32_767
+"""Longest side of a page: OpenCV's geometric transforms count pixels in 16 bits with a sign. At 200 dpi, 4 metres."""
 
 MAX_PAGE_COUNT = 2**31 - 1
 MAX_DPI = 4800
@@ -58,7 +58,7 @@ class Failure(IntEnum):
     SELECTION = 4
     PAGES = 5
     IMAGE_PIXELS = 6
-    IMAGE_SIDE = 7
+    PAGE_SIDE = 7
     DOCUMENT_PIXELS = 8
     MEMORY = 9
 
@@ -66,6 +66,7 @@ class Failure(IntEnum):
 class PageNotice(IntFlag):
     """What was done differently from asked."""
 
+    NONE = 0
     RENDERED_SMALLER = 1
     ANIMATION_FIRST_FRAME = 2
     IMAGE_TRUNCATED = 4

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ocr_core.contracts.opening_wire import ForgedMessage
+from ocr_core.contracts.opening_wire import MAX_CODE_POINTS_PER_PAGE, MAX_WORDS_PER_PAGE, ForgedMessage
 from ocr_core.contracts.page import TextLayerWord
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MAX_WORD_CODE_POINTS = 256
 _QUAD_BYTES = 4 * 2 * 4
 _NUMBER_BYTES = 4
+MAX_PAGE_TEXT_BYTES = MAX_WORDS_PER_PAGE * (_QUAD_BYTES + _NUMBER_BYTES) + MAX_CODE_POINTS_PER_PAGE * _NUMBER_BYTES + 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,108 @@
+"""The one handler: an untrusted file in, pages out. No process, no socket: each launcher brings its own.
+
+The local pool calls it in a forked child whose pages lie in shared memory; a Lambda would call it with memory that it
+uploads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambda_file_open.decoding import Allocate, DecodedPage, Decoder, OpeningFailed
+from lambda_file_open.pdf import PdfDocument
+from lambda_file_open.raster import RasterDocument
+from lambda_file_open.sniff import sniff
+from lambda_file_open.tiff import TiffDocument
+from ocr_core.contracts.document import MediaType, OpenLimits
+from ocr_core.contracts.errors import InvalidRequest
+from ocr_core.contracts.opening_wire import Failure, OpenRequest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lambda_file_open.decoding import Buffer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedFile:
+    """A file that its decoder has accepted, and the pages wanted of it."""
+
+    decoder: Decoder
+    numbers: list[int]
+
+
+def open_file(untrusted: Buffer, request: OpenRequest) -> OpenedFile:
+    """Find the decoder, let it read the structure, and hold the page count against the limit.
+
+    Raises:
+        OpeningFailed: not a kind of document read here, broken, locked, or over a limit.
+    """
+    limits = request.limits
+    try:
+        decoder = _decoder(untrusted, limits)
+        count = request.selection.count(decoder.page_count)
+    except (OpeningFailed, MemoryError):
+        raise
+    except InvalidRequest as error:
+        raise OpeningFailed(Failure.SELECTION) from error
+    except Exception as error:
+        # Decoders raise whatever the damage made of them: struct, index, value and syntax errors among others.
+        raise OpeningFailed(Failure.UNREADABLE) from error
+    if count > limits.max_pages:
+        raise OpeningFailed(Failure.PAGES, count)
+    return OpenedFile(decoder=decoder, numbers=request.selection.numbers(decoder.page_count))
+
+
+def _decoder(untrusted: Buffer, limits: OpenLimits) -> Decoder:
+    match sniff(untrusted):
+        case None:
+            raise OpeningFailed(Failure.UNSUPPORTED)
+        case MediaType.PDF:
+            return PdfDocument(untrusted, limits)
+        case MediaType.TIFF:
+            return TiffDocument(untrusted, limits)
+        case media_type:
+            return RasterDocument(untrusted, media_type, limits)
+
+
+def decode_pages(
+    opened: OpenedFile, request: OpenRequest, allocate: Allocate
+) -> Iterator[tuple[int, DecodedPage | None]]:
+    """The wanted pages in order, each with its number; ``None`` for a page that is broken.
+
+    Raises:
+        OpeningFailed: a limit was met, or every wanted page is broken.
+    """
+    budget = _PixelBudget(allocate, request.limits)
+    any_page = False
+    for number in opened.numbers:
+        try:
+            page: DecodedPage | None = opened.decoder.decode_page(
+                number, budget.allocate, text_layer=request.text_layer
+            )
+        except (OpeningFailed, MemoryError):
+            raise
+        except Exception:
+            page = None
+        any_page = any_page or page is not None
+        if page is None and number == opened.numbers[-1] and not any_page:
+            raise OpeningFailed(Failure.UNREADABLE)
+        yield number, page
+
+
+class _PixelBudget:
+    """Counts the document's pixels before memory is given out for them."""
+
+    def __init__(self, allocate: Allocate, limits: OpenLimits) -> None:
+        self._allocate = allocate
+        self._limit = limits.max_document_pixels
+        self._used = 0
+
+    def allocate(self, height_px: int, width_px: int) -> NDArray[np.uint8]:
+        self._used += height_px * width_px
+        if self._used > self._limit:
+            raise OpeningFailed(Failure.DOCUMENT_PIXELS, self._used)
+        return self._allocate(height_px, width_px)
