@@ -10,9 +10,10 @@ import ipaddress
 import os
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_core.contracts.document import OpenLimits
@@ -21,6 +22,10 @@ _DEFAULT_LIMITS = OpenLimits()
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Share = Annotated[int, Field(ge=1, le=4_096)]
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class SettingsError(Exception):
@@ -102,7 +107,7 @@ class StorageSettings(SettingsGroup):
 
     model_config = SettingsConfigDict(env_prefix="OCR_STORAGE_")
 
-    allow: Annotated[tuple[str, ...], NoDecode] = ()
+    allow: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
     """``bucket/prefix`` entries, separated by commas, that may be read. Empty: nothing may."""
     endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     """Another store than AWS."""
@@ -112,11 +117,6 @@ class StorageSettings(SettingsGroup):
     """Both empty: the usual AWS chain (environment, profile, instance role)."""
     max_downloads: Share = 4
     """Downloads that run at the same time."""
-
-    @field_validator("allow", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("allow")
     @classmethod
@@ -167,6 +167,10 @@ class PostprocessSettings(SettingsGroup):
     """Readings in the house at once; one more is answered 429 at once."""
     max_body_bytes: int = Field(default=64_000_000, ge=1)
     """The largest Reading that is taken in."""
+    charset_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = (
+        Path("model_repository/text_recognition/charset.txt"),
+    )
+    """What the recognisers' class ids stand for, separated by commas: one file a charset that Readings may refer to."""
     cpu_threads: Share = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
 

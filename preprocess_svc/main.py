@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -13,6 +14,8 @@ from ocr_core.adapters.file_opener import LocalFileOpener
 from ocr_core.adapters.postprocess import HttpStructurer
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
+from ocr_core.adapters.triton import TritonSettings as TritonAdapterSettings
+from ocr_core.contracts.errors import NotReady
 from ocr_core.service import Readiness, create_app, serve
 from ocr_core.settings import (
     ExposureSettings,
@@ -42,7 +45,7 @@ def make_app(
 ) -> FastAPI:
     """The public application. Its adapters are started and closed with it."""
     metrics = Metrics()
-    models = TritonModels(triton.grpc_url)
+    models = TritonModels(TritonAdapterSettings(address=triton.grpc_url, shared_memory=triton.shared_memory))
     opener = LocalFileOpener()
     structurer = HttpStructurer(settings.structure_url)
     store = S3Storage(storage)
@@ -75,11 +78,18 @@ def make_app(
         version=version("yomitori"),
         description=_DESCRIPTION,
         metrics=metrics,
-        readiness=Readiness({"models": models.check, "postprocess": structurer.check, "file opener": opener.check}),
+        readiness=Readiness(
+            {"models": partial(_check_models, models), "postprocess": structurer.check, "file opener": opener.check}
+        ),
         routers=[make_router(road)],
         lifespan=lifespan,
         components=components(),
     )
+
+
+async def _check_models(models: TritonModels) -> None:
+    if not await models.ready():
+        raise NotReady("Triton does not answer, or has not loaded them yet")
 
 
 def main() -> None:
