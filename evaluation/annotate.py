@@ -36,10 +36,13 @@ def annotate(image: Image.Image, page: Page, result: OcrResult) -> Image.Image:
     draw.line([_centre(quad) for quad in quads], fill=(*ORDER_COLOUR, 160), width=width_px)
     for number, quad in enumerate(quads, start=1):
         draw.polygon(quad, outline=LINE_COLOUR, width=width_px)
-        _label(draw, str(number), at=(quad[0][0], quad[0][1] - label_px / 2), font=font, colour=LINE_COLOUR, right=True)
+        _label(
+            draw, str(number), at=(quad[0][0], quad[0][1] - label_px / 2), font=font, colour=LINE_COLOUR, before=True
+        )
     for name, quad in _fields_on(page["number"], result):
         draw.polygon(quad, fill=FIELD_FILL, outline=FIELD_COLOUR, width=2 * width_px)
-        _label(draw, name, at=(quad[0][0], quad[0][1] - label_px * 1.3), font=font, colour=FIELD_COLOUR)
+        right_px = max(x for x, _ in quad) + width_px
+        _label(draw, name, at=(right_px, _centre(quad)[1] - label_px / 2), font=font, colour=FIELD_COLOUR)
     return Image.alpha_composite(canvas, overlay).convert("RGB")
 
 
@@ -94,12 +97,13 @@ def _label(
     at: tuple[float, float],
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
     colour: tuple[int, int, int],
-    right: bool = False,
+    before: bool = False,
 ) -> None:
-    """White text on a coloured plate; ``right`` puts the plate's right end at the point, outside of the box."""
+    """White text on a coloured plate whose left edge, or right edge if ``before``, is at the point."""
     left, top, right_px, bottom = draw.textbbox((0, 0), text, font=font)
     width, height = right_px - left, bottom - top
-    x = max(0.0, at[0] - width - 4) if right else at[0]
+    # Nothing is pushed over the page's edge.
+    x = max(0.0, min(at[0] - width - 4 if before else at[0], draw.im.size[0] - width - 4))
     y = max(0.0, at[1])
     draw.rectangle((x, y, x + width + 4, y + height + 4), fill=(*colour, 235))
     draw.text((x + 2 - left, y + 2 - top), text, font=font, fill="white")
