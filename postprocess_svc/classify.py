@@ -1,0 +1,89 @@
+"""What kind of document this is: invoice, receipt or something else, by its wording and its shape."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from ocr_core.contracts.geometry import bounds
+from ocr_core.contracts.result import DocumentType
+from postprocess_svc.lines import PageLines, TextLine
+
+# (pattern, points for invoice, points for receipt, points for other); a wording counts once. A title is worth more than
+# a word in passing: titles are matched as whole lines and count double.
+_SIGNS: tuple[tuple[re.Pattern[str], float, float, float], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), invoice, receipt, other)
+    for pattern, invoice, receipt, other in (
+        (r"請求書|請求明細|ご?請求金額|御請求", 4, -1, 0),
+        (r"請求(?:日|番号|no)|お?支払期[限日]|お?振込[期先]|振込手数料|口座(?:番号|名義)", 2, -1, 0),
+        (r"御中", 1.5, -0.5, 0.5),
+        (r"領[収收][書証證]|領収|レシート", -0.5, 4, 0),
+        (r"お釣り?|釣銭|お預か?り|現金|クレジット|点数|レジ|担当|責no", -1, 2, 0),
+        (r"お買上|またのご来店|ありがとうござい|毎度|再発行", -0.5, 2, 0),
+        (r"見積書|納品書|注文書|発注書|契約書|支払通知書|申込書|検収書", -1, -1, 3.5),
+        (r"小計|合計", 0.5, 1, 0),
+        (r"\binvoice (?:no|number|date|#)|\binvoice\b|\bbill to\b", 2.5, 0, 0),
+        (r"rechnung|factur[ea]|fattura|factuur|\bfatura\b", 3.5, -0.5, 0),
+        (r"due date|payment terms|\biban\b|zahlbar|fällig|échéance|remit|amount due|balance due", 2, -1, 0),
+        (r"\breceipt\b|quittung|kassenbon|\bticket\b|cash (?:sales|bill)", -0.5, 3, 0),
+        (r"\bcash\b|\bchange\b|\btender|rounding|cashier|\bvisa\b|master ?card|thank you|rückgeld|rendu", -0.5, 2, 0),
+        (r"quotation|purchase order|delivery note|packing list|bill of lading|waybill|\bagreement\b|annual report|angebot|lieferschein", -1, -1, 3),
+        (r"\btotal\b|gesamt|summe|montant", 0.6, 0.8, 0),
+    )
+)
+_NEEDED = 2.0
+_NARROW_ASPECT = 1.75
+_FEW_LINES = 4
+
+
+def classify(pages: Sequence[PageLines]) -> DocumentType:
+    """Decide by wording and layout; ``other`` where neither an invoice nor a receipt speaks for itself."""
+    lines = [line for page in pages for line in page.lines]
+    if not lines:
+        return DocumentType.OTHER
+    text = "\n".join(line.normalised for line in lines)
+    titles = "\n".join(_title(line) for line in _largest(pages[0].lines or tuple(lines)))
+    invoice = receipt = other = 0.0
+    compact = re.sub(r"(?<=[^\x00-\x7f]) +(?=[^\x00-\x7f])", "", text)
+    for pattern, for_invoice, for_receipt, for_other in _SIGNS:
+        if pattern.search(compact) is None:
+            continue
+        strength = 1.7 if pattern.search(titles) else 1.0
+        invoice += for_invoice * strength
+        receipt += for_receipt * strength
+        other += for_other * strength
+    narrow = _narrowness(pages[0])
+    receipt += narrow
+    invoice -= 0.5 * narrow
+    best = max(invoice, receipt, other)
+    if best < _NEEDED:
+        return DocumentType.OTHER
+    if best == other:
+        return DocumentType.OTHER
+    return DocumentType.INVOICE if invoice >= receipt else DocumentType.RECEIPT
+
+
+def _title(line: TextLine) -> str:
+    return re.sub(r"\s+", " " if line.normalised.isascii() else "", line.normalised)
+
+
+def _largest(lines: Sequence[TextLine]) -> list[TextLine]:
+    """The five lines in the largest type: the title is one of them."""
+    return sorted(lines, key=lambda line: -math.dist(line.quad[0], line.quad[3]))[:5]
+
+
+def _narrowness(page: PageLines) -> float:
+    """How much the print looks like a till's roll: a narrow column of short lines, 0 to 2.5."""
+    if len(page.lines) < _FEW_LINES:
+        return 0.0
+    box = bounds(*(line.quad for line in page.lines))
+    heights = sorted(math.dist(line.quad[0], line.quad[3]) for line in page.lines)
+    characters_across = box.width / max(1.0, heights[len(heights) // 2])
+    aspect = box.height / max(1.0, box.width)
+    score = 0.0
+    if characters_across < 26:
+        score += 1.5
+    if aspect > _NARROW_ASPECT:
+        score += 1.0
+    return score

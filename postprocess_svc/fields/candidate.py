@@ -1,0 +1,111 @@
+"""Candidates: what a field family proposes and the scorer ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from ocr_core.contracts.geometry import Quad, bounds
+from ocr_core.contracts.result import AccountType
+from postprocess_svc.fields.context import DocumentContext, RowFacts
+from postprocess_svc.fields.page_index import Row
+
+
+class FieldName(StrEnum):
+    """The fields of api.md."""
+
+    ISSUER_NAME = "issuer_name"
+    RECIPIENT_NAME = "recipient_name"
+    DOCUMENT_NUMBER = "document_number"
+    DOCUMENT_DATE = "document_date"
+    DUE_DATE = "due_date"
+    TOTAL_AMOUNT = "total_amount"
+    SUBTOTAL = "subtotal"
+    TAX_AMOUNT = "tax_amount"
+    REGISTRATION_NUMBER = "registration_number"
+    BANK_ACCOUNTS = "bank_accounts"
+    PHONE = "phone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Where a candidate is printed: a span of a row's text."""
+
+    row: Row
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankDetails:
+    """A bank account's parts; what is not printed is None."""
+
+    bank: str | None
+    branch: str | None
+    type: AccountType | None
+    number: str
+    holder: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A proposed value with its evidence and the features that speak for or against it."""
+
+    value: str | int | BankDetails
+    evidence: tuple[Span, ...]
+    features: Mapping[str, float]
+    """By the names of ``weights.py``; a name that it does not know is a programming error."""
+    currency: str | None = None
+    """Of an amount; None for any other value."""
+
+    @property
+    def page(self) -> int:
+        """The page of the first evidence."""
+        return self.evidence[0].row.page
+
+    def quad(self) -> Quad:
+        """Around the evidence on its first page."""
+        quads = [span.row.quad(span.start, span.end) for span in self.evidence if span.row.page == self.page]
+        return quads[0] if len(quads) == 1 else bounds(*quads).to_quad()
+
+    def text(self) -> str:
+        """As printed; parts that stand apart are joined by a space."""
+        return " ".join(span.row.printed(span.start, span.end) for span in self.evidence)
+
+    def reading_confidence(self) -> float:
+        """How sure the recogniser was of the evidence, 0 to 1: its least certain part."""
+        return min(span.row.confidence(span.start, span.end) for span in self.evidence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The scorer's pick for a field."""
+
+    candidate: Candidate
+    confidence: float
+
+
+Chosen = Mapping[FieldName, Choice]
+
+
+class FieldFamily(Protocol):
+    """One kind of field. A family proposes; it never decides."""
+
+    name: str
+    fields: tuple[FieldName, ...]
+
+    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:
+        """Candidates for one of its fields; ``chosen`` holds the picks for fields that came before."""
+        ...
+
+
+def span(facts: RowFacts, start: int, end: int) -> Span:
+    """A span of a row as evidence, white space at its ends left out."""
+    text = facts.row.text
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return Span(row=facts.row, start=start, end=end)

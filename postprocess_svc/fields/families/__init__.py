@@ -1,0 +1,1 @@
+"""Field families: one module a family of fields."""

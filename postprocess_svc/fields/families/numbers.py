@@ -1,0 +1,109 @@
+"""The document's own number."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName, span
+from postprocess_svc.fields.context import DocumentContext, RowFacts
+from postprocess_svc.fields.neighbourhood import Relation, governors
+from postprocess_svc.fields.values.folding import is_cjk
+from postprocess_svc.fields.vocabulary import Role
+
+_ROLES = frozenset(
+    {Role.INVOICE_NUMBER, Role.NUMBER, Role.OTHER_NUMBER, Role.REGISTRATION, Role.TAX_NUMBER, Role.PHONE, Role.FAX,
+     Role.ACCOUNT_NUMBER, Role.IBAN, Role.BIC, Role.POST_SYMBOL, Role.POST_NUMBER, Role.BRANCH, Role.DATE, Role.ISSUE_DATE,
+     Role.DUE_DATE, Role.OTHER_DATE, Role.TOTAL, Role.TOTAL_DUE, Role.SUBTOTAL, Role.TAX, Role.AMOUNT, Role.COUNT,
+     Role.TENDERED, Role.CHANGE, Role.PREVIOUS, Role.PAID}
+)  # fmt: skip
+# A number holds a digit; it may be written in groups by hyphens, slashes, points or, between digits, single spaces.
+_TOKEN = re.compile(r"(?<![\w])#?[A-Za-z0-9][A-Za-z0-9]*(?:[-/_.:#][A-Za-z0-9]+)*(?:(?<=\d) (?=\d{2,}(?!\S*[,.:]\d)))?(?:[A-Za-z0-9]+)*")
+_PHONE_LIKE = re.compile(r"0\d{1,4}-\d{1,4}-\d{3,4}|\d{3}-\d{4}")
+_EXPLICIT = re.compile(r"番号|no\.?|nr\.?|number|nummer|n°|nº|#|num|コード|id", re.IGNORECASE)
+_MAX_BETWEEN = 12
+
+
+class DocumentNumberFamily:
+    """Proposes the tokens that labels of numbers speak for."""
+
+    name = "document_number"
+    fields: tuple[FieldName, ...] = (FieldName.DOCUMENT_NUMBER,)
+
+    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
+        """Tokens with digits after or under a label."""
+        found = list(_labelled(context))
+        counts = Counter(candidate.value for candidate in found)
+        return [
+            Candidate(
+                value=candidate.value,
+                evidence=candidate.evidence,
+                features={**candidate.features, "repeated": float(counts[candidate.value] > 1)},
+            )
+            for candidate in found
+        ]
+
+
+def _labelled(context: DocumentContext) -> Iterator[Candidate]:
+    for facts in context.facts:
+        tokens = [match for match in _TOKEN.finditer(facts.row.text) if any(c.isdigit() for c in match[0])]
+        values = [match.span() for match in tokens]
+        for match in tokens:
+            candidate = _judge(context, facts, match, values)
+            if candidate is not None:
+                yield candidate
+
+
+def _judge(
+    context: DocumentContext, facts: RowFacts, match: re.Match[str], values: list[tuple[int, int]]
+) -> Candidate | None:
+    text = facts.row.text
+    start, end = match.span()
+    if any(label.start < end and start < label.end and label.end - label.start > 1 for label in facts.labels):
+        # The token is a label itself, or begins with one that the recogniser joined to it (No123).
+        joined = next((label for label in facts.labels if label.start <= start < label.end < end), None)
+        if joined is None:
+            return None
+        start = joined.end
+        while start < end and not text[start].isalnum():
+            start += 1
+        if not any(character.isdigit() for character in text[start:end]):
+            return None
+    found = governors(context, facts, start=start, end=end, roles=_ROLES, values=values)
+    features: dict[str, float] = {}
+    for governor in found:
+        role = next((r for r in (Role.INVOICE_NUMBER, Role.NUMBER) if r in governor.phrase.roles), None)
+        name = "other_number" if role is None else str(role)
+        if governor.relation is Relation.ROW:
+            between = text[governor.phrase.end : start]
+            if governor.skipped or sum(map(str.isalpha, between)) > _MAX_BETWEEN:
+                continue
+            features[f"row:{name}"] = 1.0
+            features["far"] = min(3.0, max(0.0, governor.distance - 12.0) / 10.0)
+        else:
+            features[f"below:{name}"] = (1.0 if governor.skipped == 0 else 0.3) * (0.2 if features else 1.0)
+        if role is not None and governor is found[0]:
+            wording = context_text(context, governor.relation, facts, governor.phrase.start, governor.phrase.end)
+            features["explicit"] = float(bool(_EXPLICIT.search(wording)))
+    if not any(name.endswith((":invoice_number", ":number")) for name in features):
+        return None
+    value = text[start:end].strip(" .:-/")
+    features["near_top"] = float(facts.page.depth(facts.row.extent(start, end)) < 0.4)
+    features["long"] = float(len(value) >= 5)
+    features["short"] = float(len(value) <= 2)
+    features["like_date"] = float(any(date.start < end and start < date.end for date in facts.dates if not date.compact))
+    features["like_amount"] = float(
+        any(a.start < end and start < a.end and (a.currency or a.decimals or a.grouped or a.measure) for a in facts.amounts)
+    )
+    features["like_phone"] = float(bool(_PHONE_LIKE.search(value)))
+    features["many_words"] = float(end < len(text) and is_cjk(text[end : end + 1] or " "))
+    return Candidate(value=value, evidence=(span(facts, start, end),), features=features)
+
+
+def context_text(context: DocumentContext, relation: Relation, facts: RowFacts, start: int, end: int) -> str:
+    """The label's own text with what follows it closely, where it stands in the value's row."""
+    if relation is Relation.ROW:
+        return facts.row.text[start : end + 4]
+    above = next(context.rows_above(facts), None)
+    return above.row.text[start : end + 4] if above is not None else ""

@@ -1,0 +1,100 @@
+"""The issuer's registration number: T and 13 digits, or a VAT id."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName, span
+from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
+from postprocess_svc.fields.values.folding import read_digits
+from postprocess_svc.fields.values.identifiers import (
+    Identifier,
+    corporate_number_is_valid,
+    find_registration_numbers,
+    find_vat_ids,
+)
+from postprocess_svc.fields.vocabulary import Role
+
+_BARE_DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){12}(?!\d)")
+# A tax number of a country without a shape of its own here: long, mostly digits, no separators but spaces and hyphens.
+_OTHER_ID = re.compile(r"(?<![A-Za-z0-9])[A-Z0-9]{2,4}[- ]?\d[A-Z0-9]{5,13}(?:[- ]\d{1,6}){0,3}(?![A-Za-z0-9])")
+_CUSTOMERS = re.compile(r"customer|client|buyer|your|kunde|käufer|ihre|acheteur|votre|klant|uw ", re.IGNORECASE)
+
+
+class RegistrationFamily:
+    """Proposes everything shaped like a registration number, and what a label calls one."""
+
+    name = "registration_number"
+    fields: tuple[FieldName, ...] = (FieldName.REGISTRATION_NUMBER,)
+
+    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
+        """T numbers in Japanese documents, VAT ids in others."""
+        found = [item for facts in context.facts for item in _in_row(context, facts)]
+        counts = Counter(candidate.value for candidate in found)
+        return [
+            Candidate(
+                value=candidate.value,
+                evidence=candidate.evidence,
+                features={
+                    **candidate.features,
+                    "repeated": float(counts[candidate.value] > 1),
+                    "first": float(position == 0),
+                },
+            )
+            for position, candidate in enumerate(found)
+        ]
+
+
+def _in_row(context: DocumentContext, facts: RowFacts) -> Iterator[Candidate]:
+    text = facts.row.text
+    if sum(character.isdigit() for character in text) < 7:
+        return
+    japanese = find_registration_numbers(text)
+    for number in japanese:
+        features = {"t_number": 1.0, "check_failed": float(not number.valid)}
+        yield _candidate(context, facts, number, features)
+    label = next((label for label in facts.labels if Role.REGISTRATION in label.roles), None)
+    if context.language is Language.JAPANESE:
+        if label is not None and not japanese:
+            yield from _without_t(context, facts, label.end)
+        return
+    for identifier in find_vat_ids(text):
+        yield _candidate(context, facts, identifier, {"vat_shape": 1.0})
+    if label is not None and not find_vat_ids(text):
+        match = _OTHER_ID.search(text, label.end)
+        if match is not None and match.start() - label.end <= 14 and sum(map(str.isdigit, match[0])) >= 8:
+            value = re.sub(r"[ -]", "", match[0])
+            identifier = Identifier(start=match.start(), end=match.end(), value=value, valid=True)
+            yield _candidate(context, facts, identifier, {"vat_shape": 1.0, "unknown_shape": 1.0})
+
+
+def _without_t(context: DocumentContext, facts: RowFacts, label_end: int) -> Iterator[Candidate]:
+    """The T before the digits was lost or read as another character: the label says what they are."""
+    match = _BARE_DIGITS.search(read_digits(facts.row.text), label_end)
+    if match is None:
+        return
+    digits = re.sub(r"\D", "", match[0])
+    identifier = Identifier(
+        start=match.start(), end=match.end(), value=f"T{digits}", valid=corporate_number_is_valid(digits)
+    )
+    features = {"t_number": 1.0, "missing_t": 1.0, "check_failed": float(not identifier.valid)}
+    yield _candidate(context, facts, identifier, features)
+
+
+def _candidate(
+    context: DocumentContext, facts: RowFacts, identifier: Identifier, features: dict[str, float]
+) -> Candidate:
+    text = facts.row.text
+    labelled = any(Role.REGISTRATION in label.roles and label.end <= identifier.start for label in facts.labels)
+    if not labelled:
+        above = next(context.rows_above(facts), None)
+        under = above is not None and any(Role.REGISTRATION in label.roles for label in above.labels)
+        features["labelled"] = features["below"] = float(under)
+    else:
+        features["labelled"] = 1.0
+    features["recipients"] = float(bool(_CUSTOMERS.search(text[: identifier.start])))
+    return Candidate(
+        value=identifier.value, evidence=(span(facts, identifier.start, identifier.end),), features=features
+    )

@@ -1,0 +1,165 @@
+"""Labels found in rows, and phrases of labels that together say what a value is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from postprocess_svc.fields.page_index import Row
+from postprocess_svc.fields.values.folding import fold_character, is_cjk, squash_character
+from postprocess_svc.fields.vocabulary import Role, wordings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A wording in a row; the span is one of ``row.text``."""
+
+    start: int
+    end: int
+    roles: frozenset[Role]
+    wording: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phrase:
+    """Labels that stand together (合計 + 税込, 10% + 対象): what they say, they say as one."""
+
+    start: int
+    end: int
+    roles: frozenset[Role]
+    rate_percent: float | None = None
+    """A tax rate printed in or right after the phrase."""
+    bracket: int = -1
+    """Start of the bracket that the phrase stands in; -1 where it stands in none."""
+
+
+def squash(text: str) -> str:
+    """A wording in the form in which labels are compared."""
+    folded = "".join(fold_character(character) for character in text)
+    return "".join(squash_character(character) for character in folded if character not in " .-'*_")
+
+
+@lru_cache(maxsize=1)
+def _dictionary() -> dict[str, list[tuple[str, frozenset[Role]]]]:
+    """Wordings by their first two characters (one, where they have no more), longest first."""
+    roles_of: dict[str, set[Role]] = {}
+    for role in Role:
+        for wording in wordings(role):
+            roles_of.setdefault(squash(wording), set()).add(role)
+    table: dict[str, list[tuple[str, frozenset[Role]]]] = {}
+    for wording in sorted(roles_of, key=len, reverse=True):
+        table.setdefault(wording[:2], []).append((wording, frozenset(roles_of[wording])))
+    return table
+
+
+# A currency code may stand against the label that it belongs to: TOTAL(RM), TOTALRM12.30.
+_AFTER_LABEL = re.compile(r"rm|eur|usd|myr|gbp|chf|inr|sgd|jpy|no|nr")
+_MIN_LETTERS = 3
+
+
+def find_labels(row: Row) -> list[Label]:
+    """All labels of a row, left to right, none overlapping another."""
+    table = _dictionary()
+    text, starts = row.squashed, row.word_starts
+    labels: list[Label] = []
+    at, length = 0, len(text)
+    while at < length:
+        match = None
+        for wording, roles in table.get(text[at : at + 2], ()):
+            if text.startswith(wording, at) and _stands_alone(text, starts, at, wording):
+                match = wording, roles
+                break
+        if match is None and (single := table.get(text[at])) is not None:
+            wording, roles = single[0]
+            if _stands_alone(text, starts, at, wording):
+                match = wording, roles
+        if match is None:
+            at += 1
+            continue
+        wording, roles = match
+        origin = row.squash_origins
+        labels.append(Label(start=origin[at], end=origin[at + len(wording) - 1] + 1, roles=roles, wording=wording))
+        at += len(wording)
+    return labels
+
+
+def _stands_alone(text: str, starts: list[bool], at: int, wording: str) -> bool:
+    """A Latin wording begins and ends with a word; a Japanese one of a single character stands between other things."""
+    end = at + len(wording)
+    if is_cjk(wording[0]):
+        if len(wording) > 1:
+            return True
+        return (at == 0 or not is_cjk(text[at - 1])) and (end == len(text) or not is_cjk(text[end]))
+    if not starts[at]:
+        return False
+    if end == len(text) or starts[end] or not text[end].isalpha():
+        # One letter (T, F) and # label only what follows a colon or a digit at once.
+        return len(wording) >= 2 or (end < len(text) and text[end] in ":+0123456789(")
+    return len(wording) >= _MIN_LETTERS and _AFTER_LABEL.match(text, end) is not None and _digits_follow(text, end)
+
+
+def _digits_follow(text: str, at: int) -> bool:
+    return any(character.isdigit() or character in "):" for character in text[at + 2 : at + 5])
+
+
+_RATE = re.compile(r"(\d{1,2}(?:[.,]\d{1,2})?) ?%")
+_GLUE = re.compile(
+    r"(?:[\s:/・&@※*)(\[\]<>、,等額計のうち内]|\d{1,2}(?:[.,]\d{1,2})? ?%|軽減|標準|税率|of|the|in|RM|EUR|€|¥|円|\$)*",
+    re.IGNORECASE,
+)
+_MODIFIERS = frozenset({Role.EXCLUSIVE, Role.INCLUSIVE, Role.TAX_BASE, Role.TAX})
+_MONEY_ROLES = frozenset(
+    {
+        Role.TOTAL_DUE, Role.TOTAL, Role.SUBTOTAL, Role.EXCLUSIVE, Role.INCLUSIVE, Role.TAX, Role.TAX_BASE, Role.AMOUNT,
+        Role.DISCOUNT, Role.ROUNDING, Role.COUNT, Role.POINTS,
+    }
+)  # fmt: skip
+
+
+def phrases(row: Row, labels: list[Label]) -> list[Phrase]:
+    """Join neighbouring labels about money where one modifies the other; others stay on their own."""
+    found: list[Phrase] = []
+    for label in labels:
+        bracket = _open_bracket(row.text, label.start)
+        if found and _belongs(row.text, found[-1], label):
+            last = found[-1]
+            found[-1] = Phrase(
+                start=last.start,
+                end=label.end,
+                roles=last.roles | label.roles,
+                rate_percent=last.rate_percent,
+                bracket=last.bracket,
+            )
+        else:
+            found.append(Phrase(start=label.start, end=label.end, roles=label.roles, bracket=bracket))
+    return [_with_rate(row.text, phrase) for phrase in found]
+
+
+def _belongs(text: str, phrase: Phrase, label: Label) -> bool:
+    between = text[phrase.end : label.start]
+    if "\t" in between or not (phrase.roles & _MONEY_ROLES and label.roles & _MONEY_ROLES):
+        return False
+    if _GLUE.fullmatch(between) is None:
+        return False
+    return bool((phrase.roles | label.roles) & _MODIFIERS) or not between.strip()
+
+
+def _with_rate(text: str, phrase: Phrase) -> Phrase:
+    if not phrase.roles & _MONEY_ROLES:
+        return phrase
+    match = _RATE.search(text, max(0, phrase.start - 7), min(len(text), phrase.end + 9))
+    if match is None:
+        return phrase
+    return Phrase(
+        start=phrase.start,
+        end=phrase.end,
+        roles=phrase.roles,
+        rate_percent=float(match[1].replace(",", ".")),
+        bracket=phrase.bracket,
+    )
+
+
+def _open_bracket(text: str, at: int) -> int:
+    opened = text.rfind("(", 0, at)
+    return opened if opened >= 0 and text.find(")", opened, at) < 0 else -1

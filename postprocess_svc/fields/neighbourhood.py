@@ -1,0 +1,129 @@
+"""Which label speaks for a value: the one before it in its row, the one above it, or the one that ends the row before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from postprocess_svc.fields.context import DocumentContext, RowFacts
+from postprocess_svc.fields.labels import Phrase
+from postprocess_svc.fields.page_index import Extent
+from postprocess_svc.fields.vocabulary import Role
+
+
+class Relation(StrEnum):
+    """Where a value stands, seen from its label."""
+
+    ROW = "row"
+    """After the label in the same row."""
+    BELOW = "below"
+    """Under the label, horizontally aligned with it."""
+    NEXT = "next"
+    """First in the row that follows the label's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Governor:
+    """A label phrase that may speak for a value."""
+
+    phrase: Phrase
+    relation: Relation
+    distance: float
+    """Empty space between them, in line heights of the value."""
+    skipped: int
+    """Values of the same kind that stand between them."""
+
+
+_MAX_ROWS_ABOVE = 6
+_MAX_HEIGHTS_ABOVE = 4.0
+_ALIGNED_HEIGHTS = 1.5
+_MIN_OVERLAP = 0.3
+
+
+def governors(
+    context: DocumentContext,
+    facts: RowFacts,
+    *,
+    start: int,
+    end: int,
+    roles: frozenset[Role],
+    values: list[tuple[int, int]],
+) -> list[Governor]:
+    """The labels that may speak for the value at ``[start, end)`` of a row, the surest relation first.
+
+    Args:
+        context: The document.
+        facts: The value's row.
+        start: The value's span in the row's text.
+        end: Its end.
+        roles: Only labels with one of these roles are looked at; a label with others is passed over.
+        values: Spans of all values of the same kind in the row.
+    """
+    found: list[Governor] = []
+    in_row = _before(facts, start, end, roles, values)
+    if in_row is not None:
+        found.append(in_row)
+    extent = facts.row.extent(start, end)
+    above = _above(context, facts, extent, roles)
+    if above is not None:
+        found.append(above)
+    if in_row is None and not any(other_end <= start for _, other_end in values):
+        following = _row_before(context, facts, extent, roles)
+        if following is not None and above is None:
+            found.append(following)
+    return found
+
+
+def _before(
+    facts: RowFacts, start: int, end: int, roles: frozenset[Role], values: list[tuple[int, int]]
+) -> Governor | None:
+    text = facts.row.text
+    for phrase in reversed(facts.phrases):
+        if phrase.end > start or not phrase.roles & roles:
+            continue
+        closed = text.find(")", phrase.end, start) if phrase.bracket >= 0 else -1
+        if closed >= 0 and any(phrase.end <= other < closed for other, _ in values):
+            # (内消費税 80) says nothing of what follows the bracket.
+            continue
+        skipped = sum(1 for other_start, other_end in values if phrase.end <= other_start and other_end <= start)
+        left, right = facts.row.extent(phrase.start, phrase.end), facts.row.extent(start, end)
+        gap = max(0.0, right.left - left.right) / max(1.0, right.height)
+        return Governor(phrase=phrase, relation=Relation.ROW, distance=gap, skipped=skipped)
+    return None
+
+
+def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: frozenset[Role]) -> Governor | None:
+    skipped = 0
+    for count, other in enumerate(context.rows_above(facts)):
+        height = min(extent.height, other.row.height)
+        distance = (extent.top - other.row.bottom) / max(1.0, height)
+        if count >= _MAX_ROWS_ABOVE or distance > _MAX_HEIGHTS_ABOVE:
+            return None
+        if distance < -0.5:
+            continue
+        for phrase in other.phrases:
+            if phrase.roles & roles and _aligned(other.row.extent(phrase.start, phrase.end), extent):
+                return Governor(phrase=phrase, relation=Relation.BELOW, distance=max(0.0, distance), skipped=skipped)
+        if any(piece.extent.overlap_x(extent) > 0 for piece in other.row.pieces):
+            skipped += 1
+    return None
+
+
+def _aligned(label: Extent, value: Extent) -> bool:
+    if label.overlap_x(value) >= _MIN_OVERLAP * min(label.width, value.width):
+        return True
+    near = _ALIGNED_HEIGHTS * value.height
+    return abs(label.left - value.left) < near or abs(label.right - value.right) < near
+
+
+def _row_before(context: DocumentContext, facts: RowFacts, extent: Extent, roles: frozenset[Role]) -> Governor | None:
+    """A label that ends the row before and has no value of its own, as narrow receipts break them."""
+    other = next(context.rows_above(facts), None)
+    if other is None or not other.phrases:
+        return None
+    distance = (extent.top - other.row.bottom) / max(1.0, extent.height)
+    phrase = other.phrases[-1]
+    rest = other.row.text[phrase.end :].strip(" :\t()-.*")
+    if distance > 1.5 or any(character.isdigit() for character in rest) or not phrase.roles & roles:
+        return None
+    return Governor(phrase=phrase, relation=Relation.NEXT, distance=max(0.0, distance), skipped=0)

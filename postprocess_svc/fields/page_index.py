@@ -1,0 +1,329 @@
+"""The page as rows of text: one string a visual row, with the way back from each character to the line printed there.
+
+Values, labels and the space between them are looked for in a row's string, so that it does not matter whether the
+detector put a label and its value into one box or into two. Pieces that stand close together are joined by a space,
+pieces that stand apart by a tab, which no value crosses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ocr_core.contracts.geometry import Quad, bounds
+from postprocess_svc.fields.values.folding import fold_character, is_cjk, squash_character
+from postprocess_svc.lines import PageLines, TextLine
+
+# Distances in line heights. Characters of one word stand at most one height apart, also when letters are spaced out
+# (請　求　書); the columns of a form stand further.
+_TAB_GAP = 1.0
+_INNER_TAB_GAP = 3.0
+# Pieces share a row where their centres differ by less than this share of the lower piece's height.
+_ROW_TOLERANCE = 0.5
+
+_DROPPED_IN_SQUASH = frozenset(" .-'*_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """Where a span stands: an upright box in page pixels with the page's skew taken out of its height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def height(self) -> float:
+        """Height in pixels."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> float:
+        """Width in pixels."""
+        return self.right - self.left
+
+    def overlap_x(self, other: Extent) -> float:
+        """Pixels that both cover horizontally; negative is the gap between them."""
+        return min(self.right, other.right) - max(self.left, other.left)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A line's place in a row."""
+
+    line: TextLine
+    extent: Extent
+    start: int
+    end: int
+    """The piece's span in the row's text."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Row:
+    """A visual row. ``text`` is folded (half width, one kind of dash); spans below are spans of it."""
+
+    page: int
+    number: int
+    """Position among the rows of all pages, in reading order."""
+    pieces: tuple[Piece, ...]
+    text: str
+    origins: tuple[int, ...]
+    """Per character of ``text``: its piece's index times 65,536 plus the index in that line's text; -1 for joints."""
+    top: float
+    bottom: float
+    squashed: str = field(init=False, default="")
+    """``text`` for label lookup: lower case, no accents, spaces, points or hyphens."""
+    squash_origins: list[int] = field(init=False, default_factory=list)
+    word_starts: list[bool] = field(init=False, default_factory=list)
+    """Per character of ``squashed``: a word begins here."""
+
+    def __post_init__(self) -> None:
+        self._squash()
+
+    @property
+    def height(self) -> float:
+        """Height in pixels, skew taken out."""
+        return self.bottom - self.top
+
+    def _squash(self) -> None:
+        squashed: list[str] = []
+        before = " "
+        for index, character in enumerate(self.text):
+            if character not in _DROPPED_IN_SQUASH:
+                squashed.append(squash_character(character))
+                self.squash_origins.append(index)
+                self.word_starts.append(
+                    not (before.isalpha() and character.isalpha())
+                    or (before.islower() and character.isupper())
+                    or before.isascii() != character.isascii()
+                )
+            before = character
+        self.squashed = "".join(squashed)
+        self.squash_origins.append(len(self.text))
+
+    def _origin_spans(self, start: int, end: int) -> list[tuple[Piece, int, int]]:
+        """The printed characters behind a span, piece by piece: (piece, start, end) in the line's own text."""
+        spans: list[tuple[Piece, int, int]] = []
+        for origin in self.origins[start:end]:
+            if origin < 0:
+                continue
+            piece, character = self.pieces[origin >> 16], origin & 0xFFFF
+            if spans and spans[-1][0] is piece:
+                spans[-1] = (piece, min(spans[-1][1], character), max(spans[-1][2], character + 1))
+            else:
+                spans.append((piece, character, character + 1))
+        return spans
+
+    def printed(self, start: int, end: int) -> str:
+        """The text as printed behind a span."""
+        return " ".join(piece.line.text[a:b] for piece, a, b in self._origin_spans(start, end)).strip()
+
+    def quads(self, start: int, end: int) -> list[Quad]:
+        """The quads of the characters behind a span, one a piece."""
+        return [piece.line.span_quad(a, b) for piece, a, b in self._origin_spans(start, end)]
+
+    def quad(self, start: int, end: int) -> Quad:
+        """The quad of the characters behind a span; an upright one where the span crosses pieces."""
+        quads = self.quads(start, end)
+        if not quads:
+            return self.pieces[0].line.quad
+        return quads[0] if len(quads) == 1 else bounds(*quads).to_quad()
+
+    def confidence(self, start: int, end: int) -> float:
+        """The recogniser's mean confidence over a span."""
+        spans = self._origin_spans(start, end)
+        if not spans:
+            return 0.0
+        total = sum(b - a for _, a, b in spans)
+        return sum(piece.line.span_confidence(a, b) * (b - a) for piece, a, b in spans) / total
+
+    def extent(self, start: int, end: int) -> Extent:
+        """Where a span stands: horizontally its own characters, vertically its pieces."""
+        spans = self._origin_spans(start, end)
+        if not spans:
+            return self.pieces[0].extent
+        boxes = [bounds(piece.line.span_quad(a, b)) for piece, a, b in spans]
+        return Extent(
+            left=min(box.left for box in boxes),
+            right=max(box.right for box in boxes),
+            top=min(piece.extent.top for piece, _, _ in spans),
+            bottom=max(piece.extent.bottom for piece, _, _ in spans),
+        )
+
+    def piece_at(self, index: int) -> Piece:
+        """The piece that a character of ``text`` belongs to; a joint belongs to what stands before it."""
+        for at in range(min(index, len(self.origins) - 1), -1, -1):
+            if self.origins[at] >= 0:
+                return self.pieces[self.origins[at] >> 16]
+        return self.pieces[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageIndex:
+    """A page's rows, from the top down."""
+
+    number: int
+    width_px: float
+    height_px: float
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def text_height(self) -> float:
+        """The page's ordinary line height in pixels: the median over its pieces."""
+        heights = sorted(piece.extent.height for row in self.rows for piece in row.pieces)
+        return heights[len(heights) // 2] if heights else 1.0
+
+    @cached_property
+    def content(self) -> Extent:
+        """The box around everything printed."""
+        extents = [piece.extent for row in self.rows for piece in row.pieces]
+        if not extents:
+            return Extent(left=0.0, top=0.0, right=self.width_px, bottom=self.height_px)
+        return Extent(
+            left=min(extent.left for extent in extents),
+            top=min(extent.top for extent in extents),
+            right=max(extent.right for extent in extents),
+            bottom=max(extent.bottom for extent in extents),
+        )
+
+    def depth(self, extent: Extent) -> float:
+        """0 at the top of what is printed, 1 at its bottom."""
+        content = self.content
+        return (extent.top - content.top) / max(1.0, content.bottom - content.top)
+
+    def side(self, extent: Extent) -> float:
+        """0 at the left edge of what is printed, 1 at its right edge, by the span's centre."""
+        content = self.content
+        return ((extent.left + extent.right) / 2 - content.left) / max(1.0, content.right - content.left)
+
+
+def index_page(page: PageLines, *, first_row: int = 0) -> PageIndex:
+    """Arrange a page's lines into rows; ``first_row`` is the number of its first row in the document."""
+    slope = math.tan(math.radians(page.skew_deg))
+    placed = sorted(
+        ((line, _extent(line, slope)) for line in page.lines if line.text.strip()),
+        key=lambda item: item[1].top + item[1].bottom,
+    )
+    rows = [
+        _make_row(members, page=page.number, number=first_row + number) for number, members in enumerate(_rows(placed))
+    ]
+    return PageIndex(number=page.number, width_px=page.width_px, height_px=page.height_px, rows=tuple(rows))
+
+
+def _extent(line: TextLine, slope: float) -> Extent:
+    """The line's box with the skew taken out: a tilted line is not taller than a level one."""
+    xs = [x for x, _ in line.quad]
+    if line.vertical:
+        ys = [y - x * slope for x, y in line.quad]
+        return Extent(left=min(xs), right=max(xs), top=min(ys), bottom=max(ys))
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = line.quad
+    top = (y0 + y1) / 2 - slope * (x0 + x1) / 2
+    bottom = (y2 + y3) / 2 - slope * (x2 + x3) / 2
+    return Extent(left=min(xs), right=max(xs), top=min(top, bottom), bottom=max(top, bottom))
+
+
+def _rows(placed: list[tuple[TextLine, Extent]]) -> list[list[tuple[TextLine, Extent]]]:
+    """Group lines (sorted by their centres) whose centres are level."""
+    rows: list[list[tuple[TextLine, Extent]]] = []
+    for line, extent in placed:
+        centre = (extent.top + extent.bottom) / 2
+        target = None
+        for row in rows[-3:]:
+            if line.vertical or row[0][0].vertical:
+                continue
+            level = sum(e.top + e.bottom for _, e in row) / (2 * len(row))
+            lowest = min(min(e.height for _, e in row), extent.height)
+            free = all(extent.overlap_x(e) < 0.5 * lowest for _, e in row)
+            if abs(centre - level) < _ROW_TOLERANCE * lowest and free:
+                target = row
+        if target is None:
+            rows.append([(line, extent)])
+        else:
+            target.append((line, extent))
+    for row in rows:
+        row.sort(key=lambda item: item[1].left)
+    return rows
+
+
+def _make_row(members: list[tuple[TextLine, Extent]], *, page: int, number: int) -> Row:
+    text: list[str] = []
+    origins: list[int] = []
+    pieces: list[Piece] = []
+    previous: Extent | None = None
+    for position, (line, extent) in enumerate(members):
+        piece_text, piece_origins = _fold_line(line, position)
+        if previous is not None:
+            text.append(
+                _joint(text, piece_text, gap=extent.left - previous.right, height=min(extent.height, previous.height))
+            )
+            origins.append(-1)
+        start = len(text)
+        text.extend(piece_text)
+        origins.extend(piece_origins)
+        pieces.append(Piece(line=line, extent=extent, start=start, end=len(text)))
+        previous = extent
+    return Row(
+        page=page,
+        number=number,
+        pieces=tuple(pieces),
+        text="".join(text),
+        origins=tuple(origins),
+        top=min(piece.extent.top for piece in pieces),
+        bottom=max(piece.extent.bottom for piece in pieces),
+    )
+
+
+def _joint(left: list[str], right: list[str], *, gap: float, height: float) -> str:
+    """A tab between columns, a space between pieces that belong together: near ones, or spaced-out single characters."""
+    if gap < _TAB_GAP * height:
+        return " "
+    single = (
+        len(right) == 1 and (len(left) == 1 or left[-2:-1] in (["\t"], [" "])) and is_cjk(right[0]) and is_cjk(left[-1])
+    )
+    return " " if single and gap < 8 * height else "\t"
+
+
+def _fold_line(line: TextLine, position: int) -> tuple[list[str], list[int]]:
+    """A line's folded characters with their origins; a wide empty space inside it becomes a tab."""
+    text: list[str] = []
+    origins: list[int] = []
+    base = position << 16
+    tabs = _inner_tabs(line)
+    for index, character in enumerate(line.text):
+        if index in tabs:
+            if text and text[-1] == " ":
+                text[-1], origins[-1] = "\t", -1
+            else:
+                text.append("\t")
+                origins.append(-1)
+        for part in fold_character(character):
+            if part in "\uff9e\uff9f\u3099\u309a" and text:
+                # A voiced mark of its own (half-width kana) joins the character before it.
+                text[-1] = fold_character(text[-1] + ("\u3099" if part in "\uff9e\u3099" else "\u309a"))[:1]
+                continue
+            text.append(part)
+            origins.append(base | index)
+    return text, origins
+
+
+def _inner_tabs(line: TextLine) -> frozenset[int]:
+    """Characters before which a line is empty for more than ``_INNER_TAB_GAP`` heights."""
+    count = len(line.text)
+    if line.vertical or len(line.positions) != count or count < 3:
+        return frozenset()
+    p0, p1, _, p3 = line.quad
+    limit = (_INNER_TAB_GAP + 0.8) * math.dist(p0, p3) / max(1.0, math.dist(p0, p1))
+    if 1.0 < limit:
+        return frozenset()
+    tabs = set()
+    last = 0
+    for index in range(1, count):
+        if line.text[index].isspace():
+            continue
+        lonely = is_cjk(line.text[last]) and is_cjk(line.text[index])
+        if line.positions[index] - line.positions[last] > limit * (2.0 if lonely else 1.0):
+            tabs.add(index)
+        last = index
+    return frozenset(tabs)

@@ -1,0 +1,181 @@
+"""Printed amounts of money as numbers.
+
+Japanese (¥385,000-, 金385,000円也, ▲1,200) and Western forms (1.234,56 €, 1 234,56, RM 12.30, $1,234.56, (12.30)).
+Which mark separates thousands is decided from the number itself; a lone mark before three digits is a thousands
+separator, which is how prices are printed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from postprocess_svc.fields.values.folding import read_digits
+
+UNKNOWN_CURRENCY = "XXX"
+"""ISO 4217's code for "no currency": the document names none, and nothing in it points to one."""
+
+_CURRENCY_BY_MARK = {
+    "¥": "JPY", "\\": "JPY", "円": "JPY", "金": "JPY", "jpy": "JPY", "yen": "JPY",
+    "€": "EUR", "eur": "EUR", "euro": "EUR", "£": "GBP", "gbp": "GBP", "$": "USD", "us$": "USD", "usd": "USD",
+    "rm": "MYR", "myr": "MYR", "s$": "SGD", "sgd": "SGD", "hk$": "HKD", "hkd": "HKD", "a$": "AUD", "aud": "AUD",
+    "c$": "CAD", "cad": "CAD", "ca$": "CAD", "nz$": "NZD", "nzd": "NZD", "nt$": "TWD", "twd": "TWD",
+    "chf": "CHF", "sfr": "CHF", "fr.": "CHF", "₹": "INR", "inr": "INR", "rs": "INR", "rs.": "INR",
+    "kr": "SEK", "sek": "SEK", "nok": "NOK", "dkk": "DKK", "zł": "PLN", "pln": "PLN", "czk": "CZK", "kč": "CZK",
+    "元": "CNY", "cny": "CNY", "rmb": "CNY", "₩": "KRW", "원": "KRW", "krw": "KRW", "฿": "THB", "thb": "THB",
+    "idr": "IDR", "rp": "IDR", "php": "PHP", "₱": "PHP", "vnd": "VND", "₫": "VND", "brl": "BRL", "r$": "BRL",
+    "aed": "AED", "zar": "ZAR", "₺": "TRY", "try": "TRY",
+}  # fmt: skip
+
+WITHOUT_MINOR_UNIT = frozenset({"JPY", "KRW", "VND", "IDR"})
+"""Currencies that are printed without decimals; their thousands are separated by commas or points."""
+
+_LEADING = (
+    r"¥|\\|€|£|US ?\$|HK\$|NT\$|NZ\$|CA\$|[SACR]\$|\$|₹|₩|₱|₫|₺|฿|金(?=[\d¥ ])"
+    r"|(?<![A-Za-z])(?:RM|EUR|USD|JPY|CHF|SFr|GBP|MYR|SGD|HKD|AUD|CAD|NZD|TWD|INR|SEK|NOK|DKK|PLN|CZK|CNY|RMB|KRW|THB"
+    r"|PHP|VND|IDR|BRL|AED|ZAR|Rs|Rp|Fr\.|kr)"
+)
+_TRAILING = (
+    r"円|€|£|\$|元|원|zł|Kč|₫"
+    r"|(?:EUR|Euro|USD|JPY|CHF|GBP|MYR|SGD|HKD|AUD|CAD|INR|SEK|NOK|DKK|PLN|CZK|CNY|THB|kr)(?![A-Za-z])"
+)
+_NUMBER = (
+    r"\d{1,3}(?:[,.'] ?\d{3})+(?:[,.] ?\d{1,2}(?!\d))?"  # grouped
+    r"|\d{1,3}(?: \d{3})+,\d{2}(?!\d)"  # 1 234,56
+    r"|\d+[.,] ?\d{2}(?!\d)"  # 1234.56
+    r"|\d+[.,]\d(?!\d)"
+    r"|\d+[.,]-"  # 25,-
+    r"|\d+"
+)
+_AMOUNT = re.compile(
+    rf"(?P<open>\()?(?P<sign>(?<![A-Za-z0-9])[-+▲] ?)?(?P<lead>(?:{_LEADING})[ .:]{{0,2}})?(?P<sign2>[-+▲] ?)?"
+    rf"(?P<number>{_NUMBER})(?P<trail> ?(?:{_TRAILING}))?(?P<tail>也|-(?![\d\w]))?(?P<close>\))?",
+    re.IGNORECASE,
+)
+# What looks like an amount's digits but is a time, a share, a phone, a postcode, a part number or a measure.
+_NOT_MONEY = re.compile(
+    r"\d{1,2}:\d{2}(?::\d{2})?|\d+(?:[.,]\d+)? ?%|〒 ?\d{3}-?\d{4}|\d{1,5}\(\d{1,4}\)\d{3,4}"
+    r"|\d+(?:-\d+){2,}|(?<![A-Za-z0-9])\d{3}-\d{4}(?!\d)|\d{1,4}(?:/\d{1,4})+|\d+(?:\.\d+){2,}(?![\d,])|\d{9,}"
+    r"|(?:No|Nr|N°|#|TEL|FAX)[.: ]{0,2}[\d-]+|第\d+|\d+(?:年|月|日|時|分|号|丁目|番地?|階|F(?![A-Za-z]))",
+    re.IGNORECASE,
+)
+_MEASURE = re.compile(
+    r" ?(?:点|個|枚|本|台|名|件|冊|箱|袋|式|セット|回|人|杯|泊|時間|ヶ月|か月|カ月|ポイント|pt|pcs?|kg|g|ml|l|cm|mm|m|kwh|stk|stück|std|h|x|×|@"
+    r"|items?|nos?|units?|days?|tage?n?|jours?)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedAmount:
+    """An amount found in a text; ``start`` and ``end`` are its span there, currency mark and tail included."""
+
+    start: int
+    end: int
+    value: Decimal
+    currency: str | None
+    """As printed beside the number; None where nothing is."""
+    decimals: int
+    """Digits printed after the decimal mark."""
+    grouped: bool
+    """Thousands are separated."""
+    measure: bool
+    """A unit follows that is no money: pieces, kilograms, points."""
+
+
+def find_amounts(folded_text: str, *, hidden: list[tuple[int, int]] | None = None) -> list[PrintedAmount]:
+    """All numbers of a folded text that may be money, left to right.
+
+    Args:
+        folded_text: The text.
+        hidden: Spans that are known to be something else (dates, account numbers).
+    """
+    text = read_digits(folded_text)
+    for start, end in hidden or ():
+        text = text[:start] + "\0" * (end - start) + text[end:]
+    if not any(character.isdigit() for character in text):
+        return []
+    for match in list(_NOT_MONEY.finditer(text)):
+        text = text[: match.start()] + "\0" * len(match[0]) + text[match.end() :]
+    found = []
+    for match in _AMOUNT.finditer(text):
+        amount = _amount(match, text)
+        if amount is not None:
+            found.append(amount)
+    return found
+
+
+def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
+    lead = (match["lead"] or "").strip(" .:").replace(" ", "").lower()
+    trail = (match["trail"] or "").strip().lower()
+    start, end = match.start(), match.end()
+    if match["open"] and not match["close"]:
+        start += 1
+    if match["close"] and not match["open"]:
+        end -= 1
+    before = text[match.start() - 1] if match.start() else " "
+    after = text[match.end("trail") if trail else match.end("number") : match.end() + 12]
+    currency = _CURRENCY_BY_MARK.get(lead) or _CURRENCY_BY_MARK.get(trail)
+    if currency is None and (before.isascii() and (before.isalnum() or before in "/#_\0") or before == "\0"):
+        return None
+    if (
+        currency is None
+        and before in ".,-:"
+        and match.start() > 1
+        and text[match.start() - 2].isalnum()
+        and before != ":"
+    ):
+        return None
+    number = match["number"]
+    value, decimals, grouped = read_number(number)
+    if after[:1].isascii() and after[:1].isalpha() and not trail and not (decimals == 2 or _MEASURE.match(after)):
+        return None
+    if after[:1] in {"\0", "/"} and currency is None:
+        return None
+    bracketed = bool(match["open"] and match["close"])
+    minus = any(sign and sign.strip() in {"-", "▲"} for sign in (match["sign"], match["sign2"]))
+    # 12.30- is how ledgers print a negative amount; ¥385,000- and 25,- only close the number.
+    trailing_minus = match["tail"] == "-" and decimals == 2 and currency is None
+    if minus or trailing_minus or (bracketed and decimals == 2 and currency is None):
+        value = -value
+    if match["sign"] and not minus and match["sign"].strip() == "+" and currency is None and not decimals:
+        return None
+    return PrintedAmount(
+        start=start,
+        end=end,
+        value=value,
+        currency=currency,
+        decimals=decimals,
+        grouped=grouped,
+        measure=currency is None and bool(_MEASURE.match(after)),
+    )
+
+
+def read_number(printed: str) -> tuple[Decimal, int, bool]:
+    """Value, digits after the decimal mark, and whether thousands are separated, of a printed number."""
+    number = printed.replace(" ", "").replace("'", "")
+    grouped = len(number) != len(printed)
+    if number.endswith((",-", ".-")):
+        return Decimal(re.sub(r"\D", "", number)), 0, grouped
+    last = max(number.rfind(","), number.rfind("."))
+    if last < 0:
+        return Decimal(number), 0, grouped
+    fraction = number[last + 1 :]
+    marks = {character for character in number if character in ",."}
+    is_decimal = len(fraction) in {1, 2} or (
+        len(fraction) == 3 and len(marks) == 2 and number.count(number[last]) == 1 and False
+    )
+    whole = re.sub(r"[,.]", "", number[:last])
+    if is_decimal:
+        return Decimal(f"{whole or '0'}.{fraction}"), len(fraction), len(marks) == 2 or grouped
+    return Decimal(whole + fraction), 0, True
+
+
+def money_value(value: Decimal, *, currency: str, decimals: int) -> int | str:
+    """As api.md wants it: an integer for JPY, otherwise a decimal string with the decimals of the currency."""
+    if currency in WITHOUT_MINOR_UNIT and value == value.to_integral_value():
+        return int(value) if currency == "JPY" else str(int(value))
+    if currency == "JPY":
+        return int(value.to_integral_value())
+    return f"{value:.{max(2, decimals)}f}"

@@ -1,0 +1,224 @@
+"""Printed dates as calendar dates.
+
+Eras (令和元年, R8.10.31), year first (2026年10月31日, 26/10/31), day or month first (31.10.2026, 10/31/2026), names of
+months in several languages. Whether the day or the month comes first is the document's business: such dates carry
+both readings and are settled by ``DayOrder``.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from postprocess_svc.fields.values.folding import read_digits
+
+
+class DayOrder(StrEnum):
+    """How a document writes dates that are all digits and end in the year."""
+
+    DAY_FIRST = "day_first"
+    MONTH_FIRST = "month_first"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedDate:
+    """A date found in a text; ``start`` and ``end`` are its span there."""
+
+    start: int
+    end: int
+    year: int | None
+    """None where only month and day are printed."""
+    month: int
+    day: int
+    swappable: bool = False
+    """All digits with the year last, and both readings are possible."""
+    forced_order: DayOrder | None = None
+    """All digits with the year last, and only this reading is possible."""
+    guessed_year: bool = False
+    """Two digits without a mark of what they count."""
+    compact: bool = False
+    """Eight digits in a row: a date only where a label says so."""
+
+    def resolve(self, order: DayOrder, *, default_year: int | None = None) -> dt.date | None:
+        """The calendar date, or None where there is no such day."""
+        month, day = (
+            (self.day, self.month) if self.swappable and order is DayOrder.MONTH_FIRST else (self.month, self.day)
+        )
+        year = self.year if self.year is not None else default_year
+        if year is None or not 1 <= month <= 12:
+            return None
+        if day == LAST_DAY:
+            day = calendar.monthrange(year, month)[1]
+        try:
+            return dt.date(year, month, day)
+        except ValueError:
+            return None
+
+
+LAST_DAY = 99
+"""Stands for 末日 until the month's length is known."""
+
+# First year of each era less one: https://www.ndl.go.jp/ gives 令和 from 2019-05-01, 平成 from 1989-01-08, 昭和 from 1926.
+_ERA_OFFSET = {"令和": 2018, "令": 2018, "r": 2018, "平成": 1988, "平": 1988, "h": 1988, "昭和": 1925, "s": 1925}
+
+_MONTHS: dict[str, int] = {}
+for _number, _names in enumerate(
+    (
+        "january jan januar jänner janvier janv gennaio gen enero ene januari janeiro",
+        "february feb februar février fevrier févr fevr febbraio febrero februari fevereiro fev",
+        "march mar märz maerz mrz mars marzo maart mrt março marco",
+        "april apr avril avr aprile abril abr",
+        "may mai maggio mag mayo mei maio",
+        "june jun juni juin giugno giu junio junho",
+        "july jul juli juillet juil luglio lug julio julho",
+        "august aug août aout agosto ago augustus",
+        "september sept sep septembre settembre set septiembre setembro",
+        "october oct oktober okt octobre ottobre ott octubre outubro out",
+        "november nov novembre noviembre novembro",
+        "december dec dezember dez décembre decembre déc dicembre dic diciembre dezembro",
+    ),
+    start=1,
+):
+    for _name in _names.split():
+        _MONTHS[_name] = _number
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+
+_YEAR_FIRST = re.compile(
+    r"(?<![\d.,/-])'?((?:19|20)\d{2}|\d{2}) ?(年|[./-]) ?(\d{1,2}) ?(月|[./-]) ?(\d{1,2}(?!\d)|末)(?: ?日)?(?![./-]?\d)"
+)
+_YEAR_FIRST_TIGHT = re.compile(r"(?<!\d)((?:19|20)\d{2}) ?(年|[./-]) ?(\d{1,2}) ?(月|\2) ?(\d{2})(?=[012]\d:\d\d)")
+_ERA = re.compile(
+    r"(令和|平成|昭和|令|平|(?<![A-Za-z])[RHS])[.' ]? ?(元|\d{1,2}) ?(?:年|[./-]) ?(\d{1,2}) ?(?:月|[./-]) ?"
+    r"(\d{1,2}(?!\d)|末)(?: ?日)?(?!\d)",
+    re.IGNORECASE,
+)
+_YEAR_LAST = re.compile(r"(?<![\d.,/-])(\d{1,2}) ?([./-]) ?(\d{1,2}) ?\2 ?((?:19|20)\d{2}|'?\d{2})(?![\d])(?![./-]\d)")
+# A time printed straight after the year without a space (22/04/201818:54).
+_YEAR_LAST_TIGHT = re.compile(r"(?<![\d.,/-])(\d{1,2})([./-])(\d{1,2})\2((?:19|20)\d{2})(?=[012]\d:\d\d)")
+_DAY_NAME = re.compile(
+    rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?(?:\s|[-./,]|de\b)*({_MONTH})(?![a-zäöüéèû])\.?(?:\s|[-./,']|de\b)*((?:19|20)\d{{2}}|\d{{2}})(?![\d:])",
+    re.IGNORECASE,
+)
+_NAME_DAY = re.compile(
+    rf"(?<![A-Za-z])({_MONTH})\.?\s?-?(\d{{1,2}})(?:st|nd|rd|th)?(?:\s|[,.-])+((?:19|20)\d{{2}})(?!\d)", re.IGNORECASE
+)
+_NO_YEAR = re.compile(r"(?<![\d年])(?<!年 )(\d{1,2}) ?月 ?(\d{1,2}|末) ?日")
+_COMPACT = re.compile(r"(?<![\dA-Za-z-])((?:19|20)\d{2})([01]\d)([0-3]\d)(?![\dA-Za-z-])")
+_HAS_MONTH_NAME = re.compile(rf"\d|(?:{_MONTH})", re.IGNORECASE)
+
+# Reiwa years are printed with two digits as often as Western ones; from 2020 on no Reiwa year reaches 20 before 2038.
+_FIRST_WESTERN_SHORT_YEAR = 17
+
+
+def find_dates(folded_text: str, *, short_year_first: bool = False) -> list[PrintedDate]:
+    """All dates in a folded text, left to right, none overlapping another; the surest reading of a place wins.
+
+    Args:
+        folded_text: The text.
+        short_year_first: Three two-digit groups are year, month, day, as Japanese tills print 26/10/31.
+    """
+    if sum(character.isdigit() for character in folded_text) < 2:
+        return []
+    text = read_digits(folded_text)
+    found: list[PrintedDate] = []
+    taken: list[tuple[int, int]] = []
+    for date in _readings(text, short_year_first=short_year_first):
+        if _is_possible(date) and not any(date.start < end and start < date.end for start, end in taken):
+            found.append(date)
+            taken.append((date.start, date.end))
+    return sorted(found, key=lambda date: date.start)
+
+
+def _is_possible(date: PrintedDate) -> bool:
+    return 1 <= date.month <= 12 and (1 <= date.day <= 31 or date.day == LAST_DAY)
+
+
+def _readings(text: str, *, short_year_first: bool) -> Iterator[PrintedDate]:
+    if "元" in text or "年" in text or any(mark in text for mark in "令平昭RHSrhs"):
+        for match in _ERA.finditer(text):
+            offset = _ERA_OFFSET[match[1].lower()]
+            count = 1 if match[2] == "元" else int(match[2])
+            yield _date(match, year=offset + count, month=int(match[3]), day=_day(match[4]))
+    for pattern in (_YEAR_FIRST_TIGHT, _YEAR_FIRST):
+        for match in pattern.finditer(text):
+            yield from _year_first(match, short=short_year_first)
+    for pattern in (_YEAR_LAST_TIGHT, _YEAR_LAST):
+        for match in pattern.finditer(text):
+            if not (short_year_first and len(match[4]) == 2):
+                yield from _year_last(match)
+    if any(character.isalpha() and character.isascii() for character in text) and _HAS_MONTH_NAME.search(text):
+        for match in _DAY_NAME.finditer(text):
+            yield _date(match, year=_long_year(match[3]), month=_MONTHS[match[2].lower()], day=int(match[1]))
+        for match in _NAME_DAY.finditer(text):
+            yield _date(match, year=int(match[3]), month=_MONTHS[match[1].lower()], day=int(match[2]))
+    for match in _COMPACT.finditer(text):
+        yield _date(match, year=int(match[1]), month=int(match[2]), day=int(match[3]), compact=True)
+    for match in _NO_YEAR.finditer(text):
+        yield _date(match, year=None, month=int(match[1]), day=_day(match[2]))
+
+
+def _year_first(match: re.Match[str], *, short: bool) -> Iterator[PrintedDate]:
+    printed_year, mark = match[1], match[2]
+    if len(printed_year) == 4:
+        yield _date(match, year=int(printed_year), month=int(match[3]), day=_day(match[5]))
+    elif mark == "年":
+        # 26年 is 2026, 8年 is 令和8年.
+        count = int(printed_year)
+        year = 2000 + count if count >= _FIRST_WESTERN_SHORT_YEAR else _ERA_OFFSET["令和"] + count
+        yield _date(match, year=year, month=int(match[3]), day=_day(match[5]), guessed_year=True)
+    elif match[0].startswith("'") or (short and match[4] == mark):
+        yield _date(match, year=2000 + int(printed_year), month=int(match[3]), day=_day(match[5]), guessed_year=True)
+
+
+def _year_last(match: re.Match[str]) -> Iterator[PrintedDate]:
+    first, second = int(match[1]), int(match[3])
+    printed_year = match[4].lstrip("'")
+    year = _long_year(printed_year)
+    short = len(printed_year) == 2
+    if first > 12 and second > 12:
+        return
+    if first > 12:
+        yield _date(match, year=year, month=second, day=first, forced_order=DayOrder.DAY_FIRST, guessed_year=short)
+    elif second > 12:
+        yield _date(match, year=year, month=first, day=second, forced_order=DayOrder.MONTH_FIRST, guessed_year=short)
+    else:
+        yield _date(match, year=year, month=second, day=first, swappable=first != second, guessed_year=short)
+
+
+def _date(
+    match: re.Match[str],
+    *,
+    year: int | None,
+    month: int,
+    day: int,
+    swappable: bool = False,
+    forced_order: DayOrder | None = None,
+    guessed_year: bool = False,
+    compact: bool = False,
+) -> PrintedDate:
+    return PrintedDate(
+        start=match.start(),
+        end=match.end(),
+        year=year,
+        month=month,
+        day=day,
+        swappable=swappable,
+        forced_order=forced_order,
+        guessed_year=guessed_year,
+        compact=compact,
+    )
+
+
+def _day(printed: str) -> int:
+    return LAST_DAY if printed == "末" else int(printed)
+
+
+def _long_year(printed: str) -> int:
+    year = int(printed)
+    if len(printed) == 4:
+        return year
+    return 2000 + year if year < 70 else 1900 + year

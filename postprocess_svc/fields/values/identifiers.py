@@ -1,0 +1,179 @@
+"""Identifiers with check digits: Japan's registration number, VAT ids, IBAN."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from postprocess_svc.fields.values.folding import read_digits
+
+REGISTRATION_DIGITS = 13
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifier:
+    """An identifier found in a text, normalised, with its span and whether its check digits hold."""
+
+    start: int
+    end: int
+    value: str
+    valid: bool
+    """Check digits hold; where the kind has none, its shape is the one its country prescribes."""
+
+
+def corporate_number_is_valid(digits: str) -> bool:
+    """Check digit of a corporate number of 13 digits, which a registration number carries after its T.
+
+    The first digit is ``9 - (sum of the other twelve, from the right alternately times 1 and 2) mod 9``:
+    https://www.houjin-bangou.nta.go.jp/documents/checkdigit.pdf. Sole proprietors' numbers follow the same rule.
+    """
+    if len(digits) != REGISTRATION_DIGITS or not digits.isdigit():
+        return False
+    weighted = sum(int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits[1:])))
+    return int(digits[0]) == 9 - weighted % 9
+
+
+_T_NUMBER = re.compile(r"(?<![A-Za-z0-9])[Tt] ?[-:]? ?(\d(?:[ -]?\d){12})(?![0-9])")
+
+
+def find_registration_numbers(folded_text: str) -> list[Identifier]:
+    """``T`` and 13 digits, spaces or hyphens between them allowed."""
+    if "T" not in folded_text and "t" not in folded_text:
+        return []
+    found = []
+    for match in _T_NUMBER.finditer(read_digits(folded_text)):
+        digits = re.sub(r"\D", "", match[1])
+        found.append(
+            Identifier(
+                start=match.start(), end=match.end(), value=f"T{digits}", valid=corporate_number_is_valid(digits)
+            )
+        )
+    return found
+
+
+# Shapes of VAT ids by country: https://taxation-customs.ec.europa.eu (VIES), HMRC, ESTV.
+_VAT_SHAPES = {
+    "AT": r"U\d{8}",
+    "BE": r"[01]\d{9}",
+    "BG": r"\d{9,10}",
+    "CHE": r"\d{9}(?:MWST|TVA|IVA)?",
+    "CY": r"\d{8}[A-Z]",
+    "CZ": r"\d{8,10}",
+    "DE": r"\d{9}",
+    "DK": r"\d{8}",
+    "EE": r"\d{9}",
+    "EL": r"\d{9}",
+    "ES": r"[A-Z0-9]\d{7}[A-Z0-9]",
+    "FI": r"\d{8}",
+    "FR": r"[A-Z0-9]{2}\d{9}",
+    "GB": r"(?:\d{9}|\d{12}|GD\d{3}|HA\d{3})",
+    "HR": r"\d{11}",
+    "HU": r"\d{8}",
+    "IE": r"\d[A-Z0-9+*]\d{5}[A-Z]{1,2}",
+    "IT": r"\d{11}",
+    "LT": r"(?:\d{9}|\d{12})",
+    "LU": r"\d{8}",
+    "LV": r"\d{11}",
+    "MT": r"\d{8}",
+    "NL": r"\d{9}B\d{2}",
+    "NO": r"\d{9}(?:MVA)?",
+    "PL": r"\d{10}",
+    "PT": r"\d{9}",
+    "RO": r"\d{2,10}",
+    "SE": r"\d{12}",
+    "SI": r"\d{8}",
+    "SK": r"\d{10}",
+}
+_VAT_EXACT = re.compile("|".join(f"{country}{shape}" for country, shape in _VAT_SHAPES.items()))
+_VAT_PRINTED = re.compile(
+    rf"(?<![A-Z0-9])(?:{'|'.join(sorted(_VAT_SHAPES, key=len, reverse=True))})[ .-]?[A-Z0-9](?:[ .-]?[A-Z0-9]){{6,12}}(?![A-Za-z0-9])"
+)
+
+
+def find_vat_ids(folded_text: str) -> list[Identifier]:
+    """Country code and the shape that the country prescribes; separators are dropped from the value."""
+    if sum(character.isdigit() for character in folded_text) < 7:
+        return []
+    found = []
+    for match in _VAT_PRINTED.finditer(folded_text):
+        span = _longest_shape(match)
+        if span is not None:
+            found.append(span)
+    return found
+
+
+def _longest_shape(match: re.Match[str]) -> Identifier | None:
+    """The printed run may have swallowed a word after the id: cut it back at separators until its shape fits."""
+    printed = match[0]
+    ends = [len(printed), *(cut.start() for cut in re.finditer(r"[ .-]", printed))]
+    for end in sorted(ends, reverse=True):
+        value = re.sub(r"[ .-]", "", printed[:end])
+        if _VAT_EXACT.fullmatch(value) and sum(character.isdigit() for character in value) >= 6:
+            return Identifier(start=match.start(), end=match.start() + end, value=value, valid=True)
+    return None
+
+
+# Length by country: https://www.swift.com/standards/data-standards/iban-international-bank-account-number
+_IBAN_LENGTHS = dict(
+    AD=24, AE=23, AL=28, AT=20, AZ=28, BA=20, BE=16, BG=22, BH=22, BR=29, CH=21, CR=22, CY=28, CZ=24, DE=22, DK=18,
+    DO=28, EE=20, EG=29, ES=24, FI=18, FO=18, FR=27, GB=22, GE=22, GI=23, GL=18, GR=27, GT=28, HR=21, HU=28, IE=22,
+    IL=23, IS=26, IT=27, JO=30, KW=30, KZ=20, LB=28, LI=21, LT=20, LU=20, LV=21, MC=27, MD=24, ME=22, MK=19, MR=27,
+    MT=31, MU=30, NL=18, NO=15, PK=24, PL=28, PS=29, PT=25, QA=29, RO=24, RS=22, SA=24, SE=24, SI=19, SK=24, SM=27,
+    TN=24, TR=26, UA=29, XK=20,
+)  # fmt: skip
+_IBAN_PRINTED = re.compile(r"(?<![A-Z0-9])([A-Z]{2} ?[0-9OIl]{2}(?: ?[A-Z0-9]){10,30})")
+
+
+def iban_is_valid(iban: str) -> bool:
+    """Length of its country and remainder 1 modulo 97 (ISO 13616)."""
+    if _IBAN_LENGTHS.get(iban[:2]) != len(iban):
+        return False
+    digits = "".join(str(int(character, 36)) for character in iban[4:] + iban[:4])
+    return int(digits) % 97 == 1
+
+
+def find_ibans(folded_text: str, *, labelled_from: int | None = None) -> list[Identifier]:
+    """IBANs in a text.
+
+    Args:
+        folded_text: The text.
+        labelled_from: From here on a label says "IBAN": there an account of the wrong length or remainder is
+            reported too, as not valid. Elsewhere only valid ones are.
+    """
+    found: list[Identifier] = []
+    for match in _IBAN_PRINTED.finditer(folded_text):
+        labelled = labelled_from is not None and match.start() >= labelled_from
+        identifier = _cut_iban(match, labelled=labelled)
+        if identifier is not None:
+            found.append(identifier)
+    return found
+
+
+def _cut_iban(match: re.Match[str], *, labelled: bool) -> Identifier | None:
+    printed = match[0]
+    country = printed[:2]
+    length = _IBAN_LENGTHS.get(country)
+    whole, ends = [], []
+    for index, character in enumerate(printed):
+        if character != " ":
+            whole.append(character)
+            ends.append(index + 1)
+    if length is not None and len(whole) >= length:
+        value = _with_digits(whole[:length])
+        if iban_is_valid(value):
+            return Identifier(start=match.start(), end=match.start() + ends[length - 1], value=value, valid=True)
+    if not labelled:
+        return None
+    # Not valid: take the digits that follow the country code, and stop where the next word begins.
+    kept = re.match(r"[A-Z]{2} ?\d{2}(?: ?[A-Z]{4})?(?: ?\d+)+(?: ?[A-Z]\d+)*", printed)
+    if kept is None:
+        return None
+    value = kept[0].replace(" ", "")[: length or 34]
+    return Identifier(start=match.start(), end=match.start() + kept.end(), value=value, valid=False)
+
+
+def _with_digits(characters: list[str]) -> str:
+    """O and I cannot stand in the check digits."""
+    head = "".join(characters[:2])
+    check = "".join({"O": "0", "I": "1", "l": "1"}.get(character, character) for character in characters[2:4])
+    return head + check + "".join(characters[4:])

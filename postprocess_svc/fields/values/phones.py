@@ -1,0 +1,57 @@
+"""Printed phone numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_JAPANESE = re.compile(
+    r"(?<![\d-])(?:\+81[ -]?\(?0?\)?\d{1,4}|\(0\d{1,4}\)|0\d{1,4})[ -]?(?:\(\d{1,4}\)|\d{1,4})[ -]?\d{3,4}(?![\d-])"
+)
+_INTERNATIONAL = re.compile(r"(?<![\d+])(?:\+|00)\d{1,3}(?:[ ./-]{0,2}\(?\d{1,5}\)?){2,6}(?!\d)")
+_LABELLED = re.compile(r"\(?\+?\d(?:[ ./-]{0,3}\(?\d\)?){5,14}(?!\d)")
+_SEPARATED = re.compile(r"[-() ]")
+
+MIN_PHONE_DIGITS = 7
+MAX_PHONE_DIGITS = 15
+"""E.164: https://www.itu.int/rec/T-REC-E.164"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedPhone:
+    """A phone number found in a text, with its span there."""
+
+    start: int
+    end: int
+    value: str
+    """As printed, folded to half width, without spaces around separators."""
+    separated: bool
+    """Written in groups, or internationally: recognisable without a label."""
+
+
+def find_phones(folded_text: str, *, labelled_from: int | None = None) -> list[PrintedPhone]:
+    """Phone numbers in a text; from ``labelled_from`` on any plausible run of digits is one."""
+    if sum(character.isdigit() for character in folded_text) < MIN_PHONE_DIGITS:
+        return []
+    found: dict[int, PrintedPhone] = {}
+    for pattern in (_INTERNATIONAL, _JAPANESE):
+        for match in pattern.finditer(folded_text):
+            _keep(found, match, separated=match[0].startswith(("+", "00")) or bool(_SEPARATED.search(match[0])))
+    if labelled_from is not None:
+        for match in _LABELLED.finditer(folded_text, labelled_from):
+            _keep(found, match, separated=False)
+    return sorted(found.values(), key=lambda phone: phone.start)
+
+
+def _keep(found: dict[int, PrintedPhone], match: re.Match[str], *, separated: bool) -> None:
+    printed = match[0].strip(" .-/")
+    if printed.count("(") > printed.count(")"):
+        printed = printed.replace("(", "", 1)
+    digits = sum(character.isdigit() for character in printed)
+    if not MIN_PHONE_DIGITS <= digits <= MAX_PHONE_DIGITS:
+        return
+    start, end = match.start(), match.end()
+    if any(start < other.end and other.start < end for other in found.values()):
+        return
+    value = re.sub(r"\s*([-()/.])\s*", r"\1", printed) if not printed.startswith("+") else re.sub(r"\s+", " ", printed)
+    found[start] = PrintedPhone(start=start, end=start + len(match[0].rstrip(" .-/")), value=value, separated=separated)

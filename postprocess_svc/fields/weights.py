@@ -1,0 +1,290 @@
+"""The scorer's weights: log odds by field and feature, the only numbers that decide between candidates.
+
+Set by hand from what the wordings and layouts mean, on this scale: 6 settles a field by itself, 3 is good evidence,
+1 a hint; negative likewise. A bias of -4 says that a value without evidence is the field's once in fifty. They have the
+form that a logistic regression over the same features gives, so that fitted ones can replace this file.
+"""
+
+from __future__ import annotations
+
+from postprocess_svc.fields.candidate import FieldName
+
+BIAS = "bias"
+
+# Categories of amounts by relation to the label: in its row, below it, or first in the next row.
+_TOTAL = {
+    BIAS: -4.0,
+    "row:total_due": 7.0,
+    "row:total": 5.6,
+    "row:subtotal": -0.5,
+    "row:inclusive": 2.5,
+    "row:amount": 1.0,
+    "row:tax": -4.0,
+    "row:tax_base": -3.0,
+    "row:withholding": -5.0,
+    "row:previous": -7.0,
+    "row:paid": -2.5,
+    "row:tendered": 0.5,
+    "row:change": -5.0,
+    "row:points": -6.0,
+    "row:discount": -4.0,
+    "row:count": -3.0,
+    "row:unit_price": -3.0,
+    "row:rounding": -3.0,
+    "row:other": -3.0,
+    "below:total_due": 6.4,
+    "below:total": 4.0,
+    "below:subtotal": -0.5,
+    "below:inclusive": 1.0,
+    "below:amount": 0.3,
+    "below:tax": -2.5,
+    "below:tax_base": -1.5,
+    "below:withholding": -3.0,
+    "below:previous": -6.0,
+    "below:paid": -2.0,
+    "below:tendered": 0.0,
+    "below:change": -2.0,
+    "below:points": -3.0,
+    "below:discount": -2.0,
+    "below:count": -2.0,
+    "below:unit_price": -2.0,
+    "below:rounding": -1.5,
+    "below:other": -0.5,
+    "unlabelled": 0.0,
+    "skipped": -0.8,  # values between the label and this one, at most 3
+    "far": -0.25,  # line heights of empty space beyond 12, over 10, at most 3
+    "currency": 0.6,
+    "decimals": 0.5,  # two decimals where the currency has them
+    "grouped": 0.3,
+    "bare": -1.2,  # neither mark nor separators, in a currency with decimals, or under 10 yen
+    "negative": -2.0,
+    "zero": -2.0,
+    "large_type": 1.6,  # height over the page's ordinary height, less 1, at most 1
+    "adds_up": 1.8,  # subtotal + tax (- withholding) gives it
+    "cash_less_change": 3.0,
+    "paid_by": 1.2,  # the same amount stands beside a means of payment
+    "repeated": 0.7,  # further places where it is printed, at most 2
+    "largest": 0.9,  # of the amounts that may be a total
+    "below_items": 0.4,  # in the lower half of what is printed
+    "exceeded": -1.0,  # a larger amount carries a total's label too
+    "corrects": 1.4,  # stands after a total and its rounding
+}
+
+_SUBTOTAL = {
+    BIAS: -4.0,
+    "row:subtotal": 6.5,
+    "row:tax_base": 0.5,
+    "row:total": -2.0,
+    "row:total_due": -4.0,
+    "row:tax": -4.0,
+    "row:other": -4.0,
+    "below:subtotal": 5.0,
+    "below:tax_base": 0.5,
+    "below:total": -1.0,
+    "below:total_due": -3.0,
+    "below:tax": -2.0,
+    "below:other": -0.5,
+    "skipped": -0.8,
+    "far": -0.25,
+    "currency": 0.3,
+    "decimals": 0.4,
+    "bare": -1.0,
+    "zero": -3.0,
+    "makes_total": 2.5,  # with a tax beside it, it gives the total
+    "over_total": -1.5,
+    "last": 0.5,  # the last of several
+}
+
+_TAX = {
+    BIAS: -4.0,
+    "row:tax": 6.0,
+    "row:tax_base": -3.0,
+    "row:total": -2.5,
+    "row:total_due": -4.0,
+    "row:subtotal": -3.0,
+    "row:other": -4.0,
+    "below:tax": 4.4,
+    "below:tax_base": -1.5,
+    "below:total": -1.0,
+    "below:total_due": -2.0,
+    "below:subtotal": -1.5,
+    "below:other": -0.5,
+    "skipped": -0.8,
+    "far": -0.25,
+    "currency": 0.3,
+    "decimals": 0.4,
+    "bare": -0.8,
+    "zero": -0.5,
+    "makes_total": 2.5,
+    "usual_rate": 1.5,  # of the total or of a base beside it
+    "over_total": -5.0,
+    "sum_of_rates": 0.6,
+    "part_of_sum": -1.5,
+}
+
+_DATE_SHAPE = {
+    "guessed_year": -0.3,
+    "no_year": -3.0,
+    "compact": -2.5,
+    "range": -3.5,  # one end of a period
+    "implausible_year": -6.0,
+}
+
+_DOCUMENT_DATE = {
+    BIAS: -2.6,
+    "row:issue_date": 6.0,
+    "row:date": 4.6,
+    "row:due_date": -5.0,
+    "row:other_date": -4.5,
+    "below:issue_date": 5.2,
+    "below:date": 3.4,
+    "below:due_date": -3.5,
+    "below:other_date": -3.0,
+    "skipped": -0.8,
+    "alone": 2.4,  # no other date in the document
+    "first": 1.2,  # the first that no label gives to something else
+    "near_top": 1.0,
+    "with_time": 1.6,
+    "by_then": -4.0,  # followed by まで, until
+    "repeated": 0.5,
+    **_DATE_SHAPE,
+}
+
+_DUE_DATE = {
+    BIAS: -5.0,
+    "row:due_date": 8.0,
+    "row:issue_date": -4.0,
+    "row:date": -2.0,
+    "row:other_date": -4.0,
+    "below:due_date": 7.0,
+    "below:issue_date": -2.0,
+    "below:date": -1.0,
+    "below:other_date": -2.0,
+    "skipped": -1.0,
+    "by_then": 5.5,
+    "payment_words": 3.0,  # 支払, 振込, zahlen in the same row
+    "before_issue": -4.0,
+    **(_DATE_SHAPE | {"no_year": -0.8}),
+}
+
+_DOCUMENT_NUMBER = {
+    BIAS: -4.0,
+    "row:invoice_number": 6.5,
+    "row:number": 3.6,
+    "row:other_number": -4.0,
+    "below:invoice_number": 5.2,
+    "below:number": 2.2,
+    "below:other_number": -3.0,
+    "explicit": 0.8,  # the label says "number", not only "invoice"
+    "far": -0.25,
+    "near_top": 0.8,
+    "long": 0.4,  # five characters or more
+    "short": -1.5,  # one or two characters
+    "many_words": -0.8,
+    "like_date": -3.0,
+    "like_amount": -2.5,
+    "like_phone": -3.5,
+    "repeated": 0.6,
+}
+
+_REGISTRATION_NUMBER = {
+    BIAS: -3.0,
+    "t_number": 4.5,
+    "labelled": 2.5,
+    "vat_shape": 2.2,
+    "unknown_shape": -0.8,
+    "check_failed": -1.2,  # made-up numbers fail the check digit, and so does one misread digit
+    "missing_t": -0.5,
+    "recipients": -2.5,  # printed with the customer
+    "first": 0.5,
+    "repeated": 0.5,
+    "below": -0.6,
+}
+
+
+_RECIPIENT = {
+    BIAS: -4.0,
+    "honorific_company": 8.0,  # 御中
+    "honorific_person": 6.0,  # 様, 殿
+    "labelled_row": 5.0,
+    "labelled_below": 5.6,
+    "ship_to": -1.6,
+    "address_block": 2.6,
+    "letter_window": 2.0,  # the block under a sender's small line
+    "salutation": 4.0,  # Herrn, Frau, Firma above
+    "company_form": 1.6,
+    "upper_half": 0.8,
+    "left_half": 0.4,
+    "person_below_company": -2.5,
+    "implausible": -5.0,
+    "repeated": 0.3,
+}
+
+_ISSUER = {
+    BIAS: -4.0,
+    "company_form": 3.4,
+    "labelled_row": 5.0,
+    "labelled_below": 5.4,
+    "near_contact": 2.2,  # address, phone or registration number right below
+    "near_registration": 1.4,
+    "sender_line": 4.2,  # name, street and town in one small line
+    "top_line": 2.2,  # the first line of a receipt that is a name
+    "second_line": 0.8,
+    "large_type": 2.6,  # height over the page's ordinary height, less 1, at most 1
+    "upper_half": 1.0,
+    "right_half": 0.6,  # of a Japanese invoice
+    "same_as_recipient": -9.0,
+    "recipients_block": -4.0,
+    "bank": -5.0,
+    "account_holder": 2.6,
+    "address_block": 1.6,
+    "web_name": 1.6,  # the name stands in the document's own mail or web address
+    "sentence": -3.0,
+    "slogan": -2.5,
+    "implausible": -6.0,
+    "bottom": -0.6,
+    "repeated": 0.8,
+    "store_branch": -1.4,  # a branch's name (…店) under a chain's
+    "in_items": -3.0,
+}
+
+_PHONE = {
+    BIAS: -3.5,
+    "labelled": 6.0,
+    "below_label": 4.0,
+    "unlabelled": 2.2,
+    "international": 0.8,
+    "fax": -8.0,
+    "recipients": -3.5,
+    "near_issuer": 1.5,
+    "first": 1.0,
+    "odd_length": -2.0,
+}
+
+_BANK_ACCOUNTS = {
+    BIAS: -3.5,
+    "iban_valid": 7.0,
+    "iban_labelled": 4.6,
+    "bank": 2.6,
+    "branch": 1.4,
+    "type": 1.8,
+    "labelled_number": 1.6,
+    "usual_length": 0.8,
+    "holder": 0.5,
+    "post_symbol": 5.0,
+    "recipients": -2.0,
+}
+
+WEIGHTS: dict[FieldName, dict[str, float]] = {
+    FieldName.TOTAL_AMOUNT: _TOTAL,
+    FieldName.SUBTOTAL: _SUBTOTAL,
+    FieldName.TAX_AMOUNT: _TAX,
+    FieldName.DOCUMENT_DATE: _DOCUMENT_DATE,
+    FieldName.DUE_DATE: _DUE_DATE,
+    FieldName.DOCUMENT_NUMBER: _DOCUMENT_NUMBER,
+    FieldName.REGISTRATION_NUMBER: _REGISTRATION_NUMBER,
+    FieldName.RECIPIENT_NAME: _RECIPIENT,
+    FieldName.ISSUER_NAME: _ISSUER,
+    FieldName.PHONE: _PHONE,
+    FieldName.BANK_ACCOUNTS: _BANK_ACCOUNTS,
+}
