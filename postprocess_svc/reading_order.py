@@ -52,11 +52,11 @@ _SAME_PITCH = 0.85
 _MIN_BESIDE = 0.5
 """Columns stand beside each other for at least this share of the shorter one."""
 _PROSE_ROWS = 4
-_PROSE_FILL = 0.7
-_PROSE_WIDTH = 8.0
-"""Prose: at least so many rows, the median row filling so much of a column of at least this width."""
-_FEW_ROWS = 2
-"""A side with no more rows than this, beside one with many that are not level, is a title or label beside a block."""
+_PROSE_WIDTH = 12.0
+_PROSE_FILL = 0.8
+_PROSE_SHARE = 0.6
+"""Prose: at least so many rows in a column at least this wide (25 letters or 12 kanji), so much of it filled by this
+share of the rows."""
 _CUT_WITH = 0.7
 """White bands at least this high, relative to the highest, are cut at the same time as it."""
 
@@ -102,16 +102,24 @@ class _Ordering:
             return
         bands = y_gaps(region, 0.0)
         if columns := _columns(region, bands):
-            for column in columns:
-                self._block += 1
-                self.add(column, turned=turned)
-            self._block += 1
+            self._add_columns(columns, turned=turned)
         elif bands:
             for section in _sections(region, bands):
                 self.add(section, turned=turned)
         else:
             for row in rows_of(region):
                 self._append(row)
+
+    def _add_columns(self, columns: list[Region], *, turned: bool) -> None:
+        tall = sum(len(rows_of(column)) > 1 for column in columns)
+        if tall == 1 and len(columns) > 2:
+            # A table's row, one of whose cells is wrapped.
+            self._append([box for column in columns for row in rows_of(column) for box in row])
+            return
+        for column in columns:
+            self._block += tall > 1
+            self.add(column, turned=turned)
+        self._block += tall > 1
 
     def _append(self, row: Row) -> None:
         if self.rows and self.rows[-1].block == self._block:
@@ -151,7 +159,8 @@ class _Side:
         """Whether the lines fill their column, row after row, as running text does and cells of a table do not."""
         if self.width < _PROSE_WIDTH * em or len(self._region) < _PROSE_ROWS or len(self.rows) < _PROSE_ROWS:
             return False
-        return median([sum([box.width for box in row]) for row in self.rows]) >= _PROSE_FILL * self.width
+        full = sum(sum([box.width for box in row]) >= _PROSE_FILL * self.width for row in self.rows)
+        return full >= _PROSE_SHARE * len(self.rows)
 
     def level_share(self, other: _Side) -> float:
         """The share of this side's rows that have a row of the other side level with them."""
@@ -225,9 +234,10 @@ def _stand_alone(left: _Side, right: _Side) -> bool:
     if beside < _MIN_BESIDE * min(left.bottom - left.top, right.bottom - right.top):
         return False
     few, many = sorted((left, right), key=lambda side: len(side.rows))
-    if len(few.rows) <= _FEW_ROWS and len(many.rows) > 2 * len(few.rows):
-        # A label centred on a cell of several lines: read first. At the cell's first line both answers are the same.
-        return many.middles[0] < few.middles[0] and few.middles[-1] < many.middles[-1]
+    if len(few.rows) == 1 and len(many.rows) > 2:
+        # A label centred on a cell of several lines stands alone; level with the first or last of them it does not.
+        near = _LEVEL * line_height(few.rows[0])
+        return many.middles[0] + near < few.middles[0] < many.middles[-1] - near
     share = few.level_share(many)
     if _COLUMNS_BELOW <= share < _ROWS_FROM:
         closer, wider = sorted((few.pitch, many.pitch))

@@ -115,10 +115,13 @@ def _table_end(rows: Sequence[Row], start: int) -> tuple[int, list[Interval]]:
     """How far a table that starts at a row reaches, and its columns as x intervals."""
     columns: list[Interval] = []
     at = start
-    while at < len(rows) and len(rows[at]) >= _MIN_TABLE_COLUMNS:
-        cells = [_x_interval(line) for line in rows[at]]
+    while at < len(rows):
+        cells = _merged(_x_interval(line) for line in rows[at])
+        if len(cells) < _MIN_TABLE_COLUMNS:
+            break
         merged = _merged([*columns, *cells])
-        # A cell that bridges two columns, or two cells in one column: this row belongs to another table.
+        # A cell that bridges two columns, or two cells in one column: this row belongs to another table. (Lines of a
+        # row that stand on top of each other are one cell, wrapped.)
         if any(len({_column_of(part, merged) for part in parts}) < len(parts) for parts in (columns, cells)):
             break
         columns = merged
@@ -129,7 +132,8 @@ def _table_end(rows: Sequence[Row], start: int) -> tuple[int, list[Interval]]:
 def _cells(row: Row, columns: list[Interval]) -> tuple[str, ...]:
     cells = [""] * len(columns)
     for line in row:
-        cells[_column_of(_x_interval(line), columns)] = line.text
+        column = _column_of(_x_interval(line), columns)
+        cells[column] = f"{cells[column]} {line.text}".strip()
     return tuple(cells)
 
 
