@@ -1,0 +1,160 @@
+"""Opens untrusted files in a process of their own: a child of the pool, one a file, killed when its time is up.
+
+::
+
+    LocalFileOpener ── places, limits of the request
+      ├ SandboxPool ─────── the pool process: start, jobs, restart      (sandbox_pool)
+      └ SandboxedDocument ─ one document's pages, in order, checked     (sandbox_document)
+          ├ receive ─────── one message, checked by itself              (sandbox_channel)
+          ├ map_page ────── a page's memory, checked and mapped         (sandbox_pages)
+          └ *_error ─────── numbers to sentences                        (sandbox_errors)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ocr_core.adapters.sandbox_channel import within
+from ocr_core.adapters.sandbox_document import SandboxedDocument
+from ocr_core.adapters.sandbox_errors import failure_error
+from ocr_core.adapters.sandbox_pages import seal_document
+from ocr_core.adapters.sandbox_pool import LOCAL_POOL_COMMAND, Job, SandboxPool
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import OpenLimits, PageSelection
+from ocr_core.contracts.errors import DocumentTooLarge, Overloaded, UnsupportedMediaType
+from ocr_core.contracts.opening_wire import Failure, OpenRequest, encode_request
+from ocr_core.contracts.ports import OpenedDocument
+
+_COPY_IN_THREAD_BYTES = 1 << 20
+"""Above this, filling the document's memory (0.4 ms a megabyte) would hold the event loop up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenerSettings:
+    """How the local opener works."""
+
+    max_children: int = 8
+    """Files open at once. Each may use ``OpenLimits.max_memory_bytes``."""
+    max_waiting: int = 64
+    """Files that wait for one of these places; more are refused at once."""
+    command: tuple[str, ...] = LOCAL_POOL_COMMAND
+    """What runs the pool; a jail of the machine (bwrap) goes in front of it."""
+    start_timeout_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.max_children < 1 or self.max_waiting < 0 or self.start_timeout_s <= 0:
+            raise ValueError("max_children and start_timeout_s must be positive, max_waiting not negative")
+
+
+class LocalFileOpener:
+    """``FileOpener`` over a pool process on this machine. ``start`` and ``close`` it with the service."""
+
+    def __init__(self, settings: OpenerSettings | None = None) -> None:
+        self._settings = settings or OpenerSettings()
+        self._pool = SandboxPool(command=self._settings.command, start_timeout_s=self._settings.start_timeout_s)
+        self._places = asyncio.Semaphore(self._settings.max_children)
+        self._waiting = 0
+
+    @property
+    def pool_pid(self) -> int | None:
+        """The pool's process id, while it runs."""
+        return self._pool.pid
+
+    async def start(self) -> None:
+        """Start the pool, so that the first file does not wait for it. Call it from the thread that stays.
+
+        Raises:
+            NotReady: it could not be started.
+        """
+        await self._pool.start()
+
+    async def close(self) -> None:
+        """End the pool and every file that is open in it."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def open(
+        self,
+        untrusted_bytes: bytes,
+        *,
+        selection: PageSelection,
+        limits: OpenLimits,
+        deadline: Deadline,
+        text_layer: bool,
+    ) -> AsyncIterator[OpenedDocument]:
+        """Open a document; see ``FileOpener.open``. Leaving the context kills the child, however far it is.
+
+        Raises:
+            NotReady: the pool is down, or went down while the document was open (the same bytes may succeed).
+        """
+        _check_request(untrusted_bytes, selection, limits)
+        deadline.check("open")
+        request = OpenRequest(
+            selection=selection, limits=limits, text_layer=text_layer, timeout_s=deadline.remaining_s()
+        )
+        document_fd = await _seal(untrusted_bytes)
+        document = SandboxedDocument(
+            request,
+            begin_job=lambda asked: self._begin_job(document_fd, asked, deadline),
+            end_job=self._pool.end,
+            deadline=deadline,
+        )
+        try:
+            await document.begin()
+            yield document
+        finally:
+            document.end()
+            os.close(document_fd)
+
+    async def _begin_job(self, document_fd: int, request: OpenRequest, deadline: Deadline) -> Job:
+        """Wait for a place and start a child; the place is free again when that child has ended."""
+        if self._places.locked() and self._waiting >= self._settings.max_waiting:
+            raise Overloaded("too many documents are being opened", retry_after_s=1.0)
+        self._waiting += 1
+        try:
+            async with within(deadline):
+                await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            async with within(deadline):
+                job = await self._pool.run(document_fd, encode_request(request))
+        except BaseException:
+            self._places.release()
+            raise
+        job.exited.add_done_callback(lambda _: self._places.release())
+        return job
+
+
+def _check_request(untrusted_bytes: bytes, selection: PageSelection, limits: OpenLimits) -> None:
+    """Refuse what needs no opening to be refused."""
+    if not untrusted_bytes:
+        raise UnsupportedMediaType("the document is empty")
+    if len(untrusted_bytes) > limits.max_body_bytes:
+        raise DocumentTooLarge(
+            f"the document has {len(untrusted_bytes)} bytes; the limit is {limits.max_body_bytes} bytes"
+        )
+    # Each range is at least one page. This also bounds the request that the child reads.
+    if len(selection.merged()) > limits.max_pages:
+        count = sum(last - first + 1 for first, last in selection.merged())
+        raise failure_error(Failure.PAGES, limits, value=count)
+
+
+async def _seal(untrusted_bytes: bytes) -> int:
+    if len(untrusted_bytes) <= _COPY_IN_THREAD_BYTES:
+        return seal_document(untrusted_bytes)
+    sealing = asyncio.get_running_loop().run_in_executor(None, seal_document, untrusted_bytes)
+    try:
+        return await asyncio.shield(sealing)
+    except asyncio.CancelledError:
+        sealing.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(sealing: asyncio.Future[int]) -> None:
+    if not sealing.cancelled() and sealing.exception() is None:
+        os.close(sealing.result())

@@ -1,0 +1,96 @@
+"""The sandbox says numbers; here they become errors and notices that a caller can read. Every one names its limit."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ocr_core.contracts.document import OpenLimits
+from ocr_core.contracts.errors import (
+    DeadlineExceeded,
+    DocumentTooLarge,
+    InvalidRequest,
+    NotReady,
+    OcrError,
+    PasswordRequired,
+    UnreadableDocument,
+    UnsupportedMediaType,
+)
+from ocr_core.contracts.opening_wire import MAX_SIDE_PX, Failure, PageNotice, PageReady
+from ocr_core.contracts.page import Notice
+from ocr_core.contracts.pool_wire import NOT_STARTED, PoolMessage
+
+_MEMORY_SHARE = 0.75
+"""A child that died with this much of its memory in use died of the limit: libraries abort when they get no more."""
+
+
+_ERRORS: dict[Failure, tuple[type[OcrError], str]] = {
+    Failure.UNSUPPORTED: (
+        UnsupportedMediaType,
+        "the bytes are none of PDF, PNG, JPEG, TIFF, WebP, GIF, BMP, HEIC, AVIF, whatever the name says",
+    ),
+    Failure.UNREADABLE: (UnreadableDocument, "the document is damaged, and no page of it can be read"),
+    Failure.PASSWORD: (PasswordRequired, "the document opens with a password only"),
+    Failure.SELECTION: (InvalidRequest, "parameter 'pages' asks for pages that the document does not have"),
+    Failure.PAGES: (DocumentTooLarge, "{value} pages are to be read; the limit is {limits.max_pages} pages"),
+    Failure.IMAGE_PIXELS: (
+        DocumentTooLarge,
+        "an image has more pixels than the limit of {limits.max_image_pixels} an image",
+    ),
+    Failure.PAGE_SIDE: (DocumentTooLarge, f"a page is longer than the limit of {MAX_SIDE_PX} pixels a side"),
+    Failure.DOCUMENT_PIXELS: (
+        DocumentTooLarge,
+        "the pages together have more pixels than the limit of {limits.max_document_pixels} a document",
+    ),
+    Failure.MEMORY: (
+        DocumentTooLarge,
+        "opening the document takes more memory than the limit of {limits.max_memory_bytes} bytes",
+    ),
+}
+
+
+def failure_error(failure: Failure, limits: OpenLimits, *, value: int = 0) -> OcrError:
+    """The error for a failure that the child reports or the host finds; ``value`` is what met the limit."""
+    error, detail = _ERRORS[failure]
+    return error(detail.format(value=value, limits=limits))
+
+
+def exit_error(exited: PoolMessage | None, limits: OpenLimits) -> OcrError:
+    """The error for a child that ended without having said so.
+
+    Args:
+        exited: How it ended; ``None`` where the whole pool did.
+        limits: What it was held to.
+    """
+    if exited is None or exited.wait_status == NOT_STARTED:
+        return NotReady("the file opener is being restarted; the same request may succeed now", retry_after_s=1.0)
+    signal_number = os.WTERMSIG(exited.wait_status) if os.WIFSIGNALED(exited.wait_status) else 0
+    if signal_number == signal.SIGALRM:
+        return DeadlineExceeded("the deadline passed before stage 'open' ended")
+    used_up = signal_number == signal.SIGKILL and exited.cpu_ms >= limits.max_cpu_s * 1000
+    if signal_number == signal.SIGXCPU or used_up:
+        return DocumentTooLarge(
+            f"opening the document takes more processor time than the limit of {limits.max_cpu_s:g} seconds"
+        )
+    # Nobody but the kernel sends SIGKILL unasked: it was out of memory.
+    if signal_number == signal.SIGKILL or exited.peak_memory_kib * 1024 >= limits.max_memory_bytes * _MEMORY_SHARE:
+        return failure_error(Failure.MEMORY, limits)
+    return UnreadableDocument("the document is damaged: its decoder failed")
+
+
+def page_notices(page: PageReady, limits: OpenLimits) -> tuple[Notice, ...]:
+    """What was done differently from asked on one page."""
+    notices: list[Notice] = []
+    if PageNotice.RENDERED_SMALLER in page.notices:
+        detail = (
+            f"at {limits.render_dpi} dpi the page would exceed {limits.max_rendered_page_pixels} pixels "
+            f"or {MAX_SIDE_PX} pixels a side; it was rendered at {page.dpi} dpi"
+        )
+        notices.append(Notice(code="page_rendered_smaller", detail=detail, page=page.number))
+    if PageNotice.ANIMATION_FIRST_FRAME in page.notices:
+        detail = "the image is an animation; its first frame was read"
+        notices.append(Notice(code="animation_first_frame", detail=detail, page=page.number))
+    if PageNotice.IMAGE_TRUNCATED in page.notices:
+        detail = "the image's data is damaged or ends early; what could be decoded was read"
+        notices.append(Notice(code="image_truncated", detail=detail, page=page.number))
+    return tuple(notices)
