@@ -62,19 +62,18 @@ class TextLine:
 
     def printed_span(self, start: int, end: int) -> tuple[int, int]:
         """The span of ``text`` behind a span of ``normalised`` (one printed ``㈱`` is three normalised characters)."""
-        if self.text.isascii() or end <= start:
-            return start, max(start, end)
-        first: int | None = None
-        last = len(self.text)
+        if self.text.isascii():
+            return min(start, len(self.text)), min(max(start, end), len(self.text))
+        first = last = len(self.text)
         at = 0
         for printed, form in normalised_clusters(self.text):
-            if first is None and at + len(form) > start:
+            if first > printed and at + len(form) > start:
                 first = printed
-            if at >= end:
+            if at >= max(start, end):
                 last = printed
                 break
             at += len(form)
-        return (len(self.text) if first is None else first), last
+        return min(first, last), last
 
     def span_quad(self, start: int, end: int) -> Quad:
         """The quad of ``text[start:end]``; the whole line's where the span is empty or not within the text."""
