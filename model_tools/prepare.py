@@ -177,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
         sources = Sources.in_folder(options.weights) if options.weights else Sources.of_installed_wheel()
         changed = prepare(sources, options.repository)
     except PreparationFailed as error:
-        _log.error("models: %s", error)  # noqa: TRY400 - the message is for a person, the trace is not
+        _log.error("models: %s", error)
         return 1
     _log.info("models: %s", "prepared" if changed else "up to date")
     return 0
