@@ -1,0 +1,156 @@
+"""The ``ocr`` command line as a process, over real connections to a scripted server."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ocr_client.documents import find_documents, output_paths
+from scripted_server import Scripted, ScriptedServer, problem, result, scripted_server
+
+TIMEOUT_S = 60
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server(result()) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two documents in a tree, and files that are none."""
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("b.PDF", "deep/a.png", "notes.txt", ".hidden.pdf"):
+        (tmp_path / "in" / name).write_bytes(b"content")
+    return tmp_path / "in"
+
+
+def ocr(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ocr_client.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_S,
+        env={**os.environ, "PYTHONUTF8": "1", **environment},
+        check=False,
+    )
+
+
+def test_one_document_as_json(server: ScriptedServer, folder: Path) -> None:
+    done = ocr(folder / "b.PDF", "--schema", "invoice", "--pages", "2", "--timeout", "9", OCR_URL=server.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["text"] == "請求書"
+    assert server.seen[0].query["timeout_s"] == ["9.0"]
+
+
+def test_read_may_be_spelt_out(server: ScriptedServer, folder: Path) -> None:
+    assert ocr("read", folder / "b.PDF", "--url", server.url).returncode == 0
+
+
+def test_a_folder_gives_one_result_a_line(server: ScriptedServer, folder: Path) -> None:
+    done = ocr(folder, "--url", server.url, "--jobs", "3")
+    assert done.returncode == 0
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["doc_1", "doc_1"]
+
+
+def test_text_of_many_is_titled(folder: Path) -> None:
+    with scripted_server(Scripted(body="本文".encode())) as server:
+        done = ocr(folder, "--url", server.url, "--format", "text")
+    assert done.stdout.splitlines() == [
+        f"==> {folder / 'b.PDF'} <==",
+        "本文",
+        f"==> {folder / 'deep/a.png'} <==",
+        "本文",
+    ]
+
+
+@pytest.mark.parametrize(("output_format", "suffix"), [("json", ".json"), ("table", ".table.txt")])
+def test_one_file_for_each_document(
+    server: ScriptedServer, folder: Path, tmp_path: Path, output_format: str, suffix: str
+) -> None:
+    done = ocr(folder, "--url", server.url, "--output", tmp_path / "out", "--format", output_format)
+    assert (done.returncode, done.stdout) == (0, "")
+    written = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert written == [Path(f"b.PDF{suffix}"), Path(f"deep/a.png{suffix}")]
+    assert "請求書" in (tmp_path / "out" / written[0]).read_text(encoding="utf-8")
+
+
+def test_one_failure_does_not_stop_the_others(folder: Path) -> None:
+    with scripted_server(problem(422, "password_required"), result()) as server:
+        done = ocr(folder / "b.PDF", folder / "missing.pdf", folder / "deep", "--url", server.url, "--jobs", "1")
+    assert done.returncode == 1
+    assert "password_required (422)" in done.stderr
+    assert "req_9" in done.stderr
+    assert "missing.pdf: No such file" in done.stderr
+    assert json.loads(done.stdout)["id"] == "doc_1"
+
+
+def test_no_server(folder: Path) -> None:
+    done = ocr(folder, "--url", "http://127.0.0.1:9")
+    assert done.returncode == 3
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--format", "pdf", "a"], ["--jobs", "0", "a"], ["--url", "nonsense", "a"], ["--timeout", "soon", "a"]],
+)
+def test_a_wrong_command_line(arguments: list[str]) -> None:
+    assert ocr(*arguments).returncode == 2
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    assert ocr(tmp_path).returncode == 2
+
+
+def test_help_tells_the_exit_statuses() -> None:
+    done = ocr("--help")
+    assert done.returncode == 0
+    assert "the server cannot be reached" in done.stdout
+
+
+def test_a_terminal_shows_tables(server: ScriptedServer, folder: Path) -> None:
+    shown = at_a_terminal(folder / "b.PDF", "--url", server.url)
+    assert "385,000 JPY" in shown
+    assert "請求書" in shown
+    assert "みほん銀行" in shown
+
+
+def test_a_terminal_shows_progress_on_many(server: ScriptedServer, folder: Path, tmp_path: Path) -> None:
+    assert "2/2" in at_a_terminal(folder, "--url", server.url, "--output", tmp_path / "out")
+
+
+def at_a_terminal(*arguments: object) -> str:
+    """What ``ocr`` shows where its output is a terminal."""
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-m", "ocr_client.cli", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONUTF8": "1", "TERM": "xterm", "COLUMNS": "160"}
+    process = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)
+    os.close(terminal)
+    shown = b""
+    try:
+        while part := os.read(controller, 65536):
+            shown += part
+    except OSError:  # how Linux says that the other end of a terminal was closed
+        pass
+    finally:
+        os.close(controller)
+    assert process.wait(TIMEOUT_S) == 0
+    return shown.decode("utf-8")
+
+
+def test_results_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    for name in ("x/a.pdf", "y/a.pdf"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"")
+    documents = find_documents([tmp_path / "x", tmp_path / "y"])
+    targets = output_paths(documents, tmp_path / "out", ".json")
+    assert sorted(targets.values()) == [tmp_path / "out/a.pdf.2.json", tmp_path / "out/a.pdf.json"]
