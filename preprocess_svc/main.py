@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from typing import Protocol
 
 from fastapi import FastAPI
 
@@ -36,6 +37,12 @@ from preprocess_svc.sync_road import SyncRoad
 _DESCRIPTION = "Send an invoice or a receipt, get its lines and fields. See api.md of the project."
 
 
+class _Adapter(Protocol):
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 def make_app(
     *,
     settings: PreprocessSettings,
@@ -55,7 +62,9 @@ def make_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(workers.shutdown, wait=False, cancel_futures=True)
-            adapters = [models, opener, structurer, *([store] if storage.allow else [])]
+            adapters: list[_Adapter] = [models, opener, structurer]
+            if storage.allow:
+                adapters.append(store)
             for adapter in adapters:
                 await adapter.start()
                 stack.push_async_callback(adapter.close)
@@ -78,8 +87,9 @@ def make_app(
         version=version("yomitori"),
         description=_DESCRIPTION,
         metrics=metrics,
+        # The opener's start does nothing where it runs already; else it is started anew.
         readiness=Readiness(
-            {"models": partial(_check_models, models), "postprocess": structurer.check, "file opener": opener.check}
+            {"models": partial(_check_models, models), "postprocess": structurer.check, "file opener": opener.start}
         ),
         routers=[make_router(road)],
         lifespan=lifespan,
