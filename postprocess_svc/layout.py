@@ -103,19 +103,19 @@ def rows_of(region: Region) -> list[Row]:
     return rows
 
 
-def x_gaps(region: Sequence[Placed], at_least: float) -> list[Gap]:
+def x_gaps(region: Sequence[Placed], more_than: float) -> list[Gap]:
     """White gutters from left to right: x intervals that no line of the region touches, with lines on both sides."""
-    return _gaps([(box.left, box.right) for box in region], at_least)
+    return _gaps([(box.left, box.right) for box in region], more_than)
 
 
-def y_gaps(region: Sequence[Placed], at_least: float) -> list[Gap]:
+def y_gaps(region: Sequence[Placed], more_than: float) -> list[Gap]:
     """White bands from the top down, likewise.
 
     Boxes of neighbouring rows overlap a little where the detector was generous, so a tenth of a height is cut off
     either side first.
     """
     spans = [(box.top + 0.1 * box.height, box.bottom - 0.1 * box.height) for box in region]
-    return _gaps(spans, at_least)
+    return _gaps(spans, more_than)
 
 
 def split_x(region: Region, at: Sequence[float]) -> list[Region]:
@@ -135,12 +135,12 @@ def _split(region: Region, at: Sequence[float], places: list[float]) -> list[Reg
     return [part for part in parts if part]
 
 
-def _gaps(spans: list[tuple[float, float]], at_least: float) -> list[Gap]:
+def _gaps(spans: list[tuple[float, float]], more_than: float) -> list[Gap]:
     spans.sort()
     found: list[Gap] = []
     reach = spans[0][1] if spans else 0.0
     for start, end in spans:
-        if start - reach >= at_least:
+        if start - reach > more_than:
             found.append((reach, start))
         reach = max(reach, end)
     return found

@@ -40,7 +40,10 @@ _MAX_GUTTERS = 12
 _SECTION_GAP = 2.0
 """A white band this high ends whatever stands above it, unless that is prose in columns."""
 _BLOCK_GAP = 1.2
-"""Rows further apart than this belong to different blocks."""
+_TABLE_GAP = 2.5
+"""Rows further apart than this belong to different blocks; rows of several cells are set wider."""
+_MAX_WRAPPED = 4
+"""Lines of a cell that is wrapped in a row of a table."""
 _LEVEL = 0.3
 """Centres of cells of one row differ by less than this."""
 _COLUMNS_BELOW = 0.5
@@ -125,7 +128,8 @@ class _Ordering:
         if self.rows and self.rows[-1].block == self._block:
             above = self.rows[-1].boxes
             gap = min(box.top for box in row) - max(box.bottom for box in above)
-            if gap > _BLOCK_GAP * min(line_height(row), line_height(above)):
+            limit = _BLOCK_GAP if len(row) == 1 or len(above) == 1 else _TABLE_GAP
+            if gap > limit * min(line_height(row), line_height(above)):
                 self._block += 1
         self.rows.append(_NumberedRow(boxes=row, block=self._block))
 
@@ -219,13 +223,29 @@ def _gutters(region: Region, em: float) -> Iterator[tuple[float, _Side, _Side]]:
 def _columns(region: Region, bands: list[Gap]) -> list[Region]:
     """The region's columns from left to right; empty if it has none."""
     em = line_height(region)
+    gutters = list(_gutters(region, em))
     in_sections = any(end - start >= _SECTION_GAP * em for start, end in bands)
     cuts = [
         middle
-        for middle, left, right in _gutters(region, em)
+        for middle, left, right in gutters
         if (left.is_prose(em) and right.is_prose(em)) or (not in_sections and _stand_alone(left, right))
     ]
+    if not cuts and not bands:
+        middles = [middle for middle, _, _ in gutters]
+        cells = [_Side(cell) for cell in split_x(region, middles)]
+        cuts = [middle for middle, beside in zip(middles, pairwise(cells), strict=True) if _is_wrapped(*beside)]
     return split_x(region, cuts) if cuts else []
+
+
+def _is_wrapped(left: _Side, right: _Side) -> bool:
+    """Whether one of two neighbouring cells is wrapped and the other is centred on its lines."""
+    few, many = sorted((left, right), key=lambda side: len(side.rows))
+    return len(few.rows) == 1 < len(many.rows) <= _MAX_WRAPPED and _is_centred(few, many)
+
+
+def _is_centred(single: _Side, many: _Side) -> bool:
+    near = _LEVEL * line_height(single.rows[0])
+    return many.middles[0] + near < single.middles[0] < many.middles[-1] - near
 
 
 def _stand_alone(left: _Side, right: _Side) -> bool:
@@ -236,8 +256,7 @@ def _stand_alone(left: _Side, right: _Side) -> bool:
     few, many = sorted((left, right), key=lambda side: len(side.rows))
     if len(few.rows) == 1 and len(many.rows) > 2:
         # A label centred on a cell of several lines stands alone; level with the first or last of them it does not.
-        near = _LEVEL * line_height(few.rows[0])
-        return many.middles[0] + near < few.middles[0] < many.middles[-1] - near
+        return _is_centred(few, many)
     share = few.level_share(many)
     if _COLUMNS_BELOW <= share < _ROWS_FROM:
         closer, wider = sorted((few.pitch, many.pitch))
