@@ -28,7 +28,7 @@ CONTENT_TYPE = "text/markdown; charset=utf-8"
 _MIN_TABLE_ROWS = 2
 _MIN_TABLE_COLUMNS = 2
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|&])")
-_SPECIAL_AT_START = re.compile(r"^(\s*)([#+\-=~>]|\d+[.)](?=\s))")
+_SPECIAL_AT_START = re.compile(r"^(\d*)([#+\-=~.)])")
 
 Row = list[Line]
 Interval = tuple[float, float]
@@ -106,8 +106,8 @@ def _block(rows: Sequence[Row]) -> list[str]:
         while at < len(rows) and (not paragraph or len(rows[at]) == 1):
             paragraph.append("  ".join(_escaped(line.text) for line in rows[at]))
             at += 1
-        # Two spaces at a line's end keep the line break.
-        parts.append("  \n".join(_SPECIAL_AT_START.sub(r"\1\\\2", text) for text in paragraph))
+        # A backslash at a line's end keeps the line break.
+        parts.append("\\\n".join(_SPECIAL_AT_START.sub(r"\1\\\2", text) for text in paragraph))
     return parts
 
 

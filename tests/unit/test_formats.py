@@ -1,0 +1,222 @@
+"""The three formats of one result."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ocr_core.contracts.document import DocumentInfo, MediaType
+from ocr_core.contracts.geometry import Box, Quad
+from ocr_core.contracts.page import Notice
+from ocr_core.contracts.result import (
+    AccountType,
+    BankAccount,
+    DocumentType,
+    FieldValue,
+    Line,
+    MoneyValue,
+    OcrResult,
+    OutputFormat,
+    PageProblem,
+    PageResult,
+    Timing,
+    UnreadPage,
+)
+from postprocess_svc import formats
+
+QUAD: Quad = ((657.04, 167.0), (1040.06, 167.0), (1040.06, 240.0), (657.04, 240.0))
+
+
+def line(text: str, left: float, top: float, *, width: float = 100, row: int = 0, block: int = 0) -> Line:
+    quad = Box(left=left, top=top, right=left + width, bottom=top + 20).to_quad()
+    return Line(text=text, confidence=0.5, quad=quad, row=row, block=block)
+
+
+LINES = (
+    Line(text="請求書", confidence=0.998765, quad=QUAD, row=0, block=0),
+    line("品名", 100, 300, row=1, block=1),
+    line("金額", 400, 300, row=1, block=1),
+    line("設計*作業*", 100, 330, row=2, block=1),
+    line("100,000", 420, 330, width=80, row=2, block=1),
+    line("開発 |", 100, 360, row=3, block=1),
+    line("250,000", 420, 360, width=80, row=3, block=1),
+    line("以上 <b>", 100, 450, row=4, block=2),
+    line("1. 備考", 100, 480, row=5, block=2),
+)
+
+RESULT = OcrResult(
+    id="doc_1",
+    request_id="req_1",
+    document=DocumentInfo(file_name="a_b.pdf", media_type=MediaType.PDF, page_count=2, sha256="0" * 64),
+    document_type=DocumentType.INVOICE,
+    pages=(
+        PageResult(number=1, width_px=1654, height_px=2339, dpi=200, rotation_deg=90, lines=LINES),
+        UnreadPage(number=2, error=PageProblem(code="unreadable_page", detail="broken stream")),
+    ),
+    text="請求書\n品名 金額",
+    fields={
+        "issuer_name": FieldValue(value="株式会社見本", text="㈱見本", confidence=0.98, page=1, quad=QUAD),
+        "total_amount": MoneyValue(value=385000, currency="JPY", text="¥385,000-", confidence=0.99, page=1, quad=QUAD),
+        "due_date": None,
+        "bank_accounts": (
+            BankAccount(
+                bank="みずほ銀行",
+                branch="渋谷支店",
+                type=AccountType.ORDINARY,
+                number="1234567",
+                holder=None,
+                text="みずほ銀行 渋谷支店 普通 1234567",
+                confidence=0.97,
+                page=1,
+                quad=QUAD,
+            ),
+        ),
+    },
+    schemas=None,
+    models={"text_detection": "1", "text_recognition": "1"},
+    warnings=(Notice(code="rendered_smaller", detail="25 megapixels", page=1),),
+    timing_ms=Timing(open=31.23, detect=40.0, recognise=95.0, structure=6.0, total=181.449),
+)
+
+
+def as_json(result: OcrResult) -> dict[str, object]:
+    rendered = formats.render(result, OutputFormat.JSON)
+    assert rendered.content_type == "application/json"
+    decoded: dict[str, object] = json.loads(rendered.body)
+    return decoded
+
+
+def test_json_is_what_the_interface_says() -> None:
+    quad = [[657.0, 167.0], [1040.1, 167.0], [1040.1, 240.0], [657.0, 240.0]]
+    document = as_json(RESULT)
+    pages = document.pop("pages")
+    assert isinstance(pages, list)
+    assert {key: value for key, value in pages[0].items() if key != "lines"} == {
+        "number": 1,
+        "width_px": 1654,
+        "height_px": 2339,
+        "dpi": 200,
+        "rotation_deg": 90,
+    }
+    assert pages[0]["lines"][0] == {"text": "請求書", "confidence": 0.9988, "quad": quad}
+    assert pages[1] == {"number": 2, "error": {"code": "unreadable_page", "detail": "broken stream"}}
+    evidence = {"page": 1, "quad": quad}
+    assert document == {
+        "id": "doc_1",
+        "request_id": "req_1",
+        "document": {"file_name": "a_b.pdf", "media_type": "application/pdf", "page_count": 2, "sha256": "0" * 64},
+        "document_type": "invoice",
+        "text": "請求書\n品名 金額",
+        "fields": {
+            "issuer_name": {"value": "株式会社見本", "text": "㈱見本", "confidence": 0.98, **evidence},
+            "total_amount": {"value": 385000, "currency": "JPY", "text": "¥385,000-", "confidence": 0.99, **evidence},
+            "due_date": None,
+            "bank_accounts": [
+                {
+                    "bank": "みずほ銀行",
+                    "branch": "渋谷支店",
+                    "type": "ordinary",
+                    "number": "1234567",
+                    "holder": None,
+                    "text": "みずほ銀行 渋谷支店 普通 1234567",
+                    "confidence": 0.97,
+                    **evidence,
+                }
+            ],
+        },
+        "schemas": None,
+        "models": {"text_detection": "1", "text_recognition": "1"},
+        "warnings": [{"code": "rendered_smaller", "detail": "25 megapixels", "page": 1}],
+        "timing_ms": {"open": 31.2, "detect": 40.0, "recognise": 95.0, "structure": 6.0, "total": 181.4},
+    }
+
+
+def test_json_of_several_schemas_and_of_none() -> None:
+    several = as_json(replace(RESULT, fields=None, schemas={"invoice": {"phone": None}, "receipt": {}}))
+    assert several["fields"] is None
+    assert several["schemas"] == {"invoice": {"phone": None}, "receipt": {}}
+    nothing = as_json(replace(RESULT, fields=None, document_type=None))
+    assert (nothing["fields"], nothing["document_type"]) == (None, None)
+
+
+def test_text() -> None:
+    rendered = formats.render(RESULT, OutputFormat.TEXT)
+    assert rendered.content_type == "text/plain; charset=utf-8"
+    assert rendered.body.decode() == "請求書\n品名 金額\n"
+    assert formats.render(replace(RESULT, text=""), OutputFormat.TEXT).body == b""
+
+
+def test_markdown() -> None:
+    rendered = formats.render(RESULT, OutputFormat.MARKDOWN)
+    assert rendered.content_type == "text/markdown; charset=utf-8"
+    assert (
+        rendered.body.decode()
+        == """# a\\_b.pdf
+
+Document type: invoice
+
+## Fields
+
+| Field | Value | As printed | Confidence | Page |
+| --- | --- | --- | --- | --- |
+| issuer\\_name | 株式会社見本 | ㈱見本 | 0.98 | 1 |
+| total\\_amount | 385000 JPY | ¥385,000- | 0.99 | 1 |
+| bank\\_accounts | みずほ銀行 / 渋谷支店 / ordinary / 1234567 | みずほ銀行 渋谷支店 普通 1234567 | 0.97 | 1 |
+
+## Page 1
+
+請求書
+
+| 品名 | 金額 |
+| --- | --- |
+| 設計\\*作業\\* | 100,000 |
+| 開発 \\| | 250,000 |
+
+以上 \\<b\\>\\
+1\\. 備考
+
+## Page 2
+
+Could not be read: broken stream
+
+## Warnings
+
+- page 1: 25 megapixels
+"""
+    )
+
+
+def markdown_of(*lines: Line) -> str:
+    page = PageResult(number=1, width_px=1654, height_px=2339, dpi=200, rotation_deg=0, lines=lines)
+    result = replace(RESULT, pages=(page,), fields=None, document_type=None, warnings=())
+    return formats.render(result, OutputFormat.MARKDOWN).body.decode().partition("## Page 1\n\n")[2]
+
+
+def test_an_empty_cell_and_a_wrapped_one_keep_their_columns() -> None:
+    found = markdown_of(
+        line("品名", 100, 300, row=0),
+        line("数量", 300, 300, row=0),
+        line("金額", 500, 300, row=0),
+        line("掘削", 100, 320, row=1),
+        line("および残土", 100, 340, row=1),
+        line("600", 500, 330, row=1),
+    )
+    assert found.splitlines() == ["| 品名 | 数量 | 金額 |", "| --- | --- | --- |", "| 掘削 および残土 |  | 600 |"]
+
+
+def test_rows_that_share_no_columns_are_no_table() -> None:
+    found = markdown_of(
+        line("日付", 100, 300, row=0),
+        line("番号", 250, 300, row=0),
+        line("どちらの列にも跨がる", 120, 330, width=220, row=1),
+        line("末尾", 500, 330, row=1),
+    )
+    assert "|" not in found
+    assert found.splitlines() == ["日付  番号", "", "どちらの列にも跨がる  末尾"]
+
+
+@pytest.mark.parametrize("output_format", OutputFormat)
+def test_every_format_is_registered_and_writes_an_empty_document(output_format: OutputFormat) -> None:
+    assert isinstance(formats.render(replace(RESULT, pages=(), fields=None), output_format).body, bytes)
