@@ -60,10 +60,10 @@ class CanvasPlan:
 def plan_canvas(page_height_px: int, page_width_px: int, scale: float) -> CanvasPlan:
     """Choose the canvas, and the tiles, for a page that is to be scaled by ``scale``.
 
-    The cheapest plan wins, and among those that cost the same the one that shows the page largest.
+    The plan with the smallest area wins, counted as if each showed the page at full size.
     """
     plans = [_fit(page_height_px, page_width_px, scale, height, width) for height, width in DETECTION_SHAPES]
-    return min(plans, key=lambda plan: (plan.area_px, -plan.scaled_height_px, len(plan.tile_offsets_px)))
+    return min(plans, key=lambda plan: plan.area_px / plan.scale_y**2)
 
 
 def _fit(page_height_px: int, page_width_px: int, scale: float, canvas_height: int, canvas_width: int) -> CanvasPlan:
@@ -103,12 +103,7 @@ def lay_out(pixels: NDArray[np.uint8], plan: CanvasPlan) -> list[NDArray[np.uint
     Returns:
         Per tile (canvas_height_px, canvas_width_px, 3) uint8 RGB, contiguous.
     """
-    shrinks = plan.scaled_height_px < plan.page_height_px
-    scaled = cv2.resize(
-        pixels,
-        (plan.scaled_width_px, plan.scaled_height_px),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
+    scaled = _scaled(pixels, height_px=plan.scaled_height_px, width_px=plan.scaled_width_px)
     tiles = []
     for top, left in plan.tile_offsets_px:
         part = scaled[top : top + plan.canvas_height_px, left : left + plan.canvas_width_px]
@@ -116,6 +111,19 @@ def lay_out(pixels: NDArray[np.uint8], plan: CanvasPlan) -> list[NDArray[np.uint
         tile[: part.shape[0], : part.shape[1]] = part
         tiles.append(tile)
     return tiles
+
+
+def _scaled(pixels: NDArray[np.uint8], *, height_px: int, width_px: int) -> NDArray[np.uint8]:
+    """Scale a page: halved by averaging while that leaves enough, the rest by interpolation.
+
+    An A4 page at 200 dpi to 1088 x 768 takes 1.6 ms like this, 12 ms by averaging alone. Halving leaves out the last
+    row or column of an odd number.
+    """
+    while pixels.shape[0] >= 2 * height_px and pixels.shape[1] >= 2 * width_px:
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        even = pixels[: 2 * half[1], : 2 * half[0]]
+        pixels = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.asarray(cv2.resize(pixels, (width_px, height_px), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def stitch(maps: list[NDArray[np.uint8]], plan: CanvasPlan) -> NDArray[np.uint8]:

@@ -25,6 +25,12 @@ from ocr_core.contracts.tensors import (
 JOIN_SLACK_PX = 32
 """A crop may be padded by this much beyond its own class to fill up a batch: about the price of one more request."""
 
+LEVEL_RISE = 0.1
+"""A line that rises by no more than this share of its height is cut without turning it."""
+
+AVERAGING_SHRINK = 2
+"""From this reduction on, pixels are averaged: interpolation would look at some of them only."""
+
 SPLIT_SEARCH = 0.25
 """A line too wide for any class is cut at its emptiest column within this share of a part's width."""
 
@@ -78,15 +84,41 @@ def cut_line(pixels: NDArray[np.uint8], quad: NDArray[np.float32], width_px: int
     Returns:
         (48, width_px, 3) uint8 RGB.
     """
-    page_height, page_width = pixels.shape[:2]
+    rise = np.abs(quad[1] - quad[0]).min()
+    if rise <= LEVEL_RISE * np.hypot(*(quad[3] - quad[0])):
+        return _cut_level(pixels, quad, width_px)
+    return _cut_tilted(pixels, quad, width_px)
+
+
+def _cut_level(pixels: NDArray[np.uint8], quad: NDArray[np.float32], width_px: int) -> NDArray[np.uint8]:
+    """A line along the page's rows or columns is a slice: resizing it costs a third of warping it (0.07 to 0.20 ms)."""
+    along, across = quad[1] - quad[0], quad[3] - quad[0]
+    center, length, height = (quad[0] + quad[2]) / 2, np.hypot(*along), np.hypot(*across)
+    runs_down = abs(along[1]) > abs(along[0])
+    half = np.array([height, length] if runs_down else [length, height]) / 2
+    left, top = np.rint(center - half).astype(int)
+    right, bottom = np.rint(center + half).astype(int)
+    region = _region(pixels, left=left, top=top, right=right, bottom=bottom)
+    # Quarter turns anticlockwise that bring the text's direction to the right.
+    turns = (1 if along[1] > 0 else 3) if runs_down else (0 if along[0] > 0 else 2)
+    if turns:
+        region = np.ascontiguousarray(np.rot90(region, k=turns))
+    shrinks = region.shape[0] >= AVERAGING_SHRINK * RECOGNITION_HEIGHT_PX
+    size = (width_px, RECOGNITION_HEIGHT_PX)
+    crop = cv2.resize(region, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.asarray(crop, dtype=np.uint8)
+
+
+def _cut_tilted(pixels: NDArray[np.uint8], quad: NDArray[np.float32], width_px: int) -> NDArray[np.uint8]:
+    """Any other line is warped, out of the part of the page around it."""
     left, top = np.floor(quad.min(axis=0)).astype(int) - 2
     right, bottom = np.ceil(quad.max(axis=0)).astype(int) + 2
-    left, top = min(max(left, 0), page_width - 1), min(max(top, 0), page_height - 1)
+    left, top = min(max(left, 0), pixels.shape[1] - 1), min(max(top, 0), pixels.shape[0] - 1)
     region = pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
     corners = quad[[0, 1, 3]] - np.array([left, top], dtype=np.float32)
-    # Interpolation looks at the nearest pixels only; type much larger than 48 px is averaged down first.
-    shrink = int(np.linalg.norm(corners[2] - corners[0])) // RECOGNITION_HEIGHT_PX
-    if shrink >= 2:
+    # Interpolation looks at the nearest pixels only, so type much larger than the crop is averaged down first.
+    shrink = int(np.hypot(*(corners[2] - corners[0]))) // RECOGNITION_HEIGHT_PX
+    if shrink >= AVERAGING_SHRINK:
         size = (max(1, region.shape[1] // shrink), max(1, region.shape[0] // shrink))
         corners *= np.array([size[0] / region.shape[1], size[1] / region.shape[0]], dtype=np.float32)
         region = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -97,10 +129,31 @@ def cut_line(pixels: NDArray[np.uint8], quad: NDArray[np.float32], width_px: int
         region,
         transform,
         (width_px, RECOGNITION_HEIGHT_PX),
-        flags=cv2.INTER_CUBIC,
+        flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(crop, dtype=np.uint8)
+
+
+def _region(pixels: NDArray[np.uint8], *, left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
+    """A slice of a page; what sticks out of the page repeats its edge."""
+    height, width = pixels.shape[:2]
+    inner_left, inner_top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
+    inner_right, inner_bottom = max(min(right, width), inner_left + 1), max(min(bottom, height), inner_top + 1)
+    region = pixels[inner_top:inner_bottom, inner_left:inner_right]
+    if (inner_left, inner_top, inner_right, inner_bottom) == (left, top, right, bottom):
+        return region
+    return np.asarray(
+        cv2.copyMakeBorder(
+            region,
+            max(inner_top - top, 0),
+            max(bottom - inner_bottom, 0),
+            max(inner_left - left, 0),
+            max(right - inner_right, 0),
+            cv2.BORDER_REPLICATE,
+        ),
+        dtype=np.uint8,
+    )
 
 
 def cut_lines(pixels: NDArray[np.uint8], quads: NDArray[np.float32]) -> list[CropBatch]:

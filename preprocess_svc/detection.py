@@ -50,7 +50,7 @@ def second_scale(boxes: TextBoxes, plan: CanvasPlan) -> float | None:
     if len(boxes) == 0:
         return None
     lowest_px = float(np.percentile(boxes.heights_px, SMALL_TEXT_PERCENTILE)) * plan.scale_y
-    larger = math.sqrt(SECOND_AREA_PX / (plan.page_height_px * plan.page_width_px))
+    larger = min(math.sqrt(SECOND_AREA_PX / (plan.page_height_px * plan.page_width_px)), MAX_MAGNIFICATION)
     return larger if lowest_px < SMALL_TEXT_PX and larger > plan.scale_y * 1.1 else None
 
 
