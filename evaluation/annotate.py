@@ -41,8 +41,8 @@ def annotate(image: Image.Image, page: Page, result: OcrResult) -> Image.Image:
         )
     for name, quad in _fields_on(page["number"], result):
         draw.polygon(quad, fill=FIELD_FILL, outline=FIELD_COLOUR, width=2 * width_px)
-        right_px = max(x for x, _ in quad) + width_px
-        _label(draw, name, at=(right_px, _centre(quad)[1] - label_px / 2), font=font, colour=FIELD_COLOUR)
+        at = (_free_right_of(quad, quads) + width_px, _centre(quad)[1] - label_px / 2)
+        _label(draw, name, at=at, font=font, colour=FIELD_COLOUR)
     return Image.alpha_composite(canvas, overlay).convert("RGB")
 
 
@@ -88,6 +88,13 @@ def _points(quad: list[list[float]]) -> Points:
 
 def _centre(points: Points) -> tuple[float, float]:
     return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+
+
+def _free_right_of(field: Points, lines: list[Points]) -> float:
+    """Where a field's line ends, so that the label covers none of it."""
+    x, y = _centre(field)
+    beside = [line for line in lines if line[0][0] <= x <= line[1][0] and line[0][1] <= y <= line[3][1]]
+    return max(point[0] for quad in (field, *beside) for point in quad)
 
 
 def _label(

@@ -20,7 +20,8 @@ from ocr_client import (
     UnexpectedAnswer,
 )
 from ocr_client.retry import parse_retry_after_s
-from scripted_server import Scripted, problem, result, scripted_server
+
+from tests.support.scripted_server import Scripted, problem, result, scripted_server
 
 QUICK = RetryPolicy(max_retries=2, first_wait_s=0.001, max_wait_s=0.01)
 

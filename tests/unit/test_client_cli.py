@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from ocr_client.documents import find_documents, output_paths
-from scripted_server import Scripted, ScriptedServer, problem, result, scripted_server
+
+from tests.support.scripted_server import Scripted, ScriptedServer, problem, result, scripted_server
 
 TIMEOUT_S = 60
 
