@@ -14,8 +14,9 @@ from postprocess_svc.fields.context import DocumentContext, build_context
 from postprocess_svc.fields.families.amounts import AmountFamily
 from postprocess_svc.fields.families.banks import BankFamily
 from postprocess_svc.fields.families.dates import DateFamily
+from postprocess_svc.fields.families.issuers import IssuerFamily
 from postprocess_svc.fields.families.numbers import DocumentNumberFamily
-from postprocess_svc.fields.families.parties import PartyFamily
+from postprocess_svc.fields.families.recipients import RecipientFamily
 from postprocess_svc.fields.families.phones import PhoneFamily
 from postprocess_svc.fields.families.registration import RegistrationFamily
 from postprocess_svc.fields.scorer import choose, choose_all
@@ -31,9 +32,10 @@ FAMILIES: tuple[FieldFamily, ...] = (
     AmountFamily(),
     DateFamily(),
     DocumentNumberFamily(),
+    RecipientFamily(),
     RegistrationFamily(),
     BankFamily(),
-    PartyFamily(),
+    IssuerFamily(),
     PhoneFamily(),
 )
 

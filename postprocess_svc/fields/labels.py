@@ -56,6 +56,9 @@ def _dictionary() -> dict[str, list[tuple[str, frozenset[Role]]]]:
 # A currency code may stand against the label that it belongs to: TOTAL(RM), TOTALRM12.30.
 _AFTER_LABEL = re.compile(r"rm|eur|usd|myr|gbp|chf|inr|sgd|jpy|no|nr")
 _MIN_LETTERS = 3
+# German glues these to the word before: Handelsrechnung, Schlussrechnung.
+_COMPOUNDED = ("rechnung", "gutschrift")
+_SIGNS = frozenset("#℡☎☏")
 
 
 def find_labels(row: Row) -> list[Label]:
@@ -68,7 +71,8 @@ def find_labels(row: Row) -> list[Label]:
         match = None
         for wording, roles in table.get(text[at : at + 2], ()):
             if text.startswith(wording, at) and _stands_alone(text, starts, at, wording):
-                match = wording, roles
+                if not _begins_a_number(row, at, wording, roles):
+                    match = wording, roles
                 break
         if match is None and (single := table.get(text[at])) is not None:
             wording, roles = single[0]
@@ -84,6 +88,17 @@ def find_labels(row: Row) -> list[Label]:
     return labels
 
 
+_MAX_NUMBER_PREFIX = 4
+
+
+def _begins_a_number(row: Row, at: int, wording: str, roles: frozenset[Role]) -> bool:
+    """INV/2023/03 and RE-2014 are numbers; the letters before the mark are a part of them."""
+    if len(wording) > _MAX_NUMBER_PREFIX or is_cjk(wording[0]) or roles & {Role.PHONE, Role.FAX}:
+        return False
+    after = row.squash_origins[at + len(wording) - 1] + 1
+    return row.text[after : after + 1] in {"-", "/", "_"} and row.text[after + 1 : after + 2].isdigit()
+
+
 def _stands_alone(text: str, starts: list[bool], at: int, wording: str) -> bool:
     """A Latin wording begins and ends with a word; a Japanese one of a single character stands between other things."""
     end = at + len(wording)
@@ -91,11 +106,11 @@ def _stands_alone(text: str, starts: list[bool], at: int, wording: str) -> bool:
         if len(wording) > 1:
             return True
         return (at == 0 or not is_cjk(text[at - 1])) and (end == len(text) or not is_cjk(text[end]))
-    if not starts[at]:
+    if not starts[at] and not wording.startswith(_COMPOUNDED):
         return False
     if end == len(text) or starts[end] or not text[end].isalpha():
-        # One letter (T, F) and # label only what follows a colon or a digit at once.
-        return len(wording) >= 2 or (end < len(text) and text[end] in ":+0123456789(")
+        # One letter (T, F) labels only what follows a colon at once.
+        return len(wording) >= 2 or wording in _SIGNS or (end < len(text) and text[end] in ":+")
     return len(wording) >= _MIN_LETTERS and _AFTER_LABEL.match(text, end) is not None and _digits_follow(text, end)
 
 
@@ -105,7 +120,7 @@ def _digits_follow(text: str, at: int) -> bool:
 
 _RATE = re.compile(r"(\d{1,2}(?:[.,]\d{1,2})?) ?%")
 _GLUE = re.compile(
-    r"(?:[\s:/・&@※*)(\[\]<>、,等額計のうち内]|\d{1,2}(?:[.,]\d{1,2})? ?%|軽減|標準|税率|of|the|in|RM|EUR|€|¥|円|\$)*",
+    r"(?:[\s:./・&@※*)(\[\]<>、,等額計のうち内]|\d{1,2}(?:[.,]\d{1,2})? ?%|軽減|標準|税率|of|the|in|RM|EUR|€|¥|円|\$)*",
     re.IGNORECASE,
 )
 _MODIFIERS = frozenset({Role.EXCLUSIVE, Role.INCLUSIVE, Role.TAX_BASE, Role.TAX})
@@ -163,3 +178,25 @@ def _with_rate(text: str, phrase: Phrase) -> Phrase:
 def _open_bracket(text: str, at: int) -> int:
     opened = text.rfind("(", 0, at)
     return opened if opened >= 0 and text.find(")", opened, at) < 0 else -1
+
+
+@lru_cache(maxsize=1)
+def _titles() -> dict[int, list[str]]:
+    """Squashed titles and headers by length."""
+    by_length: dict[int, list[str]] = {}
+    for role in (Role.TITLE_INVOICE, Role.TITLE_RECEIPT, Role.TITLE_OTHER, Role.INVOICE_NUMBER, Role.COLUMN):
+        for wording in wordings(role):
+            by_length.setdefault(len(squash(wording)), []).append(squash(wording))
+    return by_length
+
+
+def is_nearly_title(text: str) -> bool:
+    """A title or header with a letter or two misread: TAX INVQICE, Descripton."""
+    squashed = squash(text).strip(":()[]<>#")
+    allowed = 1 if len(squashed) < 8 else 2
+    if len(squashed) < 4:
+        return False
+    return any(
+        sum(a != b for a, b in zip(squashed, title, strict=True)) <= allowed
+        for title in _titles().get(len(squashed), ())
+    )

@@ -30,6 +30,8 @@ class Governor:
     relation: Relation
     distance: float
     """Empty space between them, in line heights of the value."""
+    row: int
+    """Number of the row that the label stands in."""
     skipped: int
     """Values of the same kind that stand between them."""
 
@@ -88,7 +90,7 @@ def _before(
         skipped = sum(1 for other_start, other_end in values if phrase.end <= other_start and other_end <= start)
         left, right = facts.row.extent(phrase.start, phrase.end), facts.row.extent(start, end)
         gap = max(0.0, right.left - left.right) / max(1.0, right.height)
-        return Governor(phrase=phrase, relation=Relation.ROW, distance=gap, skipped=skipped)
+        return Governor(phrase=phrase, row=facts.row.number, relation=Relation.ROW, distance=gap, skipped=skipped)
     return None
 
 
@@ -103,7 +105,7 @@ def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: fro
             continue
         for phrase in other.phrases:
             if phrase.roles & roles and _aligned(other.row.extent(phrase.start, phrase.end), extent):
-                return Governor(phrase=phrase, relation=Relation.BELOW, distance=max(0.0, distance), skipped=skipped)
+                return Governor(phrase=phrase, row=other.row.number, relation=Relation.BELOW, distance=max(0.0, distance), skipped=skipped)
         if any(piece.extent.overlap_x(extent) > 0 for piece in other.row.pieces):
             skipped += 1
     return None
@@ -126,4 +128,4 @@ def _row_before(context: DocumentContext, facts: RowFacts, extent: Extent, roles
     rest = other.row.text[phrase.end :].strip(" :\t()-.*")
     if distance > 1.5 or any(character.isdigit() for character in rest) or not phrase.roles & roles:
         return None
-    return Governor(phrase=phrase, relation=Relation.NEXT, distance=max(0.0, distance), skipped=0)
+    return Governor(phrase=phrase, row=other.row.number, relation=Relation.NEXT, distance=max(0.0, distance), skipped=0)

@@ -152,12 +152,10 @@ class Row:
             bottom=max(piece.extent.bottom for piece, _, _ in spans),
         )
 
-    def piece_at(self, index: int) -> Piece:
-        """The piece that a character of ``text`` belongs to; a joint belongs to what stands before it."""
-        for at in range(min(index, len(self.origins) - 1), -1, -1):
-            if self.origins[at] >= 0:
-                return self.pieces[self.origins[at] >> 16]
-        return self.pieces[0]
+    @property
+    def vertical(self) -> bool:
+        """A line set from the top down, alone in its row."""
+        return _is_vertical(self.pieces[0].line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +170,7 @@ class PageIndex:
     @cached_property
     def text_height(self) -> float:
         """The page's ordinary line height in pixels: the median over its pieces."""
-        heights = sorted(piece.extent.height for row in self.rows for piece in row.pieces)
+        heights = sorted(piece.extent.height for row in self.rows for piece in row.pieces if not row.vertical)
         return heights[len(heights) // 2] if heights else 1.0
 
     @cached_property
@@ -212,10 +210,18 @@ def index_page(page: PageLines, *, first_row: int = 0) -> PageIndex:
     return PageIndex(number=page.number, width_px=page.width_px, height_px=page.height_px, rows=tuple(rows))
 
 
+def _is_vertical(line: TextLine) -> bool:
+    """Set in a column, or turned by a quarter: its height says nothing of the size of its type."""
+    if line.vertical:
+        return True
+    xs, ys = [x for x, _ in line.quad], [y for _, y in line.quad]
+    return len(line.text) > 2 and max(ys) - min(ys) > 1.8 * (max(xs) - min(xs))
+
+
 def _extent(line: TextLine, slope: float) -> Extent:
     """The line's box with the skew taken out: a tilted line is not taller than a level one."""
     xs = [x for x, _ in line.quad]
-    if line.vertical:
+    if _is_vertical(line):
         ys = [y - x * slope for x, y in line.quad]
         return Extent(left=min(xs), right=max(xs), top=min(ys), bottom=max(ys))
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = line.quad
@@ -231,7 +237,7 @@ def _rows(placed: list[tuple[TextLine, Extent]]) -> list[list[tuple[TextLine, Ex
         centre = (extent.top + extent.bottom) / 2
         target = None
         for row in rows[-3:]:
-            if line.vertical or row[0][0].vertical:
+            if _is_vertical(line) or _is_vertical(row[0][0]):
                 continue
             level = sum(e.top + e.bottom for _, e in row) / (2 * len(row))
             lowest = min(min(e.height for _, e in row), extent.height)
@@ -311,7 +317,7 @@ def _fold_line(line: TextLine, position: int) -> tuple[list[str], list[int]]:
 def _inner_tabs(line: TextLine) -> frozenset[int]:
     """Characters before which a line is empty for more than ``_INNER_TAB_GAP`` heights."""
     count = len(line.text)
-    if line.vertical or len(line.positions) != count or count < 3:
+    if _is_vertical(line) or len(line.positions) != count or count < 3:
         return frozenset()
     p0, p1, _, p3 = line.quad
     limit = (_INNER_TAB_GAP + 0.8) * math.dist(p0, p3) / max(1.0, math.dist(p0, p1))

@@ -56,6 +56,7 @@ class Role(StrEnum):
     TITLE_INVOICE = auto()
     TITLE_RECEIPT = auto()
     TITLE_OTHER = auto()
+    COLUMN = auto()
 
 
 WORDINGS: dict[Role, str] = {
@@ -67,7 +68,7 @@ WORDINGS: dict[Role, str] = {
         お振込金額 振込金額 お振込額 領収金額 領収額 お買上金額 お買上げ金額 お買上額 お買上計 お買い上げ金額 お買上合計 お買上げ合計
         お買い上げ合計 お買上げ計 お会計 お会計金額 ご利用金額 ご利用合計 ご利用額 ご利用合計額 見積金額 お見積金額 御見積金額 御見積合計金額
         お見積合計金額 税込請求額 税込請求金額 ご請求金額合計 請求金額合計 御請求金額合計 精算金額 ご精算額 精算額
-        |amount due|total due|total amount due|balance due|total balance due|amount payable|total payable|total amount payable|payable amount
+        |amount due|total due|due|total amount due|balance due|total balance due|amount payable|total payable|total amount payable|payable amount
         |amount to pay|total to pay|please pay|pay this amount|net payable|net amount payable|net amount due|invoice total|invoice amount|total invoice
         |total invoice amount|total invoice value|grand total|grandtotal|total a payer|net a payer|montant a payer|montant du|solde a payer|reste a payer|total du
         |total ttc|montant ttc|montant total ttc|total toutes taxes comprises|zahlbetrag|zahlungsbetrag|rechnungsbetrag|rechnungsendbetrag|rechnungssumme
@@ -81,7 +82,7 @@ WORDINGS: dict[Role, str] = {
         合計 合計額 合計金額 総合計 総計 総額 総合計金額 税込合計 税込合計額 税込合計金額 合計税込 税込金額 税込額 税込計 合計金額税込 現計 計
         お買上 料金 ご利用料金 運賃 代金 金額合計
         |total|totaal|totale|gesamt|summe|insgesamt|total amount|total amt|total sales|total price|totalamount|total sale|total bill|bill total|total charge|total charges
-        |nettotal|order total|montant total|total general|total eur|total rm|total usd|total myr|total value|total cost|sum|total net amount""",
+        |nettotal|order total|montant total|total general|total eur|total rm|total usd|total myr|total value|total cost|sum|net amt|nett amt|nett amount|nett|balance""",
     Role.SUBTOTAL: """
         小計 小計額 小計金額 税抜合計 税抜合計額 税抜合計金額 税抜小計 税抜計 税抜金額 税抜額 本体合計 本体価格合計 本体金額 税別合計 税抜金額合計 課税対象額合計 今回御買上額
         今回お買上額 今回買上額 当月御買上額 当月お買上額 合計税抜
@@ -91,9 +92,9 @@ WORDINGS: dict[Role, str] = {
         |total ht|montant ht|sous total|total hors taxe|total hors taxes|montant total ht|total net ht|base ht|subtotaal|totaal excl btw|totaal exclusief btw|imponibile
         |totale imponibile|base imponible|subtotale|total lignes ht""",
     Role.EXCLUSIVE: """税抜 税抜き 税別 本体 本体価格 |excl vat|excl tax|excl gst|exclusive of gst|exclusive gst|excluding vat|excluding gst|excluding tax|before tax|hors taxe|ht|excl btw|exkl mwst|ex vat
-        |excl|exkl|zzgl mwst|zzgl ust|netto""",
+        |excl|exkl|exclusief btw|ohne ust|ohne mwst|ohne umsatzsteuer|exclusive of vat|without tax|excluding|netto""",
     Role.INCLUSIVE: """税込 税込み 内税込 消費税込 消費税込み |incl vat|incl tax|incl gst|inclusive gst|inclusive of gst|inclusive of vat|inclusive of tax|including vat|including gst|including tax|ttc
-        |incl btw|inkl mwst|inkl ust|inc vat|inc gst|brutto|incl|inkl|gst inclusive|gst incl|inclusief btw|inclusive""",
+        |incl btw|inkl mwst|inkl ust|inc vat|inc gst|brutto|incl|inkl|inc|gst inclusive|gst incl|gst inc|gst included|included|inclusief btw|inclusive|incl of gst|incl of tax|tax incl|tax included""",
     Role.TAX: """
         消費税 消費税等 消費税額 消費税額等 消費税合計 消費税計 内消費税 内消費税等 うち消費税 うち消費税等 うち消費税額 内税 外税 税額 税 内税額 外税額 税額合計 税合計 消費税額合計 内税合計 外税計 内税計
         消費税相当額 消費税及び地方消費税 地方消費税
@@ -118,8 +119,8 @@ WORDINGS: dict[Role, str] = {
         |anzahlung|bereits bezahlt|gezahlt|zahlungseingang|abzuglich anzahlung|vorauszahlung|acompte|deja paye|montant paye|acompte verse|acomptes|reeds betaald|betaald|acconto|prepaid amount""",
     Role.TENDERED: """
         お預り お預かり お預り金 お預かり金 お預り金額 お預かり金額 預り 預り金 預り金額 お預り額 お預り計 お預り合計 現金 現金お預り クレジット クレジットカード クレジット支払 カード カード払い 電子マネー 交通系IC Edy nanaco WAON
-        PayPay ペイペイ d払い QR決済 商品券 iD QUICPay 楽天ペイ auPAY
-        |cash|cash tendered|tendered|tender|amount tendered|cash received|received|cash amount|visa|mastercard|master|amex|debit|debit card|credit card|card|gegeben|bar|especes|carte bancaire|contant|pin|cash paid|nets""",
+        PayPay ペイペイ d払い QR決済 商品券 QUICPay 楽天ペイ auPAY
+        |cash|cash tendered|tendered|tender|amount tendered|cash received|received|cash amount|visa|mastercard|master|amex|debit|debit card|credit card|card|gegeben|bar gegeben|bargeld|especes|carte bancaire|contant|cash paid|nets|credit|credit card payment""",
     Role.CHANGE: """
         お釣 お釣り おつり 釣銭 釣り銭 お釣銭 釣り お釣り金額 おつり金額 つり銭
         |change|change due|cash change|ruckgeld|zuruck|rendu|rendu monnaie|wisselgeld|resto|cambio|your change|change amount|baki|balance change""",
@@ -182,10 +183,10 @@ WORDINGS: dict[Role, str] = {
     Role.TAX_NUMBER: "|steuernummer|steuernr|steuer nr|st nr|stnr|finanzamt|codice fiscale|pan no|pan|cin",
     Role.PHONE: "電話 電話番号 でんわ 連絡先 お問い合わせ お問合せ先 お問合せ お問い合わせ先 |tel|telephone|phone|phone no|tel no|telefon|telephon|telefoon|telefono|fon|tel/fax|telno|ph|contact no|contact|hotline|mobile|handy|mobil|customer service|℡|☎|☏|portable|hp|gsm|tlf|careline|call|t",
     Role.FAX: "ファックス ファクス ファクシミリ |fax|fax no|telefax|telecopie|faksimile|tel & fax|f",
-    Role.BANK: "銀行名 金融機関 金融機関名 お振込先 振込先 お振込み先 お振込先銀行 振込先銀行 振込先口座 お振込先口座 取引銀行 振込銀行 振込口座 お振込口座 お支払先 お支払い先 |bank|bank name|bankname|bankverbindung|bank details|banque|kreditinstitut|banca|banco|payment details|bank account",
+    Role.BANK: "銀行名 金融機関 金融機関名 お振込先 振込先 お振込み先 お振込先銀行 振込先銀行 振込先口座 お振込先口座 取引銀行 振込銀行 振込口座 お振込口座 お支払先 お支払い先 |bank|bank name|bankname|bankverbindung|bank details|banque|kreditinstitut|banca|banco|payment details",
     Role.BRANCH: "支店名 支店 店名 店番 支店コード 支店番号 本支店 本支店名 |branch|branch name|filiale|agence",
     Role.ACCOUNT_TYPE: "口座種別 預金種別 種別 種類 口座種類 預金種目 科目 預金科目",
-    Role.ACCOUNT_NUMBER: "口座番号 口座no 口座 |bank account no|bank account number|kontonummer|konto nr|kontonr|konto|numero de compte|rekeningnummer|compte n°|a/c no|ac no",
+    Role.ACCOUNT_NUMBER: "口座番号 口座no 口座 |bank account no|bank account number|bank account|bank a/c|bank a/c no|bank acc no|kontonummer|konto nr|kontonr|konto|numero de compte|rekeningnummer|compte n°|a/c no|ac no",
     Role.HOLDER: "口座名義 口座名義人 名義 名義人 口座名 口座名義カナ 受取人 受取人名 受取人口座名 加入者名 おなまえ 口座名称 口座名義名 フリガナ |account name|account holder|beneficiary|beneficiary name|kontoinhaber|inhaber|titulaire|titulaire du compte|ten name van|intestatario|titular|name of account|payee|empfanger|zahlungsempfanger",
     Role.POST_SYMBOL: "記号 口座記号",
     Role.POST_NUMBER: "口座記号番号 記号番号 振替口座 郵便振替",
@@ -200,6 +201,7 @@ WORDINGS: dict[Role, str] = {
         発行者 発行元 請求元 請求者 発行者名 発行会社 販売元 販売者 領収者 請求元名 会社名 店舗名 店名 事業者名 ご請求者 見積元
         |from|bill from|seller|vendor|supplier|issued by|sold by|company|company name|merchant|service provider|remit to|lieferant|verkaufer|rechnungssteller|absender|leistungserbringer|auftragnehmer|vendeur|fournisseur|emetteur
         |leverancier|fornitore|proveedor|vendedor|cedente|emisor|supplier name|payable to|creditor|make cheques payable to|make checks payable to|cheques payable to""",
+    Role.COLUMN: "品名 商品名 品番・品名 摘要 内容 項目 明細 備考 商品 品目 単位 税率 取引内容 商品コード メニュー |description|item|items|item description|particulars|product|bezeichnung|beschreibung|artikel|artikelbezeichnung|leistung|designation|libelle|omschrijving|produkt|title|unit|u/p|disc %|s/p|user|payment mode|service|details",
     Role.TITLE_INVOICE: "請求書 御請求書 ご請求書 請求明細書 適格請求書 請求明細 区分記載請求書 納品請求書 納品書兼請求書 請求書兼領収書 請求書兼納品書",
     Role.TITLE_RECEIPT: "領収書 領収証 領收書 領收證 レシート 領収証書 領収明細 受領書 ご利用明細 お買上明細 お買上票 利用明細 |cash sales|cash bill|official receipt|till receipt|sales receipt|cash receipt|quittung|kassenbon|kassenbeleg|bewirtungsbeleg|ticket de caisse|recu|kassabon|scontrino|recibo|cash sale",
     Role.TITLE_OTHER: "見積書 御見積書 お見積書 納品書 注文書 発注書 注文請書 検収書 契約書 支払通知書 送付状 仕入明細書 給与明細 申込書 稟議書 報告書 申請書 |quotation|quote|purchase order|delivery note|packing list|proforma|estimate|contract|agreement|angebot|lieferschein|auftragsbestatigung|devis|bon de commande|offerte|report|bill of lading|waybill|statement of work|certificate|application",

@@ -67,7 +67,11 @@ _TOTAL = {
     "largest": 0.9,  # of the amounts that may be a total
     "below_items": 0.4,  # in the lower half of what is printed
     "exceeded": -1.0,  # a larger amount carries a total's label too
-    "corrects": 1.4,  # stands after a total and its rounding
+    "corrects": 2.6,  # a total and its rounding give it
+    "rounded_total": 8.5,  # the same, where its label says "rounding"
+    "qualified": -2.2,  # further words stand between label and amount
+    "column_sum": 3.0,  # the sum of those above it under the same header
+    "column_part": -2.5,  # one of those
 }
 
 _SUBTOTAL = {
@@ -93,6 +97,9 @@ _SUBTOTAL = {
     "makes_total": 2.5,  # with a tax beside it, it gives the total
     "over_total": -1.5,
     "last": 0.5,  # the last of several
+    "qualified": -1.5,
+    "column_sum": 2.5,
+    "column_part": -2.0,
 }
 
 _TAX = {
@@ -120,6 +127,9 @@ _TAX = {
     "over_total": -5.0,
     "sum_of_rates": 0.6,
     "part_of_sum": -1.5,
+    "qualified": -1.5,
+    "column_sum": 2.5,
+    "column_part": -2.0,
 }
 
 _DATE_SHAPE = {
@@ -146,6 +156,7 @@ _DOCUMENT_DATE = {
     "near_top": 1.0,
     "with_time": 1.6,
     "by_then": -4.0,  # followed by まで, until
+    "titled": 6.0,  # Rechnung Nr. 7 vom 3.4.2018
     "repeated": 0.5,
     **_DATE_SHAPE,
 }
@@ -170,12 +181,13 @@ _DUE_DATE = {
 _DOCUMENT_NUMBER = {
     BIAS: -4.0,
     "row:invoice_number": 6.5,
+    "row:title": 4.6,  # "Invoice 123": a title that does not say "number"
     "row:number": 3.6,
     "row:other_number": -4.0,
     "below:invoice_number": 5.2,
+    "below:title": 0.5,
     "below:number": 2.2,
     "below:other_number": -3.0,
-    "explicit": 0.8,  # the label says "number", not only "invoice"
     "far": -0.25,
     "near_top": 0.8,
     "long": 0.4,  # five characters or more
@@ -218,6 +230,8 @@ _RECIPIENT = {
     "person_below_company": -2.5,
     "implausible": -5.0,
     "repeated": 0.3,
+    "first_block": -1.2,  # the letterhead's own address comes first where no window says otherwise
+    "contact_in_block": -1.6,
 }
 
 _ISSUER = {
@@ -240,12 +254,15 @@ _ISSUER = {
     "address_block": 1.6,
     "web_name": 1.6,  # the name stands in the document's own mail or web address
     "sentence": -3.0,
-    "slogan": -2.5,
     "implausible": -6.0,
     "bottom": -0.6,
     "repeated": 0.8,
     "store_branch": -1.4,  # a branch's name (…店) under a chain's
     "in_items": -3.0,
+    "short": -2.0,  # up to three Latin letters
+    "latin_among_japanese": -1.2,  # an English motto beside the name
+    "in_address": -2.0,
+    "comma": -2.0,
 }
 
 _PHONE = {
@@ -272,7 +289,7 @@ _BANK_ACCOUNTS = {
     "usual_length": 0.8,
     "holder": 0.5,
     "post_symbol": 5.0,
-    "recipients": -2.0,
+    "account_word": 2.0,  # a label calls it an account, outside Japan
 }
 
 WEIGHTS: dict[FieldName, dict[str, float]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ _PRECEDENCE = (
     Role.ROUNDING,
     Role.DISCOUNT,
 )
+_MAX_ROUNDING = Decimal("0.05")
+"""Cash is rounded to five or ten hundredths where one- and two-hundredths coins are gone."""
 _USUAL_RATES = tuple(Decimal(rate) for rate in (10, 8, 19, 20, 7, 6, 21, 5, 9, 22, 25, 5.5, 18, 23, 12, 15))
 
 
@@ -57,7 +60,7 @@ def amount_category(phrase: Phrase) -> str:
     whole = roles & {Role.TOTAL, Role.TOTAL_DUE}
     if Role.EXCLUSIVE in roles and (whole or Role.AMOUNT in roles or Role.SUBTOTAL in roles or roles == {Role.EXCLUSIVE}):
         return str(Role.SUBTOTAL)
-    if Role.SUBTOTAL in roles:
+    if Role.SUBTOTAL in roles or {Role.TAX, Role.EXCLUSIVE} <= roles:
         return str(Role.SUBTOTAL)
     if Role.TAX in roles:
         return str(Role.TOTAL if whole and Role.INCLUSIVE in roles else Role.TAX)
@@ -65,6 +68,10 @@ def amount_category(phrase: Phrase) -> str:
         if role in roles:
             return str(role)
     return "other"
+
+
+# Between a label and its amount these say nothing: currencies, rates, counts.
+_NO_QUALIFIER = re.compile(r"(?i)eur(?:o|os)?|usd|myr|chf|gbp|inr|rm|%|\(.*?\)|\d+\s*(?:点|個|items?|pcs|x)|in|円|金")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +160,9 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         features["largest"] = float(value == largest and _may_be_total(context, item))
         features["below_items"] = float(item.facts.page.depth(item.extent) > 0.5)
         features["exceeded"] = float(item.category == "total" and any(other > value for other in labelled))
-        features["corrects"] = float(item in corrected)
+        is_rounded = any(item is other for other in corrected)
+        features["corrects"] = float(is_rounded and item.category != "rounding")
+        features["rounded_total"] = float(is_rounded and item.category == "rounding")
         features["negative"] = float(value < 0)
         candidates.append(_candidate(context, item, features))
     return candidates
@@ -187,17 +196,36 @@ def _sums(by_category: dict[str, set[Decimal]]) -> set[Decimal]:
 
 
 def _after_rounding(items: list[Item]) -> list[Item]:
-    """The total that follows a total and its rounding: what is paid is the rounded one."""
-    seen_total = seen_rounding = False
-    found = []
+    """Amounts that differ from a total before them by what cash is rounded by: what is paid is the rounded one."""
+    found: list[Item] = []
+    totals: list[Decimal] = []
+    seen_rounding = False
     for item in items:
-        if item.category == "rounding":
-            seen_rounding = seen_total
-        elif item.category in {"total", "total_due"}:
-            if seen_rounding:
+        whole = item.category in {"total", "total_due"}
+        seen_rounding = seen_rounding or item.category == "rounding"
+        if (whole or item.category == "rounding") and seen_rounding:
+            if any(0 < abs(item.value - total) <= _MAX_ROUNDING < item.value for total in totals):
                 found.append(item)
-            seen_total = True
+        if whole:
+            totals.append(item.value)
     return found
+
+
+def _mark_columns(items: list[Item]) -> tuple[set[int], set[int]]:
+    """Amounts under one header where the last is the sum of the others: (sums, parts), by identity."""
+    columns: dict[tuple[int, int], list[Item]] = {}
+    for item in items:
+        governor = item.governor if item.above is None else item.above
+        if governor is not None and governor.relation is Relation.BELOW:
+            columns.setdefault((governor.row, governor.phrase.start), []).append(item)
+    sums: set[int] = set()
+    parts: set[int] = set()
+    for column in columns.values():
+        for end in range(2, len(column)):
+            if column[end].value and sum((item.value for item in column[:end]), Decimal(0)) == column[end].value:
+                sums.add(id(column[end]))
+                parts.update(id(item) for item in column[:end])
+    return sums, parts
 
 
 def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | None) -> list[Candidate]:
@@ -291,14 +319,15 @@ _SUBTOTAL_FEATURES = frozenset(
     {
         "row:subtotal", "row:tax_base", "row:total", "row:total_due", "row:tax", "row:other", "below:subtotal", "below:tax_base",
         "below:total", "below:total_due", "below:tax", "below:other", "skipped", "far", "currency", "decimals", "bare", "zero",
-        "makes_total", "over_total", "last",
+        "makes_total", "over_total", "last", "qualified", "column_sum", "column_part",
     }
 )  # fmt: skip
 _TAX_FEATURES = frozenset(
     {
         "row:tax", "row:tax_base", "row:total", "row:total_due", "row:subtotal", "row:other", "below:tax", "below:tax_base",
         "below:total", "below:total_due", "below:subtotal", "below:other", "skipped", "far", "currency", "decimals", "bare", "zero",
-        "makes_total", "usual_rate", "over_total", "sum_of_rates", "part_of_sum",
+        "makes_total", "usual_rate", "over_total", "sum_of_rates", "part_of_sum", "qualified", "column_sum",
+        "column_part",
     }
 )  # fmt: skip
 
@@ -326,7 +355,17 @@ def _shape(context: DocumentContext, item: Item) -> dict[str, float]:
     bare = amount.currency is None and not amount.grouped and amount.decimals != 2
     features["bare"] = float(bare and (has_decimals or abs(item.value) < 10))
     features["zero"] = float(item.value == 0)
+    sums, parts = context.shared(_columns)
+    features["column_sum"] = float(id(item) in sums)
+    features["column_part"] = float(id(item) in parts)
+    if governor is not None and governor.relation is Relation.ROW:
+        between = item.facts.row.text[governor.phrase.end : item.amount.start]
+        features["qualified"] = float(sum(map(str.isalpha, _NO_QUALIFIER.sub("", between))) >= 4)
     return features
+
+
+def _columns(context: DocumentContext) -> tuple[set[int], set[int]]:
+    return _mark_columns(context.shared(collect))
 
 
 def _span(item: Item) -> Span:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.candidate import BankDetails, Candidate, Chosen, FieldName, Span, span
 from postprocess_svc.fields.cells import Cell, find_cells
-from postprocess_svc.fields.context import DocumentContext, RowFacts
+from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.values.folding import is_cjk, read_digits
 from postprocess_svc.fields.values.identifiers import find_ibans
 from postprocess_svc.fields.vocabulary import Role
@@ -59,7 +59,7 @@ class BankFamily:
     def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """Japanese accounts in reading order, then IBANs; each number once."""
         unique: dict[str, Candidate] = {}
-        for candidate in (*_japanese(context), *_ibans(context)):
+        for candidate in (*_japanese(context), *_ibans(context), *_labelled_accounts(context)):
             if isinstance(candidate.value, BankDetails):
                 unique.setdefault(candidate.value.number, candidate)
         return list(unique.values())
@@ -305,3 +305,28 @@ def _holder_near(context: DocumentContext, facts: RowFacts) -> str | None:
             if sum(map(str.isalpha, holder)) >= 3:
                 return holder
     return None
+
+
+_ACCOUNT = re.compile(r"[A-Z]{0,2}\d(?:[ -]?\d){5,19}(?!\d)")
+
+
+def _labelled_accounts(context: DocumentContext) -> Iterator[Candidate]:
+    """Accounts of countries without IBAN, where a label says what the number is."""
+    if context.language is Language.JAPANESE:
+        return
+    for facts in context.facts:
+        label = next((label for label in facts.labels if Role.ACCOUNT_NUMBER in label.roles), None)
+        if label is None:
+            continue
+        match = _ACCOUNT.search(facts.row.text, label.end)
+        if match is None or match.start() - label.end > 4 or find_ibans(match[0]):
+            continue
+        details = BankDetails(
+            bank=_bank_near(context, facts),
+            branch=None,
+            type=None,
+            number=re.sub(r"[ -]", "", match[0]),
+            holder=_holder_near(context, facts),
+        )
+        features = {"labelled_number": 1.0, "bank": float(details.bank is not None), "account_word": 1.0}
+        yield Candidate(value=details, evidence=(span(facts, match.start(), match.end()),), features=features)

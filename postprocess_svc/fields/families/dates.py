@@ -25,6 +25,7 @@ _BY_BEFORE = re.compile(r"(?:until|before|by|bis zum|bis|avant le|le|spätestens
 _PAYMENT_WORDS = re.compile(
     r"支払|振込|振替|引落|入金|zahl|überweis|fällig|begleich|abgebucht|payment|please pay|payable|échéance|règlement|régler|betal", re.IGNORECASE
 )
+_TITLE_GOES_ON = re.compile(r"(?:vom|du|dated|dtd|date|of|del|van)\s*:?\s*$", re.IGNORECASE)
 _FIRST_YEAR, _LAST_YEAR = 1980, 2060
 
 
@@ -48,7 +49,7 @@ class DateFamily:
         issue_date = None if issued is None else dt.date.fromisoformat(str(issued.candidate.value))
         items = _collect(context, issue_date)
         if field is FieldName.DOCUMENT_DATE:
-            return _document_dates(items)
+            return _document_dates(context, items)
         return _due_dates(items, issue_date)
 
 
@@ -66,7 +67,7 @@ def _collect(context: DocumentContext, issue_date: dt.date | None) -> list[_Item
     return items
 
 
-def _document_dates(items: list[_Item]) -> list[Candidate]:
+def _document_dates(context: DocumentContext, items: list[_Item]) -> list[Candidate]:
     dated = [item for item in items if item.value is not None and item.date.year is not None]
     counts = Counter(item.value for item in dated)
     free = [item for item in dated if not _is_taken(item)]
@@ -82,6 +83,7 @@ def _document_dates(items: list[_Item]) -> list[Candidate]:
         features["near_top"] = float(item.facts.page.depth(extent) < 0.3)
         features["with_time"] = float(bool(_TIME.match(item.facts.row.text[item.date.end :])))
         features["by_then"] = float(_is_by_then(item))
+        features["titled"] = float(_is_titled(context, item))
         candidates.append(_candidate(item, item.value, features))
     return candidates
 
@@ -138,6 +140,20 @@ def _is_by_then(item: _Item) -> bool:
         return True
     before = text[: item.date.start]
     return bool(_BY_BEFORE.search(before) and _PAYMENT_WORDS.search(text))
+
+
+def _is_titled(context: DocumentContext, item: _Item) -> bool:
+    """The document's title goes on to name the date: Rechnung Nr. 7 vom 3.4.2018, invoice 12 dated …"""
+    facts, before = item.facts, item.facts.row.text[: item.date.start]
+    if not before.strip():
+        above = next(context.rows_above(facts), None)
+        if above is None:
+            return False
+        facts, before = above, above.row.text
+    if _TITLE_GOES_ON.search(before) is None:
+        return False
+    roles = [label.roles for label in facts.labels if label.start < len(before)]
+    return any(Role.INVOICE_NUMBER in found for found in roles) and not any(Role.OTHER_NUMBER in found for found in roles)
 
 
 def _candidate(item: _Item, value: dt.date, features: dict[str, float]) -> Candidate:

@@ -75,6 +75,10 @@ def _judge(
     for governor in found:
         role = next((r for r in (Role.INVOICE_NUMBER, Role.NUMBER) if r in governor.phrase.roles), None)
         name = "other_number" if role is None else str(role)
+        label_row = context.facts[governor.row].row.text
+        wording = label_row[governor.phrase.start : governor.phrase.end + 4]
+        if role is Role.INVOICE_NUMBER and not _EXPLICIT.search(wording):
+            name = "title"
         if governor.relation is Relation.ROW:
             between = text[governor.phrase.end : start]
             if governor.skipped or sum(map(str.isalpha, between)) > _MAX_BETWEEN:
@@ -83,10 +87,7 @@ def _judge(
             features["far"] = min(3.0, max(0.0, governor.distance - 12.0) / 10.0)
         else:
             features[f"below:{name}"] = (1.0 if governor.skipped == 0 else 0.3) * (0.2 if features else 1.0)
-        if role is not None and governor is found[0]:
-            wording = context_text(context, governor.relation, facts, governor.phrase.start, governor.phrase.end)
-            features["explicit"] = float(bool(_EXPLICIT.search(wording)))
-    if not any(name.endswith((":invoice_number", ":number")) for name in features):
+    if not any(name.endswith((":invoice_number", ":number", ":title")) for name in features):
         return None
     value = text[start:end].strip(" .:-/")
     features["near_top"] = float(facts.page.depth(facts.row.extent(start, end)) < 0.4)
@@ -100,10 +101,3 @@ def _judge(
     features["many_words"] = float(end < len(text) and is_cjk(text[end : end + 1] or " "))
     return Candidate(value=value, evidence=(span(facts, start, end),), features=features)
 
-
-def context_text(context: DocumentContext, relation: Relation, facts: RowFacts, start: int, end: int) -> str:
-    """The label's own text with what follows it closely, where it stands in the value's row."""
-    if relation is Relation.ROW:
-        return facts.row.text[start : end + 4]
-    above = next(context.rows_above(facts), None)
-    return above.row.text[start : end + 4] if above is not None else ""

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName, span
+from postprocess_svc.fields.candidate import Candidate, Choice, Chosen, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.values.folding import read_digits
 from postprocess_svc.fields.values.identifiers import (
@@ -19,7 +19,8 @@ from postprocess_svc.fields.vocabulary import Role
 
 _BARE_DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){12}(?!\d)")
 # A tax number of a country without a shape of its own here: long, mostly digits, no separators but spaces and hyphens.
-_OTHER_ID = re.compile(r"(?<![A-Za-z0-9])[A-Z0-9]{2,4}[- ]?\d[A-Z0-9]{5,13}(?:[- ]\d{1,6}){0,3}(?![A-Za-z0-9])")
+_OTHER_ID = re.compile(r"(?<![A-Za-z0-9])[A-Z0-9]{2,4}[- ]?[A-Z0-9]{6,13}(?:[- ]\d{1,6}){0,3}(?![A-Za-z0-9])")
+_RECIPIENT_ROWS = 7
 _CUSTOMERS = re.compile(r"customer|client|buyer|your|kunde|käufer|ihre|acheteur|votre|klant|uw ", re.IGNORECASE)
 
 
@@ -33,6 +34,7 @@ class RegistrationFamily:
         """T numbers in Japanese documents, VAT ids in others."""
         found = [item for facts in context.facts for item in _in_row(context, facts)]
         counts = Counter(candidate.value for candidate in found)
+        recipient = chosen.get(FieldName.RECIPIENT_NAME)
         return [
             Candidate(
                 value=candidate.value,
@@ -41,10 +43,23 @@ class RegistrationFamily:
                     **candidate.features,
                     "repeated": float(counts[candidate.value] > 1),
                     "first": float(position == 0),
+                    "recipients": max(candidate.features["recipients"], _with_recipient(candidate, recipient)),
                 },
             )
             for position, candidate in enumerate(found)
         ]
+
+
+def _with_recipient(candidate: Candidate, recipient: Choice | None) -> float:
+    """Printed in the recipient's address block."""
+    if recipient is None:
+        return 0.0
+    name, number = recipient.candidate.evidence[0], candidate.evidence[0]
+    below = number.row.number - name.row.number
+    left = name.row.extent(name.start, name.end)
+    own = number.row.extent(0, number.end) if "\t" not in number.row.text else number.row.extent(number.start, number.end)
+    aligned = left.overlap_x(own) > 0
+    return float(number.row.page == name.row.page and 0 < below <= _RECIPIENT_ROWS and aligned)
 
 
 def _in_row(context: DocumentContext, facts: RowFacts) -> Iterator[Candidate]:
@@ -56,15 +71,16 @@ def _in_row(context: DocumentContext, facts: RowFacts) -> Iterator[Candidate]:
         features = {"t_number": 1.0, "check_failed": float(not number.valid)}
         yield _candidate(context, facts, number, features)
     label = next((label for label in facts.labels if Role.REGISTRATION in label.roles), None)
+    label_end = label.end if label is not None else (0 if _labelled_above(context, facts) else None)
     if context.language is Language.JAPANESE:
         if label is not None and not japanese:
             yield from _without_t(context, facts, label.end)
         return
     for identifier in find_vat_ids(text):
         yield _candidate(context, facts, identifier, {"vat_shape": 1.0})
-    if label is not None and not find_vat_ids(text):
-        match = _OTHER_ID.search(text, label.end)
-        if match is not None and match.start() - label.end <= 14 and sum(map(str.isdigit, match[0])) >= 8:
+    if label_end is not None and not find_vat_ids(text):
+        match = _OTHER_ID.search(text, label_end)
+        if match is not None and match.start() - label_end <= 14 and sum(map(str.isdigit, match[0])) >= 6:
             value = re.sub(r"[ -]", "", match[0])
             identifier = Identifier(start=match.start(), end=match.end(), value=value, valid=True)
             yield _candidate(context, facts, identifier, {"vat_shape": 1.0, "unknown_shape": 1.0})
@@ -83,15 +99,18 @@ def _without_t(context: DocumentContext, facts: RowFacts, label_end: int) -> Ite
     yield _candidate(context, facts, identifier, features)
 
 
+def _labelled_above(context: DocumentContext, facts: RowFacts) -> bool:
+    above = next(context.rows_above(facts), None)
+    return above is not None and any(Role.REGISTRATION in label.roles for label in above.labels)
+
+
 def _candidate(
     context: DocumentContext, facts: RowFacts, identifier: Identifier, features: dict[str, float]
 ) -> Candidate:
     text = facts.row.text
     labelled = any(Role.REGISTRATION in label.roles and label.end <= identifier.start for label in facts.labels)
     if not labelled:
-        above = next(context.rows_above(facts), None)
-        under = above is not None and any(Role.REGISTRATION in label.roles for label in above.labels)
-        features["labelled"] = features["below"] = float(under)
+        features["labelled"] = features["below"] = float(_labelled_above(context, facts))
     else:
         features["labelled"] = 1.0
     features["recipients"] = float(bool(_CUSTOMERS.search(text[: identifier.start])))

@@ -148,7 +148,7 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
         currency=currency,
         decimals=decimals,
         grouped=grouped,
-        measure=currency is None and bool(_MEASURE.match(after)),
+        measure=currency is None and decimals != 2 and bool(_MEASURE.match(after)),
     )
 
 

@@ -32,7 +32,12 @@ _JAPANESE_ADDRESS = re.compile(
 )
 _LATIN_STREET = re.compile(
     r"(?<![A-Za-z])(?:street|road|avenue|boulevard|blvd|lane|drive|suite|floor|rue|allée|chemin|jalan|jln|lorong|taman|lot|p\.?o\.? ?box|postfach|straat|laan|weg|via|piazza|calle|plaza|building|tower|level"
-    r"|kawasan|persiaran|lebuh|bandar|unit|highway|hwy|quai|cedex)(?![A-Za-z])|(?:straße|strasse|str\.|gasse|platz|allee)(?![a-z])|(?<![A-Za-z])(?:st|rd|ave|dr)\.?(?:,|$)|^\d{1,5}[a-z]? [A-Z][a-z]+ [A-Z]",
+    r"|kawasan|persiaran|lebuh|bandar|unit|highway|hwy|quai|cedex)(?![A-Za-z])|jalan|(?:straße|strasse|str\.|gasse|platz|allee)(?![a-z])|(?<![A-Za-z])(?:st|rd|ave|dr)\.?(?:,|$)|^\d{1,5}[a-z]? [A-Z][a-z]+ [A-Z]",
+    re.IGNORECASE,
+)
+_ADDRESS_START = re.compile(r"^(?:no|lot|blk|unit|block)[. :]{0,2}\d|^\d{5,6}[ .,]|^\d{4} [A-Z]", re.IGNORECASE)
+_COUNTRY = re.compile(
+    r"^(?:malaysia|singapore|united states|usa|united kingdom|germany|deutschland|france|nederland|the netherlands|netherlands|österreich|schweiz|switzerland|belgium|belgië|spain|españa|italy|italia|india|japan|日本)\W*$",
     re.IGNORECASE,
 )
 POSTCODE_TOWN = re.compile(
@@ -76,6 +81,8 @@ def is_address(folded_text: str) -> bool:
         _JAPANESE_ADDRESS.search(folded_text) is not None
         or _LATIN_STREET.search(folded_text) is not None
         or POSTCODE_TOWN.search(folded_text) is not None
+        or _ADDRESS_START.search(folded_text) is not None
+        or _COUNTRY.search(folded_text) is not None
     )
 
 
@@ -86,7 +93,10 @@ def is_web(folded_text: str) -> bool:
 
 def is_phrase(folded_text: str) -> bool:
     """Thanks, requests and notices, which stand where names stand on receipts."""
-    return _POLITE.search(folded_text) is not None or folded_text.count(" ") > 8
+    if _POLITE.search(folded_text) is not None or folded_text.count(" ") > 8:
+        return True
+    # Words that end in a full stop are a sentence, unless the stop closes an abbreviation (Co., Inc.).
+    return folded_text.endswith((".", "。", "、")) and folded_text.count(" ") >= 2 and not has_latin_form(folded_text)
 
 
 def is_name_before_honorific(folded_text: str) -> bool:

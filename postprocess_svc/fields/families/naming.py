@@ -1,0 +1,167 @@
+"""What recipient and issuer have in common: cutting a name out of a cell, and telling a name from what is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from postprocess_svc.fields.candidate import Span, span
+from postprocess_svc.fields.cells import Cell, column_below, find_cells
+from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.labels import is_nearly_title
+from postprocess_svc.fields.values import names
+from postprocess_svc.fields.values.identifiers import find_registration_numbers
+from postprocess_svc.fields.values.phones import find_phones
+from postprocess_svc.fields.vocabulary import Role
+
+CONTACT = frozenset({Role.PHONE, Role.FAX, Role.REGISTRATION, Role.TAX_NUMBER})
+# These end a name that shares its cell with other things.
+_ENDS_NAME = CONTACT | {Role.DATE, Role.ISSUE_DATE, Role.DUE_DATE}
+_SEAL = re.compile(r"[\s(]*[印㊞]\)?$")
+_BEFORE_COLON = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
+_NAME_LABEL = re.compile(r"^(?:name|firma|company(?: name)?|nom|naam|会社名|氏名|名称|社名|貴社名)\s*:?$", re.IGNORECASE)
+SEPARATORS = re.compile(r"\s*(?:[·•|*;]|\s-\s|,\s|\s–\s)\s*")
+SALUTATION = re.compile(
+    r"^(?:herrn?|frau|firma|an|to|mr|mrs|ms|monsieur|madame|m\.|mme|familie|company|z\. ?hd\.?)[ .:]*$", re.IGNORECASE
+)
+_MAX_NAME = 60
+
+
+def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -> Span | None:
+    """The part of a cell that may be a name: after a colon, up to the first contact label, phone or register number."""
+    begin, stop = cell.start if start is None else start, cell.end if end is None else end
+    text = cell.facts.row.text
+    prefix = _BEFORE_COLON.match(text[begin:stop])
+    if prefix is not None and start is None:
+        begin += prefix.end()
+    for label in cell.facts.labels:
+        if begin < label.start < stop and label.roles & _ENDS_NAME:
+            stop = label.start
+    for found in (*find_phones(text[begin:stop]), *find_registration_numbers(text[begin:stop])):
+        stop = min(stop, begin + found.start)
+    seal = _SEAL.search(text[begin:stop])
+    if seal is not None and seal.start() > 1:
+        stop = begin + seal.start()
+    stripped = names.strip_registration(text[begin:stop])
+    if stripped:
+        begin = text.index(stripped, begin)
+        stop = begin + len(stripped)
+    piece = span(cell.facts, begin, stop)
+    return piece if sum(map(str.isalpha, text[piece.start : piece.end])) >= 2 else None
+
+
+def name_text(piece: Span) -> str:
+    """The folded text of a name."""
+    return piece.row.text[piece.start : piece.end]
+
+
+def name_value(piece: Span) -> str:
+    """The name as printed, white space made single."""
+    return re.sub(r"[\s\u3000]+", " ", piece.row.printed(piece.start, piece.end)).strip(" ,:;・|")
+
+
+def has_form(name: str) -> bool:
+    """A legal form is part of the name."""
+    return names.has_japanese_form(name) or names.has_latin_form(name)
+
+
+def is_implausible(cell: Cell, piece: Span) -> bool:
+    """Not a name: an address, a label, a number, a mail address, a title."""
+    name = name_text(piece)
+    letters = sum(map(str.isalpha, name))
+    digits = sum(map(str.isdigit, name))
+    if letters < 2 or digits > letters or len(name) > _MAX_NAME or cell.facts.row.vertical:
+        return True
+    if any(mark in name for mark in "¥%:@") or names.is_web(name):
+        return True
+    if digits and " " not in name and name.isascii() and not name[0].isdigit():
+        return True
+    if names.is_address(name) and not has_form(name):
+        return True
+    return _is_label(cell, piece) or is_nearly_title(name)
+
+
+def _is_label(cell: Cell, piece: Span) -> bool:
+    """A title or the name of a field, as a whole or with its value: 領収書, Invoice No, Cashier 12."""
+    text = cell.facts.row.text
+    covered = 0
+    for label in cell.facts.labels:
+        if label.start >= piece.end or piece.start >= label.end:
+            continue
+        covered += min(label.end, piece.end) - max(label.start, piece.start)
+        rest = text[label.end : piece.end].lstrip(" .")
+        if label.start <= piece.start and (rest[:1].isdigit() or rest.startswith(("#", "/"))):
+            return True
+    return covered >= 0.7 * sum(map(str.isalnum, name_text(piece)))
+
+
+def is_contact(cell: Cell) -> bool:
+    """An address, a phone or a registration number."""
+    if names.is_address(cell.text):
+        return True
+    return any(label.roles & CONTACT and cell.start <= label.start < cell.end for label in cell.facts.labels)
+
+
+def is_sender_line(text: str) -> bool:
+    """Name, street, postcode and town in one line, as above the window of a letter."""
+    return names.POSTCODE_TOWN.search(text) is not None and len(SEPARATORS.findall(text)) >= 2
+
+
+def labelled_names(
+    context: DocumentContext, row: list[Cell], position: int, role: Role
+) -> Iterator[tuple[tuple[Cell, Span], str, str]]:
+    """Names after or under a label that a cell begins with.
+
+    Yields:
+        The name's cell and span, the relation (``row`` or ``below``) and the label's wording.
+    """
+    cell = row[position]
+    own = [label for label in cell.facts.labels if cell.start <= label.start and label.end <= cell.end]
+    if not own or role not in own[0].roles or own[0].start > cell.start + 1:
+        return
+    label = own[0]
+    for other in own[1:]:
+        if role in other.roles and not cell.facts.row.text[label.end : other.start].strip(" /"):
+            label = other
+    rest = cell.facts.row.text[label.end : cell.end]
+    colon = rest.lstrip().startswith(":")
+    value_start = label.end + len(rest) - len(rest.lstrip(" :.()-"))
+    if value_start < cell.end:
+        # "Customer service" and "Kunde seit" begin with a label too; a name follows a colon.
+        piece = name_span(cell, start=value_start)
+        if piece is not None and (colon or has_form(name_text(piece))):
+            yield (cell, piece), "row", label.wording
+        return
+    if position + 1 < len(row) and (colon or context.language is Language.JAPANESE):
+        following = row[position + 1]
+        piece = name_span(following, start=following.start)
+        near = following.extent.left - cell.extent.right < 15 * cell.extent.height
+        if near and piece is not None and not is_implausible(following, piece):
+            yield (following, piece), "row", label.wording
+            return
+    found = _below(context, cell)
+    if found is not None:
+        yield found, "below", label.wording
+
+
+def _below(context: DocumentContext, cell: Cell) -> tuple[Cell, Span] | None:
+    """The first name under a heading; a form below it may say which line the name is."""
+    for other in column_below(context, cell, limit=5, max_gap=2.5):
+        following = _after_label(context, other)
+        if following is not None and _NAME_LABEL.match(other.text):
+            piece = name_span(following, start=following.start + len(following.text) - len(following.text.lstrip(": ")))
+            return None if piece is None else (following, piece)
+        if SALUTATION.match(other.text) or (following is not None and following.text.startswith(":")) or other.text.endswith(":"):
+            continue
+        prefix = re.match(r"([^:]{1,24}):", other.text)
+        if prefix is not None and not _NAME_LABEL.match(prefix[1].strip()):
+            continue
+        piece = name_span(other)
+        if piece is not None and not is_implausible(other, piece):
+            return other, piece
+    return None
+
+
+def _after_label(context: DocumentContext, cell: Cell) -> Cell | None:
+    row = context.shared(find_cells)[cell.facts.row.number]
+    return next((other for other in row if other.start > cell.start), None)

@@ -1,0 +1,142 @@
+"""To whom the document is addressed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ocr_core.contracts.result import DocumentType
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName, Span
+from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells
+from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.families.naming import (
+    CONTACT,
+    SALUTATION,
+    SEPARATORS,
+    has_form,
+    is_implausible,
+    is_sender_line,
+    labelled_names,
+    name_span,
+    name_text,
+    name_value,
+)
+from postprocess_svc.fields.values import names
+from postprocess_svc.fields.vocabulary import Role
+
+_SHIP_TO = re.compile(r"ship|deliver|liefer|livraison|waren|納品|届|aflever")
+_MAX_TOWN_LINE = 45
+
+
+class RecipientFamily:
+    """Proposes names with an honorific, under a label, and at the head of an address."""
+
+    name = "recipient"
+    fields: tuple[FieldName, ...] = (FieldName.RECIPIENT_NAME,)
+
+    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
+        """Candidates for the recipient's name."""
+        return list(_recipients(context))
+
+
+def _recipients(context: DocumentContext) -> Iterator[Candidate]:
+    blocks = 0
+    for row in context.shared(find_cells):
+        for position, cell in enumerate(row):
+            yield from _honoured(context, row, position)
+            for found, relation, wording in labelled_names(context, row, position, Role.RECIPIENT):
+                features = {f"labelled_{relation}": 1.0, "ship_to": float(bool(_SHIP_TO.search(wording)))}
+                yield from _candidate(context, *found, features)
+            if context.language is not Language.JAPANESE and context.document_type is not DocumentType.RECEIPT:
+                for candidate in _addressed(context, cell, first=blocks == 0):
+                    blocks += 1
+                    yield candidate
+
+
+def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Iterator[Candidate]:
+    """Names before 御中, 様 and 殿: in the cell, in the cell before it, or in the line above."""
+    cell = row[position]
+    match = names.HONORIFIC.search(cell.text)
+    if match is None:
+        return
+    feature = "honorific_company" if match[1] == "御中" else "honorific_person"
+    name = cell.text[: match.start()]
+    above = column_above(context, cell, limit=1, max_gap=1.2)
+    if not name.strip():
+        if position and row[position - 1].extent.right > cell.extent.left - 12 * cell.extent.height:
+            yield from _whole(context, row[position - 1], {feature: 1.0})
+        elif above:
+            yield from _whole(context, above[0], {feature: 1.0})
+        return
+    if not names.is_name_before_honorific(name):
+        return
+    company_above = None
+    if not names.has_japanese_form(name):
+        is_department = names.DEPARTMENT.search(name.strip()) is not None
+        company_above = next((o for o in above if names.has_japanese_form(o.text) or is_department), None)
+    if company_above is not None:
+        yield from _whole(context, company_above, {feature: 1.0})
+    piece = name_span(cell, end=cell.start + match.start())
+    if piece is not None:
+        features = {feature: 1.0, "person_below_company": float(company_above is not None)}
+        yield from _candidate(context, cell, piece, features)
+
+
+def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator[Candidate]:
+    """The first line of an address block: the lines above a postcode and town."""
+    if names.POSTCODE_TOWN.search(cell.text) is None or is_sender_line(cell.text) or len(cell.text) > _MAX_TOWN_LINE:
+        return
+    lines: list[Cell] = []
+    under_sender = False
+    for other in column_above(context, cell, limit=6, max_gap=1.0):
+        if is_sender_line(other.text):
+            under_sender = True
+            break
+        if ":" in other.text:
+            break
+        lines.append(other)
+    salutation = next((line for line in lines if SALUTATION.match(line.text)), None)
+    if salutation is not None:
+        lines = lines[: lines.index(salutation)]
+    if not lines:
+        return
+    below = column_below(context, cell, limit=4, max_gap=1.0)
+    features = {
+        "address_block": 1.0,
+        "letter_window": float(under_sender),
+        "salutation": float(salutation is not None),
+        "left_half": float(cell.facts.page.side(lines[-1].extent) < 0.5),
+        "first_block": float(first and not under_sender and salutation is None),
+        "contact_in_block": float(any(_is_own_contact(other) for other in below)),
+    }
+    yield from _whole(context, lines[-1], features)
+
+
+def _is_own_contact(cell: Cell) -> bool:
+    """A phone or registration number, which letterheads carry and addressees do not."""
+    if SEPARATORS.match(cell.text):
+        return False
+    return any(label.roles & CONTACT and cell.start <= label.start < cell.end for label in cell.facts.labels)
+
+
+def _whole(context: DocumentContext, cell: Cell, features: dict[str, float]) -> Iterator[Candidate]:
+    piece = name_span(cell)
+    if piece is not None:
+        yield from _candidate(context, cell, piece, features)
+
+
+def _candidate(
+    context: DocumentContext, cell: Cell, piece: Span, features: dict[str, float]
+) -> Iterator[Candidate]:
+    name = name_text(piece)
+    yield Candidate(
+        value=name_value(piece),
+        evidence=(piece,),
+        features={
+            **features,
+            "company_form": float(has_form(name)),
+            "upper_half": float(cell.facts.page.depth(cell.extent) < 0.5),
+            "implausible": float(is_implausible(cell, piece)),
+            "repeated": float(context.text.count(name) > 1),
+        },
+    )
