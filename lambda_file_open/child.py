@@ -33,13 +33,16 @@ RunChild = Callable[[socket.socket, bool], None]
 """What a forked child does: ``(job_channel, early)``; ``early`` says that there is time before the file comes."""
 
 
-def run_child(job_channel: socket.socket, early: bool) -> None:
+def run_child(job_channel: socket.socket, early: bool) -> None:  # noqa: FBT001
     """Receive a job, do it, and return; the caller ends the process."""
     memory = SharedPage(reserve_bytes=TYPICAL_PAGE_BYTES if early else 0)
     job = receive_job(job_channel)
-    if job is None:
-        return
-    document_fd, host = job
+    if job is not None:
+        decode_job(*job, memory)
+
+
+def decode_job(document_fd: int, host: socket.socket, memory: SharedPage) -> None:
+    """Lock this process, then decode the document and send its pages."""
     request = decode_request(host.recv(MAX_REQUEST_BYTES + 1))
     jail.lock(request.limits, timeout_s=request.timeout_s)
     document = mmap.mmap(document_fd, os.fstat(document_fd).st_size, access=mmap.ACCESS_READ)

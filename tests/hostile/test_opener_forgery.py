@@ -1,0 +1,204 @@
+"""Children that were taken over, that crash, hang or eat the machine: neither the host nor the next file notices."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import OpenLimits, PageSelection
+from ocr_core.contracts.errors import DeadlineExceeded, DocumentTooLarge, NotReady, OcrError, UnreadableDocument
+from ocr_core.contracts.page import PageError, PageImage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FORGING_POOL = (sys.executable, "-I", str(Path(__file__).with_name("forging_pool.py")))
+
+REFUSED = [
+    "wrong_magic",
+    "short_message",
+    "long_message",
+    "unknown_kind",
+    "padding_used",
+    "no_pages",
+    "page_first",
+    "end_first",
+    "document_with_memory",
+    "end_early",
+    "document_twice",
+    "wrong_number",
+    "failed_wrong_number",
+    "no_memory",
+    "failed_with_memory",
+    "two_memories",
+    "many_memories",
+    "wrong_stride",
+    "zero_width",
+    "huge_side",
+    "too_many_pixels",
+    "unknown_notice",
+    "memory_too_small",
+    "memory_too_large",
+    "memory_not_sealed",
+    "memory_is_a_pipe",
+    "memory_is_a_file",
+    "memory_is_a_socket",
+    "words_unasked",
+    "flood",
+    "segfault",
+    "abort",
+    "leave",
+    "hang_up_and_stay",
+    "grow_file",
+    "crash_on_every_page",
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opener() -> AsyncIterator[LocalFileOpener]:
+    opener = LocalFileOpener(OpenerSettings(command=FORGING_POOL, max_children=3))
+    await opener.start()
+    yield opener
+    await opener.close()
+
+
+async def read(
+    opener: LocalFileOpener,
+    document: bytes,
+    *,
+    timeout_s: float = 30.0,
+    limits: OpenLimits | None = None,
+    text_layer: bool = False,
+) -> list[PageImage | PageError]:
+    async with opener.open(
+        document,
+        selection=PageSelection(),
+        limits=limits or OpenLimits(),
+        deadline=Deadline.after(timeout_s),
+        text_layer=text_layer,
+    ) as opened:
+        return [page async for page in opened.pages()]
+
+
+def picture() -> tuple[bytes, np.ndarray]:
+    pixels = np.random.default_rng(7).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue(), pixels
+
+
+async def assert_unharmed(opener: LocalFileOpener) -> None:
+    document, pixels = picture()
+    (page,) = await read(opener, document)
+    assert isinstance(page, PageImage)
+    np.testing.assert_array_equal(page.pixels, pixels)
+
+
+@pytest.mark.parametrize("behaviour", REFUSED)
+async def test_forged_answers_and_crashes_are_a_broken_document(opener: LocalFileOpener, behaviour: str) -> None:
+    with pytest.raises(UnreadableDocument):
+        await read(opener, b"forge:" + behaviour.encode())
+    await assert_unharmed(opener)
+
+
+@pytest.mark.parametrize("behaviour", ["word_outside", "word_nowhere", "word_control", "word_too_long"])
+async def test_forged_words_are_refused(opener: LocalFileOpener, behaviour: str) -> None:
+    with pytest.raises(UnreadableDocument):
+        await read(opener, b"forge:" + behaviour.encode(), text_layer=True)
+    await assert_unharmed(opener)
+
+
+@pytest.mark.parametrize("behaviour", ["sleep", "sleep_after_document", "spin"])
+async def test_the_deadline_ends_the_child(opener: LocalFileOpener, behaviour: str) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await read(opener, b"forge:" + behaviour.encode(), timeout_s=0.4)
+    await assert_unharmed(opener)
+    await assert_no_child_at_work(opener)
+
+
+async def test_the_processor_limit_ends_the_child_and_is_named(opener: LocalFileOpener) -> None:
+    with pytest.raises(DocumentTooLarge, match="processor time than the limit of 1 seconds"):
+        await read(opener, b"forge:spin", limits=OpenLimits(max_cpu_s=1))
+    await assert_unharmed(opener)
+
+
+async def test_the_memory_limit_ends_the_child_and_is_named(opener: LocalFileOpener) -> None:
+    with pytest.raises(DocumentTooLarge, match="memory than the limit of 200000000 bytes"):
+        await read(opener, b"forge:eat_memory", limits=OpenLimits(max_memory_bytes=200_000_000))
+    await assert_unharmed(opener)
+
+
+async def test_a_page_that_kills_its_child_costs_that_page_only(opener: LocalFileOpener) -> None:
+    pages = await read(opener, b"forge:crash_on_page_2")
+    assert [page.number for page in pages] == list(range(1, 13))
+    assert [page.number for page in pages if isinstance(page, PageError)] == [2]
+
+
+async def test_neighbours_see_nothing_of_it(opener: LocalFileOpener) -> None:
+    attacks = ["segfault", "flood", "spin", "memory_not_sealed", "many_memories", "abort"]
+
+    async def attack(behaviour: str) -> OcrError | None:
+        try:
+            await read(opener, b"forge:" + behaviour.encode(), timeout_s=2.0)
+        except OcrError as error:
+            return error
+        return None
+
+    work = [attack(behaviour) for behaviour in attacks] + [assert_unharmed(opener) for _ in range(12)]
+    answers = await asyncio.gather(*work)
+    assert all(isinstance(answer, OcrError) for answer in answers[: len(attacks)])
+
+
+async def test_how_a_child_is_locked(opener: LocalFileOpener) -> None:
+    (page,) = await read(opener, b"forge:show_jail", limits=OpenLimits(max_cpu_s=20))
+    assert isinstance(page, PageImage)
+    no_new_privs, dumpable, core, processes, max_files, open_files, variables, cpu_s = page.pixels[0, :, 0].tolist()
+    assert (no_new_privs, dumpable, core, processes, max_files, variables) == (1, 0, 0, 0, 64, 0)
+    # 0, 1 and 2 on /dev/null, the document and its mapping's own descriptor, the socket, the page prepared in advance.
+    assert open_files <= 8
+    assert 20 <= cpu_s <= 23
+
+
+async def test_a_killed_pool_heals(opener: LocalFileOpener) -> None:
+    before = opener.pool_pid
+    assert before is not None
+    reading = asyncio.ensure_future(read(opener, b"forge:sleep"))
+    await asyncio.sleep(0.2)
+    os.kill(before, 9)
+    with pytest.raises(NotReady) as caught:
+        await reading
+    assert caught.value.retryable
+    await assert_unharmed(opener)
+    assert opener.pool_pid not in {None, before}
+
+
+async def assert_no_child_at_work(opener: LocalFileOpener) -> None:
+    """Only a spare may be left, and it has used next to no processor time."""
+    for _ in range(100):
+        children = children_of(opener.pool_pid)
+        if len(children) <= 1:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail(f"children are left: {children}")
+
+
+def children_of(pid: int | None) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
