@@ -93,6 +93,8 @@ def command(config: TritonConfig) -> list[str]:
         f"--backend-config=python,shm-region-prefix-name={config.shared_memory_prefix}",
         # Requests up to a page's size without growing the region on the way.
         f"--backend-config=python,shm-default-byte-size={16 << 20}",
+        # Compiling every shape takes 10 s on two idle cores; on busy ones it outlasts the default of 30 s.
+        "--backend-config=python,stub-timeout-seconds=300",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in config.model_names),
         "--model-load-thread-count=4",
