@@ -8,6 +8,7 @@ pieces that stand apart by a tab, which no value crosses.
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -55,6 +56,8 @@ class Piece:
 
     line: TextLine
     extent: Extent
+    vertical: bool
+    """Set from the top down, or turned by a quarter."""
     start: int
     end: int
     """The piece's span in the row's text."""
@@ -78,6 +81,7 @@ class Row:
     squash_origins: list[int] = field(init=False, default_factory=list)
     word_starts: list[bool] = field(init=False, default_factory=list)
     """Per character of ``squashed``: a word begins here."""
+    _extents: dict[tuple[int, int], Extent] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._squash()
@@ -141,9 +145,17 @@ class Row:
 
     def extent(self, start: int, end: int) -> Extent:
         """Where a span stands: horizontally its own characters, vertically its pieces."""
+        known = self._extents.get((start, end))
+        if known is None:
+            known = self._extents[(start, end)] = self._measure(start, end)
+        return known
+
+    def _measure(self, start: int, end: int) -> Extent:
         spans = self._origin_spans(start, end)
         if not spans:
             return self.pieces[0].extent
+        if len(spans) == 1 and spans[0][2] - spans[0][1] == len(spans[0][0].line.text):
+            return spans[0][0].extent
         boxes = [bounds(piece.line.span_quad(a, b)) for piece, a, b in spans]
         return Extent(
             left=min(box.left for box in boxes),
@@ -155,7 +167,7 @@ class Row:
     @property
     def vertical(self) -> bool:
         """A line set from the top down, alone in its row."""
-        return _is_vertical(self.pieces[0].line)
+        return self.pieces[0].vertical
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,14 +212,24 @@ class PageIndex:
 def index_page(page: PageLines, *, first_row: int = 0) -> PageIndex:
     """Arrange a page's lines into rows; ``first_row`` is the number of its first row in the document."""
     slope = math.tan(math.radians(page.skew_deg))
-    placed = sorted(
-        ((line, _extent(line, slope)) for line in page.lines if line.text.strip()),
-        key=lambda item: item[1].top + item[1].bottom,
-    )
+    placed = [_place(line, slope) for line in page.lines if line.text.strip()]
+    placed.sort(key=lambda item: item.extent.top + item.extent.bottom)
     rows = [
         _make_row(members, page=page.number, number=first_row + number) for number, members in enumerate(_rows(placed))
     ]
     return PageIndex(number=page.number, width_px=page.width_px, height_px=page.height_px, rows=tuple(rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    line: TextLine
+    extent: Extent
+    vertical: bool
+
+
+def _place(line: TextLine, slope: float) -> _Placed:
+    vertical = _is_vertical(line)
+    return _Placed(line=line, extent=_extent(line, slope, vertical=vertical), vertical=vertical)
 
 
 def _is_vertical(line: TextLine) -> bool:
@@ -218,10 +240,10 @@ def _is_vertical(line: TextLine) -> bool:
     return len(line.text) > 2 and max(ys) - min(ys) > 1.8 * (max(xs) - min(xs))
 
 
-def _extent(line: TextLine, slope: float) -> Extent:
+def _extent(line: TextLine, slope: float, *, vertical: bool) -> Extent:
     """The line's box with the skew taken out: a tilted line is not taller than a level one."""
     xs = [x for x, _ in line.quad]
-    if _is_vertical(line):
+    if vertical:
         ys = [y - x * slope for x, y in line.quad]
         return Extent(left=min(xs), right=max(xs), top=min(ys), bottom=max(ys))
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = line.quad
@@ -230,36 +252,50 @@ def _extent(line: TextLine, slope: float) -> Extent:
     return Extent(left=min(xs), right=max(xs), top=min(top, bottom), bottom=max(top, bottom))
 
 
-def _rows(placed: list[tuple[TextLine, Extent]]) -> list[list[tuple[TextLine, Extent]]]:
-    """Group lines (sorted by their centres) whose centres are level."""
-    rows: list[list[tuple[TextLine, Extent]]] = []
-    for line, extent in placed:
-        centre = (extent.top + extent.bottom) / 2
-        target = None
-        for row in rows[-3:]:
-            if _is_vertical(line) or _is_vertical(row[0][0]):
-                continue
-            level = sum(e.top + e.bottom for _, e in row) / (2 * len(row))
-            lowest = min(min(e.height for _, e in row), extent.height)
-            free = all(extent.overlap_x(e) < 0.5 * lowest for _, e in row)
-            if abs(centre - level) < _ROW_TOLERANCE * lowest and free:
-                target = row
+@dataclass(slots=True)
+class _Gathering:
+    """A row while its members are found."""
+
+    members: list[_Placed]
+    centres: float
+    """Sum of top and bottom over the members."""
+    lowest: float
+    """The least height among them."""
+
+    def takes(self, item: _Placed) -> bool:
+        """Whether an item is level with the row and stands free of its members."""
+        if item.vertical or self.members[0].vertical:
+            return False
+        lowest = min(self.lowest, item.extent.height)
+        centre = (item.extent.top + item.extent.bottom) / 2
+        if abs(centre - self.centres / (2 * len(self.members))) >= _ROW_TOLERANCE * lowest:
+            return False
+        return all(item.extent.overlap_x(other.extent) < 0.5 * lowest for other in self.members)
+
+
+def _rows(placed: list[_Placed]) -> list[list[_Placed]]:
+    """Group lines (sorted by their centres) whose centres are level; members from left to right."""
+    rows: list[_Gathering] = []
+    for item in placed:
+        centres = item.extent.top + item.extent.bottom
+        target = next((row for row in reversed(rows[-3:]) if row.takes(item)), None)
         if target is None:
-            rows.append([(line, extent)])
-        else:
-            target.append((line, extent))
-    for row in rows:
-        row.sort(key=lambda item: item[1].left)
-    return rows
+            rows.append(_Gathering([item], centres, item.extent.height))
+            continue
+        target.members.append(item)
+        target.centres += centres
+        target.lowest = min(target.lowest, item.extent.height)
+    return [sorted(row.members, key=lambda item: item.extent.left) for row in rows]
 
 
-def _make_row(members: list[tuple[TextLine, Extent]], *, page: int, number: int) -> Row:
+def _make_row(members: list[_Placed], *, page: int, number: int) -> Row:
     text: list[str] = []
     origins: list[int] = []
     pieces: list[Piece] = []
     previous: Extent | None = None
-    for position, (line, extent) in enumerate(members):
-        piece_text, piece_origins = _fold_line(line, position)
+    for position, item in enumerate(members):
+        extent = item.extent
+        piece_text, piece_origins = _fold_line(item.line, position, vertical=item.vertical)
         if previous is not None:
             text.append(
                 _joint(text, piece_text, gap=extent.left - previous.right, height=min(extent.height, previous.height))
@@ -268,7 +304,7 @@ def _make_row(members: list[tuple[TextLine, Extent]], *, page: int, number: int)
         start = len(text)
         text.extend(piece_text)
         origins.extend(piece_origins)
-        pieces.append(Piece(line=line, extent=extent, start=start, end=len(text)))
+        pieces.append(Piece(line=item.line, extent=extent, vertical=item.vertical, start=start, end=len(text)))
         previous = extent
     return Row(
         page=page,
@@ -291,12 +327,12 @@ def _joint(left: list[str], right: list[str], *, gap: float, height: float) -> s
     return " " if single and gap < 8 * height else "\t"
 
 
-def _fold_line(line: TextLine, position: int) -> tuple[list[str], list[int]]:
+def _fold_line(line: TextLine, position: int, *, vertical: bool) -> tuple[list[str], list[int]]:
     """A line's folded characters with their origins; a wide empty space inside it becomes a tab."""
     text: list[str] = []
     origins: list[int] = []
     base = position << 16
-    tabs = _inner_tabs(line)
+    tabs = frozenset() if vertical else _inner_tabs(line)
     for index, character in enumerate(line.text):
         if index in tabs:
             if text and text[-1] == " ":
@@ -317,11 +353,12 @@ def _fold_line(line: TextLine, position: int) -> tuple[list[str], list[int]]:
 def _inner_tabs(line: TextLine) -> frozenset[int]:
     """Characters before which a line is empty for more than ``_INNER_TAB_GAP`` heights."""
     count = len(line.text)
-    if _is_vertical(line) or len(line.positions) != count or count < 3:
+    if len(line.positions) != count or count < 3:
         return frozenset()
     p0, p1, _, p3 = line.quad
     limit = (_INNER_TAB_GAP + 0.8) * math.dist(p0, p3) / max(1.0, math.dist(p0, p1))
-    if 1.0 < limit:
+    positions = line.positions
+    if limit > 1.0 or max(map(operator.sub, positions[1:], positions)) <= limit:
         return frozenset()
     tabs = set()
     last = 0

@@ -57,6 +57,7 @@ _TOTAL = {
     "decimals": 0.5,  # two decimals where the currency has them
     "grouped": 0.3,
     "bare": -1.2,  # neither mark nor separators, in a currency with decimals, or under 10 yen
+    "closed": 2.5,  # ¥33,000-
     "negative": -2.0,
     "zero": -2.0,
     "large_type": 1.6,  # height over the page's ordinary height, less 1, at most 1
@@ -190,6 +191,7 @@ _DOCUMENT_NUMBER = {
     "below:other_number": -3.0,
     "far": -0.25,
     "near_top": 0.8,
+    "in_table": -4.0,  # under the header of a table of items
     "long": 0.4,  # five characters or more
     "short": -1.5,  # one or two characters
     "many_words": -0.8,

@@ -164,6 +164,7 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         features["corrects"] = float(is_rounded and item.category != "rounding")
         features["rounded_total"] = float(is_rounded and item.category == "rounding")
         features["negative"] = float(value < 0)
+        features["closed"] = float(item.amount.closed)
         candidates.append(_candidate(context, item, features))
     return candidates
 
@@ -276,7 +277,7 @@ def _rate_parts(context: DocumentContext, taxes: list[Item]) -> list[Item]:
     """One tax amount a rate, where the document prints several rates and no total of them."""
     by_rate: dict[float, Item] = {}
     for item in taxes:
-        rate = item.governor.phrase.rate_percent if item.governor else None
+        rate = _rate(context, item)
         if item.amount.currency is None and item.amount.decimals == 0 and context.currency not in WITHOUT_MINOR_UNIT:
             continue
         if rate is None or item.value == 0 or (item.governor is not None and item.governor.relation is Relation.BELOW):
@@ -286,6 +287,18 @@ def _rate_parts(context: DocumentContext, taxes: list[Item]) -> list[Item]:
     whole = sum((item.value for item in parts), Decimal(0))
     stated = any(item.value == whole for item in taxes if item not in parts)
     return parts if len(parts) > 1 and not stated else []
+
+
+def _rate(context: DocumentContext, item: Item) -> float | None:
+    """The tax rate of an amount: in its label, before it in the row, or in the row above that gives its base."""
+    if item.governor is not None and item.governor.phrase.rate_percent is not None:
+        return item.governor.phrase.rate_percent
+    own = [p.rate_percent for p in item.facts.phrases if p.rate_percent is not None and p.end <= item.amount.start]
+    if own:
+        return own[-1]
+    above = next(context.rows_above(item.facts), None)
+    bases = [] if above is None else [p.rate_percent for p in above.phrases if Role.TAX_BASE in p.roles]
+    return bases[-1] if bases else None
 
 
 def _sum_of(context: DocumentContext, parts: list[Item], due: Decimal | None) -> Candidate:

@@ -31,6 +31,7 @@ _TOP_ROWS = 12
 _NEAR_REGISTRATION_ROWS = 6
 _TRADE_WORD = 0.45
 _SHORT_NAME = 3
+_LARGE_TYPE = 1.6
 
 
 class IssuerFamily:
@@ -77,6 +78,10 @@ def _proposals(
     for (owner, piece), relation, _ in labelled_names(context, row, position, Role.ISSUER):
         yield owner, piece, {f"labelled_{relation}": 1.0}
     text = cell.text
+    firm = has_form(text) or (context.document_type is DocumentType.RECEIPT and names.has_trade_word(text))
+    large = cell.extent.height > _LARGE_TYPE * cell.facts.page.text_height
+    if not (top or firm or large or is_sender_line(text)):
+        return
     if names.HONORIFIC.search(text):
         return
     if is_sender_line(text):
@@ -85,11 +90,7 @@ def _proposals(
             yield cell, span(cell.facts, cell.start, cell.start + cut.start()), {"sender_line": 1.0}
         return
     piece = name_span(cell)
-    if piece is None:
-        return
-    name = name_text(piece)
-    firm = has_form(name) or (names.has_trade_word(name) and context.document_type is DocumentType.RECEIPT)
-    if top or firm or cell.extent.height > 1.6 * cell.facts.page.text_height:
+    if piece is not None:
         yield cell, piece, {}
 
 

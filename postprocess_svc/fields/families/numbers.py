@@ -21,6 +21,9 @@ _ROLES = frozenset(
 # A number holds a digit; it may be written in groups by hyphens, slashes, points or, between digits, single spaces.
 _TOKEN = re.compile(r"(?<![\w])#?[A-Za-z0-9][A-Za-z0-9]*(?:[-/_.:#][A-Za-z0-9]+)*(?:(?<=\d) (?=\d{2,}(?!\S*[,.:]\d)))?(?:[A-Za-z0-9]+)*")
 _PHONE_LIKE = re.compile(r"0\d{1,4}-\d{1,4}-\d{3,4}|\d{3}-\d{4}")
+_SPEAKING = frozenset({Role.INVOICE_NUMBER, Role.NUMBER})
+_ROWS_IN_REACH = 7
+_ITEM_COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
 _EXPLICIT = re.compile(r"番号|no\.?|nr\.?|number|nummer|n°|nº|#|num|コード|id", re.IGNORECASE)
 _MAX_BETWEEN = 12
 
@@ -46,7 +49,13 @@ class DocumentNumberFamily:
 
 
 def _labelled(context: DocumentContext) -> Iterator[Candidate]:
+    speaking = [
+        facts.row.number for facts in context.facts if any(label.roles & _SPEAKING for label in facts.labels)
+    ]
+    in_reach = {number + step for number in speaking for step in range(_ROWS_IN_REACH)}
     for facts in context.facts:
+        if facts.row.number not in in_reach:
+            continue
         tokens = [match for match in _TOKEN.finditer(facts.row.text) if any(c.isdigit() for c in match[0])]
         values = [match.span() for match in tokens]
         for match in tokens:
@@ -76,6 +85,8 @@ def _judge(
         role = next((r for r in (Role.INVOICE_NUMBER, Role.NUMBER) if r in governor.phrase.roles), None)
         name = "other_number" if role is None else str(role)
         label_row = context.facts[governor.row].row.text
+        if governor.relation is not Relation.ROW and governor is found[0]:
+            features["in_table"] = float(_is_table_header(context.facts[governor.row]))
         wording = label_row[governor.phrase.start : governor.phrase.end + 4]
         if role is Role.INVOICE_NUMBER and not _EXPLICIT.search(wording):
             name = "title"
@@ -86,7 +97,7 @@ def _judge(
             features[f"row:{name}"] = 1.0
             features["far"] = min(3.0, max(0.0, governor.distance - 12.0) / 10.0)
         else:
-            features[f"below:{name}"] = (1.0 if governor.skipped == 0 else 0.3) * (0.2 if features else 1.0)
+            features[f"below:{name}"] = (1.0 if governor.skipped == 0 else 0.3) * (0.2 if governor is not found[0] else 1.0)
     if not any(name.endswith((":invoice_number", ":number", ":title")) for name in features):
         return None
     value = text[start:end].strip(" .:-/")
@@ -97,7 +108,11 @@ def _judge(
     features["like_amount"] = float(
         any(a.start < end and start < a.end and (a.currency or a.decimals or a.grouped or a.measure) for a in facts.amounts)
     )
-    features["like_phone"] = float(bool(_PHONE_LIKE.search(value)))
+    features["like_phone"] = float(bool(_PHONE_LIKE.fullmatch(value)))
     features["many_words"] = float(end < len(text) and is_cjk(text[end : end + 1] or " "))
     return Candidate(value=value, evidence=(span(facts, start, end),), features=features)
 
+
+def _is_table_header(facts: RowFacts) -> bool:
+    """The label heads a column of line items."""
+    return sum(1 for label in facts.labels if label.roles & _ITEM_COLUMNS) >= 2

@@ -80,6 +80,8 @@ class PrintedAmount:
     """Digits printed after the decimal mark."""
     grouped: bool
     """Thousands are separated."""
+    closed: bool
+    """A mark follows that lets no digit be added (¥33,000-, 金33,000円也): a sum to be paid or received."""
     measure: bool
     """A unit follows that is no money: pieces, kilograms, points."""
 
@@ -148,6 +150,7 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
         currency=currency,
         decimals=decimals,
         grouped=grouped,
+        closed=currency == "JPY" and match["tail"] is not None,
         measure=currency is None and decimals != 2 and bool(_MEASURE.match(after)),
     )
 
