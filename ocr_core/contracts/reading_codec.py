@@ -21,9 +21,9 @@ import numpy as np
 
 from ocr_core.contracts.document import DocumentInfo, MediaType
 from ocr_core.contracts.errors import InvalidRequest
-from ocr_core.contracts.geometry import Quad
 from ocr_core.contracts.page import Notice, PageError, TextLayerWord
 from ocr_core.contracts.reading import LineReading, PageReading, Reading, StageTiming
+from ocr_core.contracts.untrusted_map import MAX_TEXT_CHARACTERS, UntrustedMap, checked_number, checked_text, on_page
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +37,6 @@ MAX_TIMESTEPS_PER_LINE = 8_192
 MAX_TIMESTEPS_PER_PAGE = 1_000_000
 MAX_WORDS_PER_PAGE = 20_000
 MAX_WORD_CHARACTERS = 1_000
-MAX_TEXT_CHARACTERS = 1_000
-"""Of a file name, a code, a detail."""
 MAX_NOTICES = 3_000
 MAX_MODELS = 32
 MAX_PAGE_SIDE_PX = 1_000_000
@@ -46,8 +44,6 @@ MAX_DPI = 1_000_000
 MAX_TIMESTEP_PX = 100_000.0
 MAX_SKEW_DEG = 45.0
 MAX_STAGE_MS = 1e9
-QUAD_MARGIN_PX = 1_000
-"""How far a quad may reach beyond its page, where the page is not larger than that itself."""
 _MAX_CONTAINERS = 4 * (MAX_PAGES + MAX_NOTICES)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -87,7 +83,9 @@ def decode_reading(untrusted: bytes) -> Reading:
     if version != SCHEMA_VERSION:
         raise InvalidRequest(f"reading: schema_version {version} is not spoken here, {SCHEMA_VERSION} is")
     page_count = wire.integer("page_count", 0, 1 << 31)
-    pages = tuple(_decode_page(_Fields(page, f"pages[{at}]")) for at, page in enumerate(wire.items("pages", MAX_PAGES)))
+    pages = tuple(
+        _decode_page(UntrustedMap(page, f"pages[{at}]")) for at, page in enumerate(wire.items("pages", MAX_PAGES))
+    )
     numbers = [page.number for page in pages]
     if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
         raise InvalidRequest("reading: page numbers do not ascend")
@@ -134,7 +132,7 @@ def _encode_page(page: PageReading | PageError) -> dict[str, object]:
     }
 
 
-def _decode_page(page: _Fields) -> PageReading | PageError:
+def _decode_page(page: UntrustedMap) -> PageReading | PageError:
     number = page.integer("number", 1, 1 << 31)
     if page.has("code"):
         return PageError(number=number, code=page.text("code"), detail=page.text("detail"))
@@ -155,7 +153,7 @@ def _decode_page(page: _Fields) -> PageReading | PageError:
     )
 
 
-def _decode_lines(page: _Fields, width_px: int, height_px: int) -> tuple[LineReading, ...]:
+def _decode_lines(page: UntrustedMap, width_px: int, height_px: int) -> tuple[LineReading, ...]:
     counts = page.column("timesteps", "<u4", 0, MAX_TIMESTEPS_PER_LINE, at_most=MAX_LINES_PER_PAGE)
     total = int(counts.sum(dtype=np.int64))
     if total > MAX_TIMESTEPS_PER_PAGE:
@@ -179,7 +177,7 @@ def _decode_lines(page: _Fields, width_px: int, height_px: int) -> tuple[LineRea
     )
 
 
-def _decode_words(page: _Fields, width_px: int, height_px: int) -> tuple[TextLayerWord, ...]:
+def _decode_words(page: UntrustedMap, width_px: int, height_px: int) -> tuple[TextLayerWord, ...]:
     lengths = page.column("word_lengths", "<u2", 1, MAX_WORD_CHARACTERS, at_most=MAX_WORDS_PER_PAGE)
     quads = page.quads("word_quads", len(lengths), width_px, height_px)
     text = page.text("word_text", at_most=MAX_WORDS_PER_PAGE * MAX_WORD_CHARACTERS)
@@ -193,71 +191,7 @@ def _decode_words(page: _Fields, width_px: int, height_px: int) -> tuple[TextLay
     return tuple(words)
 
 
-class _Fields:
-    """A map from outside; each method returns one checked value of it, or raises ``InvalidRequest`` naming it."""
-
-    def __init__(self, untrusted: object, where: str) -> None:
-        if not isinstance(untrusted, dict):
-            raise InvalidRequest(f"reading: {where} is not a map")
-        self._untrusted: dict[object, object] = untrusted
-        self.where = where
-
-    def has(self, key: str) -> bool:
-        return key in self._untrusted
-
-    def value(self, key: str) -> object:
-        if key not in self._untrusted:
-            raise InvalidRequest(f"reading: {self.where}.{key} is missing")
-        return self._untrusted[key]
-
-    def integer(self, key: str, least: int, most: int) -> int:
-        value = self.value(key)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise InvalidRequest(f"reading: {self.where}.{key} is not an integer from {least} to {most}")
-        return value
-
-    def number(self, key: str, least: float, most: float) -> float:
-        return _number(self.value(key), f"{self.where}.{key}", least, most)
-
-    def text(self, key: str, *, at_most: int = MAX_TEXT_CHARACTERS) -> str:
-        return _text(self.value(key), f"{self.where}.{key}", at_most)
-
-    def optional_text(self, key: str) -> str | None:
-        return None if self.value(key) is None else self.text(key)
-
-    def items(self, key: str, at_most: int) -> list[object]:
-        value = self.value(key)
-        if not isinstance(value, list) or len(value) > at_most:
-            raise InvalidRequest(f"reading: {self.where}.{key} is not an array of at most {at_most} items")
-        return value
-
-    def column(
-        self, key: str, dtype: str, least: float, most: float, *, exactly: int | None = None, at_most: int = 0
-    ) -> NDArray[np.generic]:
-        """One number a row, each within ``[least, most]``: (``exactly`` | up to ``at_most``,) of ``dtype``."""
-        value = self.value(key)
-        size = np.dtype(dtype).itemsize
-        if not isinstance(value, bytes) or len(value) % size:
-            raise InvalidRequest(f"reading: {self.where}.{key} is not a column of {dtype}")
-        count = len(value) // size
-        if (count != exactly) if exactly is not None else (count > at_most):
-            raise InvalidRequest(f"reading: {self.where}.{key} has {count} rows")
-        column = np.frombuffer(value, dtype)
-        # Written so that NaN, which compares false with everything, does not pass.
-        if count and not bool(np.all((column >= least) & (column <= most))):
-            raise InvalidRequest(f"reading: {self.where}.{key} has a value outside {least} to {most}")
-        return column
-
-    def quads(self, key: str, count: int, width_px: int, height_px: int) -> list[Quad]:
-        reach = float(2 * max(width_px, height_px, QUAD_MARGIN_PX))
-        points = self.column(key, "<f4", -reach, reach, exactly=count * 8).reshape(-1, 4, 2)
-        within = _on_page(points, width_px, height_px)
-        if not bool(within.all()):
-            raise InvalidRequest(f"reading: {self.where}.{key} has a quad that lies off the page")
-        return [_quad(corners) for corners in points.tolist()]
-
-
-def _unpack(untrusted: bytes) -> _Fields:
+def _unpack(untrusted: bytes) -> UntrustedMap:
     if len(untrusted) > MAX_READING_BYTES:
         raise InvalidRequest(f"reading: over {MAX_READING_BYTES} bytes")
     containers = 0
@@ -282,17 +216,7 @@ def _unpack(untrusted: bytes) -> _Fields:
     # TypeError for a map key that cannot be hashed.
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidRequest(f"reading: not such a MessagePack value ({type(error).__name__})") from error
-    return _Fields(value, "reading")
-
-
-def _on_page(points: NDArray[np.generic], width_px: int, height_px: int) -> NDArray[np.bool_]:
-    """(N,) whether each of (N, 4, 2) quads lies on the page or no further off it than its size or the margin."""
-    margin = (max(width_px, QUAD_MARGIN_PX), max(height_px, QUAD_MARGIN_PX))
-    low = np.array([-margin[0], -margin[1]], np.float64)
-    high = np.array([width_px + margin[0], height_px + margin[1]], np.float64)
-    values = points.astype(np.float64)
-    within: NDArray[np.bool_] = np.asarray(((values >= low) & (values <= high)).all(axis=(1, 2)))
-    return within
+    return UntrustedMap(value, "reading")
 
 
 def _sound_words(page: PageReading) -> list[TextLayerWord]:
@@ -303,7 +227,7 @@ def _sound_words(page: PageReading) -> list[TextLayerWord]:
     ]
     if not words:
         return []
-    within = _on_page(np.array([word.quad for word in words], np.float64), page.width_px, page.height_px)
+    within = on_page(np.array([word.quad for word in words], np.float64), page.width_px, page.height_px)
     return [word for word, sound in zip(words, within.tolist(), strict=True) if sound][:MAX_WORDS_PER_PAGE]
 
 
@@ -311,32 +235,14 @@ def _column(arrays: Sequence[NDArray[_Number]], dtype: type[_Number]) -> NDArray
     return np.concatenate(arrays) if arrays else np.empty(0, dtype)
 
 
-def _quad(corners: Sequence[Sequence[float]]) -> Quad:
-    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
-    return ((x0, y0), (x1, y1), (x2, y2), (x3, y3))
-
-
 def _clean(text: str) -> str:
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text[:MAX_TEXT_CHARACTERS])
-
-
-def _text(value: object, where: str, at_most: int = MAX_TEXT_CHARACTERS) -> str:
-    # The unpacker decodes UTF-8 strictly, so that a surrogate cannot come through it.
-    if not isinstance(value, str) or len(value) > at_most:
-        raise InvalidRequest(f"reading: {where} is not a text of at most {at_most} characters")
-    return value
-
-
-def _number(value: object, where: str, least: float, most: float) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
-        raise InvalidRequest(f"reading: {where} is not a number from {least} to {most}")
-    return float(value)
 
 
 def _timing(values: list[object]) -> StageTiming:
     if len(values) != 4:
         raise InvalidRequest("reading: timing_ms is not four numbers")
-    opened, detected, recognised, elapsed = (_number(value, "timing_ms", 0.0, MAX_STAGE_MS) for value in values)
+    opened, detected, recognised, elapsed = (checked_number(value, "timing_ms", 0.0, MAX_STAGE_MS) for value in values)
     return StageTiming(open_ms=opened, detect_ms=detected, recognise_ms=recognised, elapsed_ms=elapsed)
 
 
@@ -356,7 +262,7 @@ def _media_type(text: str) -> MediaType:
 def _models(value: object) -> dict[str, str]:
     if not isinstance(value, dict) or len(value) > MAX_MODELS:
         raise InvalidRequest(f"reading: models is not a map of at most {MAX_MODELS} entries")
-    return {_text(name, "models"): _text(version, "models") for name, version in value.items()}
+    return {checked_text(name, "models"): checked_text(version, "models") for name, version in value.items()}
 
 
 def _notice(value: object) -> Notice:
@@ -365,4 +271,4 @@ def _notice(value: object) -> Notice:
     code, detail, page = value
     if page is not None and (not isinstance(page, int) or isinstance(page, bool) or not 1 <= page <= 1 << 31):
         raise InvalidRequest("reading: a warning's page is not a page number")
-    return Notice(code=_text(code, "warnings"), detail=_text(detail, "warnings"), page=page)
+    return Notice(code=checked_text(code, "warnings"), detail=checked_text(detail, "warnings"), page=page)

@@ -26,9 +26,9 @@ _CONFIDENCE_DIGITS = 4
 _PIXEL_DIGITS = 1  # of a pixel; detection itself is no finer
 _MILLISECOND_DIGITS = 1
 
-# Written out by hand rather than by reflection over the dataclasses: the interface is api.md, which must not change when
-# a value inside gets one more attribute; and numbers are rounded to what they are worth, which nearly halves the body
-# (7 against 13 kB for 50 lines, 0.2 against 0.06 ms).
+# Written out by hand rather than by reflection over the dataclasses: the interface is api.md, which must not change
+# when a value inside gets one more attribute; and numbers are rounded to what they are worth, which nearly halves the
+# body (7 against 13 kB for 50 lines, 0.2 against 0.06 ms).
 Json = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
 
 
