@@ -85,7 +85,7 @@ def command(config: TritonConfig) -> list[str]:
         TritonUnavailable: the environment, the wheel or its Python stub is missing.
     """
     installation = _find(config.environment_dir)
-    arguments = [
+    return [
         str(installation.server),
         f"--model-repository={config.model_repository}",
         f"--model-config-name={config.model_config_name}",
@@ -114,7 +114,6 @@ def command(config: TritonConfig) -> list[str]:
         "--allow-gpu-metrics=false",
         f"--log-verbose={config.verbose_level}",
     ]
-    return arguments
 
 
 def environment(config: TritonConfig) -> dict[str, str]:
