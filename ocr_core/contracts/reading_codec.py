@@ -83,9 +83,8 @@ def decode_reading(untrusted: bytes) -> Reading:
     if version != SCHEMA_VERSION:
         raise InvalidRequest(f"reading: schema_version {version} is not spoken here, {SCHEMA_VERSION} is")
     page_count = wire.integer("page_count", 0, 1 << 31)
-    pages = tuple(
-        _decode_page(UntrustedMap(page, f"pages[{at}]")) for at, page in enumerate(wire.items("pages", MAX_PAGES))
-    )
+    untrusted_pages = wire.items("pages", MAX_PAGES)
+    pages = tuple(_decode_page(UntrustedMap(page, f"reading.pages[{at}]")) for at, page in enumerate(untrusted_pages))
     numbers = [page.number for page in pages]
     if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
         raise InvalidRequest("reading: page numbers do not ascend")
@@ -99,7 +98,7 @@ def decode_reading(untrusted: bytes) -> Reading:
             sha256=_digest(wire.text("sha256"), "sha256"),
         ),
         pages=pages,
-        model_versions=_models(wire.value("models")),
+        model_versions=_models(wire.value("reading.models")),
         charset_sha256=_digest(wire.text("charset_sha256"), "charset_sha256"),
         warnings=tuple(_notice(item) for item in wire.items("warnings", MAX_NOTICES)),
         timing=_timing(wire.items("timing_ms", 4)),
@@ -140,7 +139,7 @@ def _decode_page(page: UntrustedMap) -> PageReading | PageError:
     height_px = page.integer("height_px", 1, MAX_PAGE_SIDE_PX)
     rotation_deg = page.integer("rotation_deg", 0, 270)
     if rotation_deg % 90:
-        raise InvalidRequest(f"reading: {page.where}.rotation_deg is not a quarter turn")
+        raise InvalidRequest(f"{page.where}.rotation_deg is not a quarter turn")
     return PageReading(
         number=number,
         width_px=width_px,
@@ -157,7 +156,7 @@ def _decode_lines(page: UntrustedMap, width_px: int, height_px: int) -> tuple[Li
     counts = page.column("timesteps", "<u4", 0, MAX_TIMESTEPS_PER_LINE, at_most=MAX_LINES_PER_PAGE)
     total = int(counts.sum(dtype=np.int64))
     if total > MAX_TIMESTEPS_PER_PAGE:
-        raise InvalidRequest(f"reading: {page.where} has over {MAX_TIMESTEPS_PER_PAGE} timesteps")
+        raise InvalidRequest(f"{page.where} has over {MAX_TIMESTEPS_PER_PAGE} timesteps")
     quads = page.quads("quads", len(counts), width_px, height_px)
     class_ids = page.column("class_ids", "<u2", 0, 0xFFFF, exactly=total).astype(np.uint16)
     probabilities = page.column("probabilities", "<f2", 0.0, 1.0, exactly=total).astype(np.float32)
@@ -182,7 +181,7 @@ def _decode_words(page: UntrustedMap, width_px: int, height_px: int) -> tuple[Te
     quads = page.quads("word_quads", len(lengths), width_px, height_px)
     text = page.text("word_text", at_most=MAX_WORDS_PER_PAGE * MAX_WORD_CHARACTERS)
     if int(lengths.sum(dtype=np.int64)) != len(text):
-        raise InvalidRequest(f"reading: {page.where}.word_text is not as long as its words")
+        raise InvalidRequest(f"{page.where}.word_text is not as long as its words")
     words: list[TextLayerWord] = []
     start = 0
     for length, quad in zip(lengths.tolist(), quads, strict=True):
@@ -242,7 +241,9 @@ def _clean(text: str) -> str:
 def _timing(values: list[object]) -> StageTiming:
     if len(values) != 4:
         raise InvalidRequest("reading: timing_ms is not four numbers")
-    opened, detected, recognised, elapsed = (checked_number(value, "timing_ms", 0.0, MAX_STAGE_MS) for value in values)
+    opened, detected, recognised, elapsed = (
+        checked_number(value, "reading.timing_ms", 0.0, MAX_STAGE_MS) for value in values
+    )
     return StageTiming(open_ms=opened, detect_ms=detected, recognise_ms=recognised, elapsed_ms=elapsed)
 
 
@@ -262,7 +263,9 @@ def _media_type(text: str) -> MediaType:
 def _models(value: object) -> dict[str, str]:
     if not isinstance(value, dict) or len(value) > MAX_MODELS:
         raise InvalidRequest(f"reading: models is not a map of at most {MAX_MODELS} entries")
-    return {checked_text(name, "models"): checked_text(version, "models") for name, version in value.items()}
+    return {
+        checked_text(name, "reading.models"): checked_text(version, "reading.models") for name, version in value.items()
+    }
 
 
 def _notice(value: object) -> Notice:
@@ -271,4 +274,6 @@ def _notice(value: object) -> Notice:
     code, detail, page = value
     if page is not None and (not isinstance(page, int) or isinstance(page, bool) or not 1 <= page <= 1 << 31):
         raise InvalidRequest("reading: a warning's page is not a page number")
-    return Notice(code=checked_text(code, "warnings"), detail=checked_text(detail, "warnings"), page=page)
+    return Notice(
+        code=checked_text(code, "reading.warnings"), detail=checked_text(detail, "reading.warnings"), page=page
+    )
