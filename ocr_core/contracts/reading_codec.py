@@ -98,7 +98,7 @@ def decode_reading(untrusted: bytes) -> Reading:
             sha256=_digest(wire.text("sha256"), "sha256"),
         ),
         pages=pages,
-        model_versions=_models(wire.value("reading.models")),
+        model_versions=_models(wire.value("models")),
         charset_sha256=_digest(wire.text("charset_sha256"), "charset_sha256"),
         warnings=tuple(_notice(item) for item in wire.items("warnings", MAX_NOTICES)),
         timing=_timing(wire.items("timing_ms", 4)),
