@@ -124,6 +124,7 @@ _TAX = {
     "bare": -0.8,
     "zero": -0.5,
     "makes_total": 2.5,
+    "large_share": -2.5,  # over two fifths of the total
     "usual_rate": 1.5,  # of the total or of a base beside it
     "over_total": -5.0,
     "sum_of_rates": 0.6,
@@ -231,7 +232,8 @@ _RECIPIENT = {
     "left_half": 0.4,
     "person_below_company": -2.5,
     "implausible": -5.0,
-    "repeated": 0.3,
+    "repeated": -0.5,  # issuers name themselves again and again
+    "later_block": 1.2,
     "first_block": -1.2,  # the letterhead's own address comes first where no window says otherwise
     "contact_in_block": -1.6,
 }

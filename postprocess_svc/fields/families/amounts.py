@@ -48,6 +48,7 @@ _PRECEDENCE = (
 )
 _MAX_ROUNDING = Decimal("0.05")
 """Cash is rounded to five or ten hundredths where one- and two-hundredths coins are gone."""
+_LARGEST_TAX_SHARE = Decimal("0.4")
 _USUAL_RATES = tuple(Decimal(rate) for rate in (10, 8, 19, 20, 7, 6, 21, 5, 9, 22, 25, 5.5, 18, 23, 12, 15))
 
 
@@ -263,7 +264,10 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
     candidates = []
     for item in taxes:
         features = _shape(context, item)
-        features["makes_total"] = float(due is not None and due != 0 and item.value == due)
+        # Where nothing is left between net and total, tax is nought, unless prices include it (Japan's receipts).
+        nought = due == 0 and context.currency not in WITHOUT_MINOR_UNIT
+        features["makes_total"] = float(due is not None and item.value == due and (due != 0 or nought))
+        features["large_share"] = float(total is not None and abs(item.value) > abs(total) * _LARGEST_TAX_SHARE)
         features["usual_rate"] = float(_has_usual_rate(item.value, bases))
         features["over_total"] = float(total is not None and abs(item.value) >= abs(total) > 0)
         features["part_of_sum"] = float(item in parts and not explained)
@@ -339,7 +343,7 @@ _TAX_FEATURES = frozenset(
     {
         "row:tax", "row:tax_base", "row:total", "row:total_due", "row:subtotal", "row:other", "below:tax", "below:tax_base",
         "below:total", "below:total_due", "below:subtotal", "below:other", "skipped", "far", "currency", "decimals", "bare", "zero",
-        "makes_total", "usual_rate", "over_total", "sum_of_rates", "part_of_sum", "qualified", "column_sum",
+        "makes_total", "usual_rate", "large_share", "over_total", "sum_of_rates", "part_of_sum", "qualified", "column_sum",
         "column_part",
     }
 )  # fmt: skip

@@ -56,7 +56,7 @@ def _issuers(context: DocumentContext, chosen: Chosen) -> Iterator[Candidate]:
                 judged = _judge(context, owner, piece, domains, chosen)
                 features = {**judged, **own_features}
                 believable = not any(
-                    judged[name] for name in ("implausible", "sentence", "same_as_recipient", "recipients_block", "short")
+                    judged[name] > 0.5 for name in ("implausible", "sentence", "same_as_recipient", "recipients_block", "short")
                 )
                 if top and believable:
                     top_names += 1
@@ -131,7 +131,7 @@ def _judge(
         "upper_half": float(page.depth(extent) < 0.5),
         "bottom": float(page.depth(extent) > 0.8),
         "right_half": float(japanese and context.document_type is DocumentType.INVOICE and page.side(extent) > 0.5),
-        "same_as_recipient": float(_is_recipient(own, chosen)),
+        "same_as_recipient": _is_recipient(own, chosen),
         "recipients_block": float(_in_recipients_block(cell, chosen)),
         "bank": float(
             _BANK_NAME.search(name) is not None
@@ -145,9 +145,19 @@ def _judge(
         "short": float(latin and sum(map(str.isalpha, name)) <= _SHORT_NAME),
         "latin_among_japanese": float(japanese and latin),
         "store_branch": float(japanese and name.endswith(("店", "支店", "営業所")) and not has_form(name) and bool(above)),
-        "in_address": float(bool(above) and is_contact(above[0]) and not has_form(name)),
+        "in_address": float(_is_in_address(context, cell, name, above)),
         "comma": float(cell.text.endswith(",")),
     }
+
+
+def _is_in_address(context: DocumentContext, cell: Cell, name: str, above: list[Cell]) -> bool:
+    """A line between others of an address, such as a street without a word that says so."""
+    if not above or has_form(name):
+        return False
+    if is_contact(above[0]):
+        return True
+    below = column_below(context, cell, limit=1, max_gap=1.0)
+    return bool(below) and any(map(str.isdigit, name)) and names.POSTCODE_TOWN.search(below[0].text) is not None
 
 
 def _first_item_row(context: DocumentContext) -> int:
@@ -162,21 +172,24 @@ def _near_registration(cell: Cell, chosen: Chosen) -> bool:
     choice = chosen.get(FieldName.REGISTRATION_NUMBER)
     if choice is None:
         return False
-    row = choice.candidate.evidence[0].row
-    return row.page == cell.facts.row.page and abs(row.number - cell.facts.row.number) <= _NEAR_REGISTRATION_ROWS
+    number = choice.candidate.evidence[0]
+    if number.row.page != cell.facts.row.page or abs(number.row.number - cell.facts.row.number) > _NEAR_REGISTRATION_ROWS:
+        return False
+    return number.row.extent(number.start, number.end).overlap_x(cell.extent) > -2 * cell.extent.height
 
 
-def _is_recipient(own: str, chosen: Chosen) -> bool:
+def _is_recipient(own: str, chosen: Chosen) -> float:
+    """How sure it is that the name is the recipient's."""
     choice = chosen.get(FieldName.RECIPIENT_NAME)
     if choice is None:
-        return False
+        return 0.0
     other = names.comparable(str(choice.candidate.value))
-    return own == other or own in other or other in own
+    return choice.confidence if own == other or own in other or other in own else 0.0
 
 
 def _in_recipients_block(cell: Cell, chosen: Chosen) -> bool:
     choice = chosen.get(FieldName.RECIPIENT_NAME)
-    if choice is None:
+    if choice is None or choice.confidence < 0.5:
         return False
     piece = choice.candidate.evidence[0]
     below = cell.facts.row.number - piece.row.number

@@ -25,6 +25,9 @@ SALUTATION = re.compile(
     r"^(?:herrn?|frau|firma|an|to|mr|mrs|ms|monsieur|madame|m\.|mme|familie|company|z\. ?hd\.?)[ .:]*$", re.IGNORECASE
 )
 _MAX_NAME = 60
+# Line heights between a label and its name in the same row.
+_REACH = 15.0
+_REACH_WITHOUT_COLON = 6.0
 
 
 def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -> Span | None:
@@ -132,10 +135,11 @@ def labelled_names(
         if piece is not None and (colon or has_form(name_text(piece))):
             yield (cell, piece), "row", label.wording
         return
-    if position + 1 < len(row) and (colon or context.language is Language.JAPANESE):
+    if position + 1 < len(row):
         following = row[position + 1]
         piece = name_span(following, start=following.start)
-        near = following.extent.left - cell.extent.right < 15 * cell.extent.height
+        reach = _REACH if colon or context.language is Language.JAPANESE else _REACH_WITHOUT_COLON
+        near = following.extent.left - cell.extent.right < reach * cell.extent.height
         if near and piece is not None and not is_implausible(following, piece):
             yield (following, piece), "row", label.wording
             return

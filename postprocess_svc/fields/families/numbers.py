@@ -83,6 +83,9 @@ def _judge(
     features: dict[str, float] = {}
     for governor in found:
         role = next((r for r in (Role.INVOICE_NUMBER, Role.NUMBER) if r in governor.phrase.roles), None)
+        if role is Role.NUMBER and governor.relation is Relation.ROW and _is_titled(facts, governor.phrase.start):
+            # Rechnung (380) Nr. 471102: the title before it says whose number it is.
+            role = Role.INVOICE_NUMBER
         name = "other_number" if role is None else str(role)
         label_row = context.facts[governor.row].row.text
         if governor.relation is not Relation.ROW and governor is found[0]:
@@ -116,3 +119,11 @@ def _judge(
 def _is_table_header(facts: RowFacts) -> bool:
     """The label heads a column of line items."""
     return sum(1 for label in facts.labels if label.roles & _ITEM_COLUMNS) >= 2
+
+
+def _is_titled(facts: RowFacts, before: int) -> bool:
+    """The nearest label before a "No." that says more than that is the document's title."""
+    for phrase in reversed(facts.phrases):
+        if phrase.start < before and not phrase.roles & {Role.NUMBER}:
+            return bool(phrase.roles & {Role.INVOICE_NUMBER, Role.TITLE_INVOICE, Role.TITLE_RECEIPT})
+    return False

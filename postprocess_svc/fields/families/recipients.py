@@ -107,6 +107,7 @@ def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator
         "salutation": float(salutation is not None),
         "left_half": float(cell.facts.page.side(lines[-1].extent) < 0.5),
         "first_block": float(first and not under_sender and salutation is None),
+        "later_block": float(not first and not under_sender),
         "contact_in_block": float(any(_is_own_contact(other) for other in below)),
     }
     yield from _whole(context, lines[-1], features)
