@@ -49,7 +49,7 @@ class CropRow:
     """Which part of which line a row of a batch holds."""
 
     line: int
-    """Index of the line on its page."""
+    """Index among the crops that were batched."""
     part: int
     """0 but for lines that were cut because no class holds them."""
     timesteps: int
@@ -57,8 +57,8 @@ class CropRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Crop:
-    """A crop on its way into a batch."""
+class _Part:
+    """A crop, or a part of one, on its way into a batch."""
 
     pixels: NDArray[np.uint8]
     line: int
@@ -156,20 +156,27 @@ def _region(pixels: NDArray[np.uint8], *, left: int, top: int, right: int, botto
     )
 
 
-def cut_lines(pixels: NDArray[np.uint8], quads: NDArray[np.float32]) -> list[CropBatch]:
-    """Cut lines out of a page and batch them, longest first, so that parallel streams end together.
+def cut_lines(pixels: NDArray[np.uint8], quads: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+    """Cut lines out of a page.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
         quads: (N, 4, 2) float32.
+
+    Returns:
+        Per quad (48, W, 3) uint8 RGB.
     """
-    widths = crop_widths_px(quads)
-    parts: list[_Crop] = []
-    for line in np.argsort(-widths, kind="stable"):
-        crop = cut_line(pixels, quads[line], int(widths[line]))
-        for part, piece in enumerate(split_wide(crop)):
-            parts.append(_Crop(pixels=piece, line=int(line), part=part))
-    parts.sort(key=lambda crop: -crop.pixels.shape[1])
+    return [cut_line(pixels, quad, int(width)) for quad, width in zip(quads, crop_widths_px(quads), strict=True)]
+
+
+def batch_crops(crops: list[NDArray[np.uint8]]) -> list[CropBatch]:
+    """Group crops by width, widest first, so that the recogniser's parallel streams end together."""
+    parts = [
+        _Part(pixels=pixels, line=line, part=part)
+        for line, crop in enumerate(crops)
+        for part, pixels in enumerate(split_wide(crop))
+    ]
+    parts.sort(key=lambda part: -part.pixels.shape[1])
     return [_batch(group) for group in _grouped(parts)]
 
 
@@ -202,34 +209,28 @@ def split_wide(crop: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     return [crop[:, start:end] for start, end in zip(cuts, [*cuts[1:], width], strict=True)]
 
 
-def _grouped(parts: list[_Crop]) -> list[list[_Crop]]:
-    """Fill batches with crops of nearly the same width; ``parts`` come widest first."""
-    groups: list[list[_Crop]] = []
-    for crop in parts:
-        width_class = recognition_width_px(crop.pixels.shape[1])
+def _grouped(parts: list[_Part]) -> list[list[_Part]]:
+    """Fill batches with parts of nearly the same width; ``parts`` come widest first."""
+    groups: list[list[_Part]] = []
+    for part in parts:
+        width_class = recognition_width_px(part.pixels.shape[1])
         if groups and len(groups[-1]) < TEXT_RECOGNITION.max_batch_size:
             batch_class = recognition_width_px(groups[-1][0].pixels.shape[1])
             if batch_class - width_class <= JOIN_SLACK_PX:
-                groups[-1].append(crop)
+                groups[-1].append(part)
                 continue
-        groups.append([crop])
+        groups.append([part])
     return groups
 
 
-def _batch(group: list[_Crop]) -> CropBatch:
-    """Lay crops side by side in one array; the first is the widest."""
+def _batch(group: list[_Part]) -> CropBatch:
+    """Lay parts on grey in one array; the first is the widest."""
     width = recognition_width_px(group[0].pixels.shape[1])
     crops = np.full((len(group), RECOGNITION_HEIGHT_PX, width, 3), RECOGNITION_PAD_VALUE, dtype=np.uint8)
-    for row, crop in enumerate(group):
-        crops[row, :, : crop.pixels.shape[1]] = crop.pixels
-    return CropBatch(
-        crops=crops,
-        rows=tuple(
-            CropRow(
-                line=crop.line,
-                part=crop.part,
-                timesteps=math.ceil(crop.pixels.shape[1] / RECOGNITION_STRIDE_PX),
-            )
-            for crop in group
-        ),
-    )
+    rows = []
+    for row, part in enumerate(group):
+        part_width = part.pixels.shape[1]
+        crops[row, :, :part_width] = part.pixels
+        timesteps = math.ceil(part_width / RECOGNITION_STRIDE_PX)
+        rows.append(CropRow(line=part.line, part=part.part, timesteps=timesteps))
+    return CropBatch(crops=crops, rows=tuple(rows))

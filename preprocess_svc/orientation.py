@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from ocr_core.contracts.geometry import angle_deg
 from ocr_core.contracts.reading import LineReading
-from preprocess_svc.recognition import line_confidence, recognise_lines
+from preprocess_svc.crops import cut_lines
+from preprocess_svc.recognition import CropReading, recognise_crops
 from preprocess_svc.text_boxes import VERTICAL_ASPECT, TextBoxes
 from preprocess_svc.tools import Tools
+from preprocess_svc.vertical_script import UPRIGHT_CONFIDENCE, upright_characters
 
 SAMPLE_LINES = 6
 """How many of the longest lines are read both ways to choose between two directions."""
@@ -53,16 +55,10 @@ def reversed_boxes(boxes: TextBoxes) -> TextBoxes:
     return TextBoxes(quads=np.roll(boxes.quads, 2, axis=1), scores=boxes.scores)
 
 
-def longest(boxes: TextBoxes, count: int = SAMPLE_LINES) -> TextBoxes:
-    """The lines with the most characters, as far as shape tells."""
+def longest(boxes: TextBoxes, count: int = SAMPLE_LINES) -> NDArray[np.intp]:
+    """Indices of the lines with the most characters, as far as shape tells."""
     aspects = boxes.lengths_px / np.maximum(boxes.heights_px, 1.0)
-    return boxes.select(np.argsort(-aspects, kind="stable")[:count])
-
-
-def reading_confidence(lines: list[LineReading]) -> float:
-    """How surely lines were read, weighted by their length in timesteps; 0 without lines."""
-    steps = sum(len(line.class_ids) for line in lines)
-    return sum(line_confidence(line) * len(line.class_ids) for line in lines) / steps if steps else 0.0
+    return np.argsort(-aspects, kind="stable")[:count]
 
 
 def turned(pixels: NDArray[np.uint8], rotation_deg: int) -> NDArray[np.uint8]:
@@ -71,26 +67,49 @@ def turned(pixels: NDArray[np.uint8], rotation_deg: int) -> NDArray[np.uint8]:
 
 
 async def sideways_rotation_deg(pixels: NDArray[np.uint8], boxes: TextBoxes, tools: Tools) -> int:
-    """How far a page whose text runs down or up the page must be turned clockwise: 90, 270, or 0 to leave it.
+    """How far a page whose text runs down or up the page must be turned clockwise to stand upright.
 
-    It is left where neither direction reads well: vertical Japanese also stands in tall boxes.
+    Returns:
+        90 or 270; 0 where neither direction reads well; 0 or 180 where it is vertical Japanese.
     """
-    sample = longest(boxes.select(runs_down(boxes)))
-    downwards = reading_confidence(await recognise_lines(pixels, sample, tools))
-    upwards = reading_confidence(await recognise_lines(pixels, reversed_boxes(sample), tools))
-    if max(downwards, upwards) < SURE_CONFIDENCE:
+    running = boxes.select(runs_down(boxes))
+    sample = running.select(longest(running))
+    crops = await tools.in_thread(cut_lines, pixels, sample.quads)
+    downwards = await recognise_crops(crops, tools)
+    reversed_crops = [np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops]
+    upwards = await recognise_crops(reversed_crops, tools)
+    runs_upwards = _mean_confidence(upwards) > _mean_confidence(downwards)
+    readings, crops = (upwards, reversed_crops) if runs_upwards else (downwards, crops)
+    if _mean_confidence(readings) < SURE_CONFIDENCE:
         return 0
-    return 270 if downwards > upwards else 90
+    if await _is_vertical_script(crops, readings, tools):
+        return 180 if runs_upwards else 0
+    return 90 if runs_upwards else 270
+
+
+async def _is_vertical_script(crops: list[NDArray[np.uint8]], readings: list[CropReading], tools: Tools) -> bool:
+    rearranged = [upright_characters(crop, reading) for crop, reading in zip(crops, readings, strict=True)]
+    candidates = [crop for crop in rearranged if crop is not None]
+    if len(candidates) <= len(crops) // 2:
+        return False
+    return _mean_confidence(await recognise_crops(candidates, tools)) > UPRIGHT_CONFIDENCE
+
+
+def _mean_confidence(readings: list[CropReading]) -> float:
+    """How surely crops were read, weighted by their length; 0 without any."""
+    steps = sum(len(reading.class_ids) for reading in readings)
+    return sum(reading.confidence * len(reading.class_ids) for reading in readings) / steps if steps else 0.0
 
 
 async def is_upside_down(pixels: NDArray[np.uint8], boxes: TextBoxes, lines: list[LineReading], tools: Tools) -> bool:
     """Whether a page is read better from the other end, given how it was read as it stands."""
-    if not lines or reading_confidence(lines) >= POOR_CONFIDENCE:
+    readings = [CropReading(class_ids=line.class_ids, probabilities=line.probabilities) for line in lines]
+    if not readings or _mean_confidence(readings) >= POOR_CONFIDENCE:
         return False
-    order = np.argsort(-boxes.lengths_px / np.maximum(boxes.heights_px, 1.0), kind="stable")[:SAMPLE_LINES]
-    as_it_stands = reading_confidence([lines[index] for index in order])
-    reverse = reading_confidence(await recognise_lines(pixels, reversed_boxes(boxes.select(order)), tools))
-    return reverse > as_it_stands + CLEAR_MARGIN
+    sample = longest(boxes)
+    crops = await tools.in_thread(cut_lines, pixels, boxes.quads[sample])
+    reverse = await recognise_crops([np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops], tools)
+    return _mean_confidence(reverse) > _mean_confidence([readings[index] for index in sample]) + CLEAR_MARGIN
 
 
 def skew_deg(lines: list[LineReading]) -> float:

@@ -3,21 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.contracts.geometry import Quad
-from ocr_core.contracts.ports import Recognition
 from ocr_core.contracts.reading import LineReading
 from ocr_core.contracts.tensors import CTC_BLANK_ID, RECOGNITION_STRIDE_PX
-from preprocess_svc.crops import CropBatch, crop_widths_px, cut_lines
+from preprocess_svc.crops import batch_crops, cut_lines
 from preprocess_svc.text_boxes import TextBoxes
 from preprocess_svc.tools import Tools
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CropReading:
+    """What the recogniser sees in one crop; (T,) each, padding cut off."""
+
+    class_ids: NDArray[np.uint16]
+    probabilities: NDArray[np.float32]
+
+    @property
+    def spelt(self) -> NDArray[np.intp]:
+        """The timesteps at which a character begins (CTC: not blank, and not the step before again)."""
+        ids = self.class_ids
+        return np.flatnonzero((ids != CTC_BLANK_ID) & np.concatenate([[True], ids[1:] != ids[:-1]]))
+
+    @property
+    def confidence(self) -> float:
+        """Mean probability of the characters, 0 to 1; 0 where there are none."""
+        spelt = self.spelt
+        return float(self.probabilities[spelt].mean()) if len(spelt) else 0.0
+
+
+async def recognise_crops(crops: list[NDArray[np.uint8]], tools: Tools) -> list[CropReading]:
+    """Recognise crops; their batches are asked for at once, the widest first.
+
+    Args:
+        crops: Per crop (48, W, 3) uint8 RGB.
+        tools: The recogniser and the threads.
+
+    Raises:
+        Overloaded, NotReady, DeadlineExceeded.
+    """
+    batches = await tools.in_thread(batch_crops, crops)
+    async with asyncio.TaskGroup() as group:
+        answers = [group.create_task(tools.recognise(batch.crops)) for batch in batches]
+    parts: list[list[tuple[int, CropReading]]] = [[] for _ in crops]
+    for batch, answer in zip(batches, answers, strict=True):
+        for row, place in enumerate(batch.rows):
+            part = CropReading(
+                class_ids=answer.result().class_ids[row, : place.timesteps].astype(np.uint16),
+                probabilities=answer.result().probabilities[row, : place.timesteps],
+            )
+            parts[place.line].append((place.part, part))
+    return [_end_to_end(crop_parts) for crop_parts in parts]
+
+
 async def recognise_lines(pixels: NDArray[np.uint8], boxes: TextBoxes, tools: Tools) -> list[LineReading]:
-    """Recognise the text in each box; the batches are asked for at once, the longest lines first.
+    """Recognise the text in each box.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
@@ -32,44 +76,35 @@ async def recognise_lines(pixels: NDArray[np.uint8], boxes: TextBoxes, tools: To
     """
     if len(boxes) == 0:
         return []
-    batches = await tools.in_thread(cut_lines, pixels, boxes.quads)
-    async with asyncio.TaskGroup() as group:
-        answers = [group.create_task(tools.recognise(batch.crops)) for batch in batches]
+    crops = await tools.in_thread(cut_lines, pixels, boxes.quads)
+    readings = await recognise_crops(crops, tools)
     height, width = pixels.shape[:2]
-    return _line_readings(boxes, batches, [answer.result() for answer in answers], width_px=width, height_px=height)
+    return [
+        LineReading(
+            quad=_quad_on_page(quad, width_px=width, height_px=height),
+            class_ids=reading.class_ids,
+            probabilities=reading.probabilities,
+            timestep_px=float(length_px) * RECOGNITION_STRIDE_PX / crop.shape[1],
+            detection_confidence=float(score),
+        )
+        for quad, length_px, score, crop, reading in zip(
+            boxes.quads, boxes.lengths_px, boxes.scores, crops, readings, strict=True
+        )
+    ]
 
 
 def line_confidence(line: LineReading) -> float:
-    """Mean probability of the characters that a reading spells, 0 to 1; 0 where it spells none."""
-    ids = line.class_ids
-    spelt = (ids != CTC_BLANK_ID) & np.concatenate([[True], ids[1:] != ids[:-1]])
-    return float(line.probabilities[spelt].mean()) if spelt.any() else 0.0
+    """Mean probability of the characters that a line spells, 0 to 1; 0 where it spells none."""
+    return CropReading(class_ids=line.class_ids, probabilities=line.probabilities).confidence
 
 
-def _line_readings(
-    boxes: TextBoxes, batches: list[CropBatch], answers: list[Recognition], *, width_px: int, height_px: int
-) -> list[LineReading]:
-    """Put the rows of the answers back to lines; a line cut into parts is put end to end."""
-    parts: dict[int, list[tuple[int, NDArray[np.uint16], NDArray[np.float32]]]] = {}
-    for batch, answer in zip(batches, answers, strict=True):
-        for row, place in enumerate(batch.rows):
-            ids = answer.class_ids[row, : place.timesteps].astype(np.uint16)
-            parts.setdefault(place.line, []).append((place.part, ids, answer.probabilities[row, : place.timesteps]))
-    timesteps_px = boxes.lengths_px * RECOGNITION_STRIDE_PX / crop_widths_px(boxes.quads)
-    lines = []
-    for line in range(len(boxes)):
-        in_order = sorted(parts[line], key=lambda part: part[0])
-        class_ids = np.concatenate([ids for _, ids, _ in in_order])
-        lines.append(
-            LineReading(
-                quad=_quad_on_page(boxes.quads[line], width_px=width_px, height_px=height_px),
-                class_ids=class_ids,
-                probabilities=np.concatenate([probabilities for _, _, probabilities in in_order]),
-                timestep_px=float(timesteps_px[line]),
-                detection_confidence=float(boxes.scores[line]),
-            )
-        )
-    return lines
+def _end_to_end(parts: list[tuple[int, CropReading]]) -> CropReading:
+    """Put the parts of a line that was cut back together."""
+    in_order = [reading for _, reading in sorted(parts, key=lambda part: part[0])]
+    return CropReading(
+        class_ids=np.concatenate([reading.class_ids for reading in in_order]),
+        probabilities=np.concatenate([reading.probabilities for reading in in_order]),
+    )
 
 
 def _quad_on_page(corners: NDArray[np.float32], *, width_px: int, height_px: int) -> Quad:
