@@ -22,9 +22,6 @@ from ocr_core.contracts.tensors import CTC_BLANK_ID
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CHARSET_FILE_NAME = "charset.txt"
-SPACE = " "
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charset:
@@ -37,7 +34,7 @@ class Charset:
 
     @classmethod
     def parse(cls, content: bytes) -> Charset:
-        """Read a charset file: UTF-8, line ``i`` (from 1) is class ``i``; the space is the class after the last line.
+        """Read a charset file: UTF-8, line ``i`` (from 1) is class ``i``; the space has a line like any other class.
 
         Lines end with a line feed alone: other characters that Unicode counts as line ends are classes themselves.
 
@@ -49,7 +46,7 @@ class Charset:
             lines.pop()
         if not lines or "" in lines:
             raise ValueError("a charset file has one class a line, and no empty line")
-        return cls(sha256=hashlib.sha256(content).hexdigest(), characters=("", *lines, SPACE))
+        return cls(sha256=hashlib.sha256(content).hexdigest(), characters=("", *lines))
 
     @classmethod
     def load(cls, path: Path) -> Charset:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ocr_core.contracts.errors import InvalidRequest, NotReady
 from postprocess_svc.ctc import Charset, Charsets, decode_lines
 
-CHARSET = Charset.parse("a\nb\n請\n　\nffi\n".encode())
+CHARSET = Charset.parse("a\nb\n請\n　\nffi\n \n".encode())
 SPACE_ID = 6
 
 timesteps = st.lists(st.tuples(st.integers(0, SPACE_ID), st.floats(0, 1, width=16)), max_size=12)
@@ -72,7 +72,7 @@ def test_no_lines() -> None:
     assert decode_lines([], [], CHARSET) == []
 
 
-def test_the_class_after_the_last_line_is_the_space() -> None:
+def test_the_space_is_a_class_like_any_other() -> None:
     (line,) = decode_lines(*arrays([[(1, 1.0), (SPACE_ID, 1.0), (2, 1.0)]]), CHARSET)
     assert line.text == "a b"
 
@@ -87,7 +87,7 @@ def test_charset_lines_are_split_at_line_feeds_alone(tmp_path: Path) -> None:
     path = tmp_path / "charset.txt"
     path.write_bytes(content)
     charset = Charset.load(path)
-    assert charset.characters == ("", "a", "\u2028", "\x0b", "\x85", " ")
+    assert charset.characters == ("", "a", "\u2028", "\x0b", "\x85")
     assert charset.sha256 == hashlib.sha256(content).hexdigest()
 
 

@@ -39,7 +39,7 @@ INVOICE: tuple[tuple[str, float, float, float], ...] = (
     ("385,000", 1220, 800, 20),
 )
 
-_CHARACTERS = sorted({character for text, *_ in INVOICE for character in text} - {" "})
+_CHARACTERS = sorted({character for text, *_ in INVOICE for character in text})
 CHARSET = Charset.parse("\n".join(_CHARACTERS).encode())
 CLASS_IDS = {character: class_id for class_id, character in enumerate(CHARSET.characters) if character}
 PIPELINE = TextPipeline(charsets=Charsets([CHARSET]))
