@@ -20,8 +20,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ocr_client import OcrClient
@@ -42,7 +41,7 @@ from evaluation.scores import (
     score_text,
     text_figures,
 )
-from local_stack.stack import LocalStack
+from evaluation.server import measured_server
 
 OUTPUT_DIR = REPOSITORY / "out"
 CACHE_DIR = OUTPUT_DIR / "cache"
@@ -80,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peer = None
     if options.peer != "none":
         peer = Peer(PeerSettings(engine=PeerEngine(options.peer)), cache_dir=CACHE_DIR)
-    with _server(options.url) as url, OcrClient(url) as client:
+    with measured_server(options.url, log=OUTPUT_DIR / "accuracy.log") as url, OcrClient(url) as client:
         reports = [_measure_set(name, client, peer, limit=options.limit) for name in options.sets]
     peer_name = f"RapidOCR {PEER_VERSION}, {options.peer}" if peer is not None else "no peer"
     text = render(reports, peer_name=peer_name)
@@ -122,16 +121,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-@contextmanager
-def _server(url: str | None) -> Iterator[str]:
-    """The server that was named, or one of our own."""
-    if url is not None:
-        yield url
-        return
-    with LocalStack() as stack:
-        yield stack.api_url
-
-
 def _measure_set(name: str, client: OcrClient, peer: Peer | None, *, limit: int | None) -> SetReport:
     documents = (load_samples() if name == "samples" else load_set(name))[:limit]
     reports, fields = [], []
@@ -151,6 +140,7 @@ def _measure_set(name: str, client: OcrClient, peer: Peer | None, *, limit: int 
                 wrong_fields=wrong,
             )
         )
+    print(f"{name}: {len(reports)} documents measured", file=sys.stderr, flush=True)
     return SetReport(
         name=name,
         ours=text_figures([report.ours for report in reports]),

@@ -19,8 +19,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ocr_client import OcrClient
@@ -37,8 +36,9 @@ from evaluation.machine import describe_machine
 from evaluation.metrics import character_errors
 from evaluation.ordering import PlacedText, rows_text, text_along
 from evaluation.peer import Peer, PeerEngine, PeerSettings
-from local_stack.stack import LocalStack
+from evaluation.server import measured_server
 
+OUTPUT_DIR = REPOSITORY / "out"
 ROUNDS = 15
 WARM_UP_ROUNDS = 2
 TRIAL_ROUNDS = 4
@@ -69,7 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = describe_machine()
     pages = bench_pages()
     report = Report(machine=machine, rounds=options.rounds)
-    with InProcessModels() as models, _server(options.url) as url, OcrClient(url) as client:
+    with (
+        InProcessModels() as models,
+        measured_server(options.url, log=OUTPUT_DIR / "bench.log") as url,
+        OcrClient(url) as client,
+    ):
         calls = {page.name: record_calls(page.pixels, models) for page in pages}
         report.calls = {name: str(page_calls) for name, page_calls in calls.items()}
         report.fastest_settings = _fastest_peer(pages[0])
@@ -83,18 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         _measure(contenders, pages, report)
     print(report.markdown())
-    report.write(REPOSITORY / "out")
+    report.write(OUTPUT_DIR)
     return 0
-
-
-@contextmanager
-def _server(url: str | None) -> Iterator[str]:
-    """The server that was named, or one of our own."""
-    if url is not None:
-        yield url
-        return
-    with LocalStack() as stack:
-        yield stack.api_url
 
 
 def _api(client: OcrClient, stages_ms: list[dict[str, float]]) -> Contender:
