@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lambda_file_open.decoding import Allocate
 
-    ConvertStrip = Callable[[Image.Image], NDArray[np.uint8]]
+    ReadStrip = Callable[[int, int], NDArray[np.uint8]]
 
 # Converted a strip at a time: beside the decoded image itself, only this much memory is needed, and it stays in cache.
 _STRIP_PIXELS = 1 << 18
@@ -39,13 +39,13 @@ def write_rgb(image: Image.Image, allocate: Allocate, *, orientation: int = 1) -
         The page's width and height in pixels.
     """
     width_px, height_px = image.size
-    convert = _converter(image)
+    read_strip = _strip_reader(image)
     canvas = allocate(width_px, height_px) if orientation >= 5 else allocate(height_px, width_px)
     stored = as_stored(canvas, orientation)
     strip_height_px = max(1, _STRIP_PIXELS // width_px)
     for top in range(0, height_px, strip_height_px):
         bottom = min(height_px, top + strip_height_px)
-        stored[top:bottom] = convert(image.crop((0, top, width_px, bottom)))
+        stored[top:bottom] = read_strip(top, bottom)
     return canvas.shape[1], canvas.shape[0]
 
 
@@ -56,13 +56,15 @@ def as_stored(canvas: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return view[::rows_back, ::columns_back]
 
 
-def _converter(image: Image.Image) -> ConvertStrip:
+def _strip_reader(image: Image.Image) -> ReadStrip:
+    """A function that gives the rows from ``top`` to ``bottom`` as (rows, W, 3) RGB on white."""
     if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
-        return _deep_grey_converter(image)
+        return _deep_grey_reader(np.asarray(image))
     transform = _profile_transform(image)
     transparent = image.has_transparency_data
 
-    def convert(strip: Image.Image) -> NDArray[np.uint8]:
+    def read_strip(top: int, bottom: int) -> NDArray[np.uint8]:
+        strip = image.crop((0, top, image.width, bottom))
         alpha = None
         if transparent:
             strip = strip.convert("RGBA")
@@ -78,32 +80,26 @@ def _converter(image: Image.Image) -> ConvertStrip:
             strip = white
         return np.asarray(strip)
 
-    return convert
+    return read_strip
 
 
-def _deep_grey_converter(image: Image.Image) -> ConvertStrip:
+def _deep_grey_reader(values: NDArray[np.generic]) -> ReadStrip:
     """Grey of 16 or 32 bits to 8: by the depth that its brightest pixel shows, so that 12-bit scans are not black."""
-    low, high = _extremes(image)
-    if image.mode == "F" and low >= 0 and high <= 1:
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if not np.isfinite([low, high]).all():
+        low, high = 0.0, 1.0
+    if values.dtype.kind == "f" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     elif low >= 0 and high <= 65_535:
         low, high = 0.0, 255.0 if high <= 255 else 4095.0 if high <= 4095 else 65_535.0
     scale = 255.0 / (high - low) if high > low else 0.0
 
-    def convert(strip: Image.Image) -> NDArray[np.uint8]:
-        values = np.nan_to_num(np.asarray(strip).astype(np.float32), nan=0.0)
-        grey = np.clip((values - low) * scale + 0.5, 0, 255).astype(np.uint8)
+    def read_strip(top: int, bottom: int) -> NDArray[np.uint8]:
+        strip = np.nan_to_num(values[top:bottom].astype(np.float32), nan=low)
+        grey = np.clip((strip - low) * scale + 0.5, 0, 255).astype(np.uint8)
         return np.broadcast_to(grey[:, :, None], (*grey.shape, 3))
 
-    return convert
-
-
-def _extremes(image: Image.Image) -> tuple[float, float]:
-    extremes = image.getextrema()
-    low, high = extremes[0], extremes[1]
-    if isinstance(low, tuple) or isinstance(high, tuple) or not np.isfinite([low, high]).all():
-        return 0.0, 1.0
-    return float(low), float(high)
+    return read_strip
 
 
 def _profile_transform(image: Image.Image) -> ImageCms.ImageCmsTransform | None:

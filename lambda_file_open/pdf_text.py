@@ -168,7 +168,8 @@ def _characters(text_page: object) -> Iterator[_Character | None]:
             continue
         if not pdfium.FPDFText_GetLooseCharBox(text_page, index, box):
             continue
-        yield _placed(code_point, pdfium.FPDFText_GetCharAngle(text_page, index), box)
+        # PDFium counts clockwise, as if y ran downwards; on the page it runs upwards.
+        yield _placed(code_point, -pdfium.FPDFText_GetCharAngle(text_page, index), box)
 
 
 def _placed(code_point: int, untrusted_angle_rad: float, box: pdfium.FS_RECTF) -> _Character:
