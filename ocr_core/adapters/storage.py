@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,7 @@ class S3Storage:
         deadline.check("download")
         try:
             answer = client.get_object(Bucket=bucket, Key=key)
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 _check_size(answer["ContentLength"], max_bytes)
                 content = bytearray()
                 # The stated length is the store's word; what comes is counted as well.

@@ -1,0 +1,73 @@
+"""What every test may use: the labelled data where it is there, and one running stack for the whole session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local_stack.stack import REPOSITORY_ROOT, LocalStack
+from tests.support.object_store import ObjectStore
+
+SHARED_DATA_VARIABLE = "OCR_SHARED_DATA"
+ALLOWED_SOURCES = "documents/inbox,archive"
+"""What the running stack may read from the tests' object store."""
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The labelled documents beside the repository."""
+    folder = Path(os.environ.get(SHARED_DATA_VARIABLE, REPOSITORY_ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no labelled data at {folder}; {SHARED_DATA_VARIABLE} names another folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The documents that the project itself carries."""
+    return REPOSITORY_ROOT / "evaluation" / "samples"
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """A store that speaks as much of S3 as is read here, over a real socket."""
+    with ObjectStore() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def running_stack(object_store: ObjectStore) -> Iterator[LocalStack]:
+    """Real Triton, real models, both services, on free ports; started once, when the first test asks for it.
+
+    A test that stops one of the services starts it again before it ends.
+    """
+    environment = {
+        "OCR_LOG_FORMAT": "json",
+        "OCR_LOG_LEVEL": "debug",
+        "OCR_STORAGE_ALLOW": ALLOWED_SOURCES,
+        "OCR_STORAGE_ENDPOINT_URL": object_store.url,
+        "OCR_STORAGE_ACCESS_KEY_ID": "test",
+        "OCR_STORAGE_SECRET_ACCESS_KEY": "test",
+    }
+    with LocalStack(environment=environment) as stack:
+        yield stack
+
+
+@pytest.fixture
+def api(running_stack: LocalStack) -> Iterator[httpx.Client]:
+    """A client of the public API."""
+    with httpx.Client(base_url=running_stack.api_url, timeout=60.0, trust_env=False) as client:
+        yield client
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the running stack is marked so, and has time for the models to load."""
+    for item in items:
+        if "running_stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.stack)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(420))

@@ -1,0 +1,1 @@
+"""Real things in small, for tests: stores, documents, raw connections."""
