@@ -33,11 +33,15 @@ class Placed:
     height: float
     vertical: bool
     """It is set in a column, read from the top down."""
+    is_value: bool
+    """It is little more than a number: a quantity, an amount, a date."""
 
     @classmethod
-    def at(cls, index: int, left: float, right: float, top: float, bottom: float, *, vertical: bool) -> Placed:
+    def at(
+        cls, index: int, left: float, right: float, top: float, bottom: float, *, vertical: bool, is_value: bool
+    ) -> Placed:
         """The box of line ``index``."""
-        return cls(index, left, right, top, bottom, (top + bottom) / 2, bottom - top, vertical)
+        return cls(index, left, right, top, bottom, (top + bottom) / 2, bottom - top, vertical, is_value)
 
     @property
     def width(self) -> float:
@@ -46,7 +50,15 @@ class Placed:
 
     def turned(self) -> Placed:
         """The same box with x running down the page and y from right to left."""
-        return Placed.at(self.index, self.top, self.bottom, -self.right, -self.left, vertical=self.vertical)
+        return Placed.at(
+            self.index,
+            self.top,
+            self.bottom,
+            -self.right,
+            -self.left,
+            vertical=self.vertical,
+            is_value=self.is_value,
+        )
 
 
 Region = list[Placed]
@@ -54,7 +66,7 @@ Row = list[Placed]
 Gap = tuple[float, float]
 
 
-def place(index: int, quad: Quad, *, skew_deg: float, vertical: bool) -> Placed:
+def place(index: int, quad: Quad, *, skew_deg: float, vertical: bool, is_value: bool = False) -> Placed:
     """The line's box on the page turned level.
 
     The box is as long and as high as the quad itself, not as its bounding box, which grows with the skew.
@@ -68,7 +80,9 @@ def place(index: int, quad: Quad, *, skew_deg: float, vertical: bool) -> Placed:
     across = (math.dist(quad[0], quad[3]) + math.dist(quad[1], quad[2])) / 2
     if 45 < abs(angle_deg(quad)) < 135:
         along, across = across, along
-    return Placed.at(index, x - along / 2, x + along / 2, y - across / 2, y + across / 2, vertical=vertical)
+    return Placed.at(
+        index, x - along / 2, x + along / 2, y - across / 2, y + across / 2, vertical=vertical, is_value=is_value
+    )
 
 
 def from_the_top(region: Sequence[Placed]) -> Region:

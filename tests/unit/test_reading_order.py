@@ -137,6 +137,33 @@ def test_an_invoice_s_header_and_table(skew_deg: float) -> None:
     assert block["設計作業"] == block["保守"]
 
 
+def test_a_recipient_beside_an_issuer_set_in_the_same_size_a_little_lower() -> None:
+    def block(lines: list[tuple[str, float]], left: float) -> list[TextLine]:
+        return [line(text, left, middle - 21.5, width=420, height=43) for text, middle in lines]
+
+    # The middles of a real page's lines, its detector's boxes nearly touching.
+    recipient = [
+        ("みほん物産株式会社御中", 309.0),
+        ("〒999-0012", 380.0),
+        ("東京都見本区緑町", 424.0),
+        ("購買部 架空様", 467.0),
+    ]
+    issuer = [("請求書番号:INV-0731", 301.0), ("請求日：2026年10月31日", 344.0), ("株式会社さくら製作所", 415.0)]
+    issuer += [("登録番号:T9999001000123", 460.0), ("〒999-0034", 506.0), ("TEL:06-0000-1234", 549.0)]
+    expected = block(recipient, 140) + block(issuer, 930)
+    assert texts(order(expected)) == texts(expected)
+
+
+def test_labels_and_textual_values_far_apart_are_rows() -> None:
+    pairs = [("支払方法", "現金"), ("担当", "見本 花子"), ("係", "レジ三番"), ("扱店", "中央店舗")]
+    expected = [
+        cell
+        for n, (label, value) in enumerate(pairs)
+        for cell in (line(label, 60, 100 + 45 * n, height=40), line(value, 700, 102 + 45 * n, height=40))
+    ]
+    assert texts(order(expected)) == texts(expected)
+
+
 @pytest.mark.parametrize("skew_deg", SKEWS_DEG)
 def test_a_receipt_is_read_row_by_row(skew_deg: float) -> None:
     items = [("おにぎり梅", "130"), ("茶", "100"), ("カットサラダ", "300"), ("小計", "530"), ("合計", "¥530")]
