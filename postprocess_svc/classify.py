@@ -28,7 +28,12 @@ _SIGNS: tuple[tuple[re.Pattern[str], float, float, float], ...] = tuple(
         (r"due date|payment terms|\biban\b|zahlbar|fällig|échéance|remit|amount due|balance due", 2, -1, 0),
         (r"\breceipt\b|quittung|kassenbon|\bticket\b|cash (?:sales|bill)", -0.5, 3, 0),
         (r"\bcash\b|\bchange\b|\btender|rounding|cashier|\bvisa\b|master ?card|thank you|rückgeld|rendu", -0.5, 2, 0),
-        (r"quotation|purchase order|delivery note|packing list|bill of lading|waybill|\bagreement\b|annual report|angebot|lieferschein", -1, -1, 3),
+        (
+            r"quotation|purchase order|delivery note|packing list|bill of lading|waybill|angebot|lieferschein",
+            -1,
+            -1,
+            3,
+        ),
         (r"\btotal\b|gesamt|summe|montant", 0.6, 0.8, 0),
     )
 )

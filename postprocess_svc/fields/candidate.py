@@ -56,7 +56,7 @@ class Candidate:
     value: str | int | BankDetails
     evidence: tuple[Span, ...]
     features: Mapping[str, float]
-    """By the names of ``weights.py``; a name that it does not know is a programming error."""
+    """By the names of ``weights.py``."""
     currency: str | None = None
     """Of an amount; None for any other value."""
 

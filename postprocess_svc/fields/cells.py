@@ -35,7 +35,11 @@ def _cells(facts: RowFacts) -> Iterator[Cell]:
         if text:
             begin = facts.row.text.index(text, start)
             yield Cell(
-                facts=facts, start=begin, end=begin + len(text), text=text, extent=facts.row.extent(begin, begin + len(text))
+                facts=facts,
+                start=begin,
+                end=begin + len(text),
+                text=text,
+                extent=facts.row.extent(begin, begin + len(text)),
             )
         start += len(part) + 1
 
@@ -85,6 +89,6 @@ def near_rows(context: DocumentContext, cell: Cell, *, below: int, above: int = 
     own = cell.facts.row.number
     for number in range(max(0, own - above), min(len(rows), own + below + 1)):
         for other in rows[number]:
-            if other.facts.row.page == cell.facts.row.page and other is not cell:
-                if other.extent.overlap_x(cell.extent) > -cell.extent.height:
-                    yield other
+            near = other.extent.overlap_x(cell.extent) > -cell.extent.height
+            if near and other.facts.row.page == cell.facts.row.page and other is not cell:
+                yield other

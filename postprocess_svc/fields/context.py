@@ -1,6 +1,4 @@
-"""What the families share about a document: its rows with the labels, dates and amounts found in them, its language,
-currency and way of writing dates.
-"""
+"""What the families share about a document: rows with their labels, dates and amounts; language, currency, dates."""
 
 from __future__ import annotations
 
@@ -19,7 +17,6 @@ from postprocess_svc.fields.values.amounts import UNKNOWN_CURRENCY, PrintedAmoun
 from postprocess_svc.fields.values.dates import DayOrder, PrintedDate, find_dates
 from postprocess_svc.fields.values.folding import is_cjk, is_kana
 from postprocess_svc.lines import PageLines
-
 
 T = TypeVar("T")
 
@@ -122,12 +119,19 @@ def _row_facts(row: Row, page: PageIndex, language: Language) -> RowFacts:
     )
 
 
-_WORDS_OF = {
-    Language.GERMAN: frozenset("und der die das rechnung rechnungsnummer betrag menge datum mwst ust gmbh straße str netto brutto für mit bis zzgl euro kunde".split()),
-    Language.FRENCH: frozenset("et le la les des du facture montant tva client date total ht ttc adresse rue quantité prix sarl échéance paiement pour".split()),
-    Language.DUTCH: frozenset("en het een van factuur factuurnummer btw bedrag totaal aantal klant voor datum prijs straat".split()),
-    Language.ENGLISH: frozenset("and the of to for invoice total amount date tax no qty price cash change thank you receipt bill due".split()),
-}  # fmt: skip
+_LISTED_WORDS = {
+    Language.GERMAN: """
+        und der die das rechnung rechnungsnummer betrag menge datum mwst ust gmbh straße str netto brutto für
+        mit bis zzgl euro kunde""",
+    Language.FRENCH: """
+        et le la les des du facture montant tva client date total ht ttc adresse rue quantité prix sarl
+        échéance paiement pour""",
+    Language.DUTCH: """
+        en het een van factuur factuurnummer btw bedrag totaal aantal klant voor datum prijs straat""",
+    Language.ENGLISH: """
+        and the of to for invoice total amount date tax no qty price cash change thank you receipt bill due""",
+}
+_WORDS_OF = {language: frozenset(listed.split()) for language, listed in _LISTED_WORDS.items()}
 _WORD = re.compile(r"[a-zäöüßéèàçôêûîâ]+")
 
 

@@ -16,8 +16,8 @@ from postprocess_svc.fields.families.banks import BankFamily
 from postprocess_svc.fields.families.dates import DateFamily
 from postprocess_svc.fields.families.issuers import IssuerFamily
 from postprocess_svc.fields.families.numbers import DocumentNumberFamily
-from postprocess_svc.fields.families.recipients import RecipientFamily
 from postprocess_svc.fields.families.phones import PhoneFamily
+from postprocess_svc.fields.families.recipients import RecipientFamily
 from postprocess_svc.fields.families.registration import RegistrationFamily
 from postprocess_svc.fields.scorer import choose, choose_all
 from postprocess_svc.lines import PageLines

@@ -44,8 +44,8 @@ def squash(text: str) -> str:
 def _dictionary() -> dict[str, list[tuple[str, frozenset[Role]]]]:
     """Wordings by their first two characters (one, where they have no more), longest first."""
     roles_of: dict[str, set[Role]] = {}
-    for role in Role:
-        for wording in wordings(role):
+    for role, listed in wordings().items():
+        for wording in listed:
             roles_of.setdefault(squash(wording), set()).add(role)
     table: dict[str, list[tuple[str, frozenset[Role]]]] = {}
     for wording in sorted(roles_of, key=len, reverse=True):
@@ -185,7 +185,7 @@ def _titles() -> dict[int, list[str]]:
     """Squashed titles and headers by length."""
     by_length: dict[int, list[str]] = {}
     for role in (Role.TITLE_INVOICE, Role.TITLE_RECEIPT, Role.TITLE_OTHER, Role.INVOICE_NUMBER, Role.COLUMN):
-        for wording in wordings(role):
+        for wording in wordings()[role]:
             by_length.setdefault(len(squash(wording)), []).append(squash(wording))
     return by_length
 

@@ -1,4 +1,4 @@
-"""Which label speaks for a value: the one before it in its row, the one above it, or the one that ends the row before."""
+"""Which label speaks for a value: one before it in its row, one above it, or one that ends the row before."""
 
 from __future__ import annotations
 
@@ -105,7 +105,13 @@ def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: fro
             continue
         for phrase in other.phrases:
             if phrase.roles & roles and _aligned(other.row.extent(phrase.start, phrase.end), extent):
-                return Governor(phrase=phrase, row=other.row.number, relation=Relation.BELOW, distance=max(0.0, distance), skipped=skipped)
+                return Governor(
+                    phrase=phrase,
+                    row=other.row.number,
+                    relation=Relation.BELOW,
+                    distance=max(0.0, distance),
+                    skipped=skipped,
+                )
         if any(piece.extent.overlap_x(extent) > 0 for piece in other.row.pieces):
             skipped += 1
     return None

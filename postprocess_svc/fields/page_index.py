@@ -318,7 +318,7 @@ def _make_row(members: list[_Placed], *, page: int, number: int) -> Row:
 
 
 def _joint(left: list[str], right: list[str], *, gap: float, height: float) -> str:
-    """A tab between columns, a space between pieces that belong together: near ones, or spaced-out single characters."""
+    """A tab between columns; a space between near pieces and between spaced-out single characters."""
     if gap < _TAB_GAP * height:
         return " "
     single = (

@@ -21,9 +21,9 @@ _MARGIN_SLOPE = 1.5
 
 
 def score(field: FieldName, candidate: Candidate) -> float:
-    """The model's log odds that a candidate is the field's value."""
+    """The model's log odds that a candidate is the field's value; a feature without a weight says nothing."""
     weights = WEIGHTS[field]
-    return weights[BIAS] + sum(weights[name] * value for name, value in candidate.features.items())
+    return weights[BIAS] + sum(weights.get(name, 0.0) * value for name, value in candidate.features.items())
 
 
 def choose(field: FieldName, candidates: Sequence[Candidate]) -> Choice | None:

@@ -18,12 +18,19 @@ _BANK = re.compile(
     r"([^\s\t:()\[\]/、,。・|]{1,14}?(?:銀行|信用金庫|信用組合|信用農業協同組合連合会|農業協同組合|漁業協同組合|労働金庫|信金|信組|労金|農協))(?!名|口座|振込|振替|コード|等|お|ご|を|に|の|へ|は|が|引|側|員)"
     r"|(ゆうちょ(?:銀行)?|JA[^\s\t:()/、]{1,10}?(?=[\s\t(])|郵便局)"
 )
-_LEADING_LABEL = re.compile(r"^(?:お?振込み?先|お?支払い?先|取引銀行|金融機関名?|銀行名|振込口座|口座|[■●○◆・※▼【\[]|\d[.)])+[:\s]*")
-_BRANCH = re.compile(r"([^\s\t:()\[\]/、,。|]{1,12}?(?:支店|営業部|本店営業部|本店|出張所|支所|営業所|店))(?!名|番|コード|舗|長|頭)")
+_LEADING_LABEL = re.compile(
+    r"^(?:お?振込み?先|お?支払い?先|取引銀行|金融機関名?|銀行名|振込口座|口座|[■●○◆・※▼【\[]|\d[.)])+[:\s]*"
+)
+_BRANCH = re.compile(
+    r"([^\s\t:()\[\]/、,。|]{1,12}?(?:支店|営業部|本店営業部|本店|出張所|支所|営業所|店))(?!名|番|コード|舗|長|頭)"
+)
 _TYPE = re.compile(r"普通(?:預金)?|当座(?:預金)?|貯蓄(?:預金)?|[(\[](?:普|当|貯)[)\]]")
 _TYPES = {"普": AccountType.ORDINARY, "当": AccountType.CHECKING, "貯": AccountType.SAVINGS}
 _NUMBER = re.compile(r"(?<![\d-])(\d[\d ]{4,7}\d|\d{3}-\d{4})(?![\d-])")
-_CODE_BEFORE = re.compile(r"(?:店番|支店コード|支店番号|銀行コード|金融機関コード|コード|TEL|電話|FAX|〒|登録番号|T)[^\d]{0,4}$", re.IGNORECASE)
+_CODE_BEFORE = re.compile(
+    r"(?:店番|支店コード|支店番号|銀行コード|金融機関コード|コード|TEL|電話|FAX|〒|登録番号|T)[^\d]{0,4}$",
+    re.IGNORECASE,
+)
 _POST_SYMBOL = re.compile(r"記号[^\d]{0,6}(\d{5}|\d{4,6}(?:-\d)?)")
 _POST_NUMBER = re.compile(r"(?<!記号)番号[^\d]{0,6}(\d{1,8})")
 _POST_PAIR = re.compile(r"(?<!\d)(0\d{4}|1\d{4})\s?-\s?(?:(\d)\s?-\s?)?(\d{1,8})(?!\d)")
@@ -93,7 +100,21 @@ def _anchors(context: DocumentContext) -> list[tuple[Cell, re.Match[str]]]:
             for match in _BANK.finditer(cell.text):
                 # 銀行振込でお支払いください: no bank's name stands before the word.
                 name = _LEADING_LABEL.sub("", match[1] or match[2])
-                if name not in {"銀行", "信用金庫", "農協", "労金", "信金", "各銀行", "取引銀行", "お取引銀行", "振込銀行", "指定銀行", "当銀行", "他銀行", "払込銀行"}:
+                if name not in {
+                    "銀行",
+                    "信用金庫",
+                    "農協",
+                    "労金",
+                    "信金",
+                    "各銀行",
+                    "取引銀行",
+                    "お取引銀行",
+                    "振込銀行",
+                    "指定銀行",
+                    "当銀行",
+                    "他銀行",
+                    "払込銀行",
+                }:
                     found.append((cell, match))
     return found
 
@@ -153,12 +174,16 @@ def _read(draft: _Draft, cell: Cell, start: int) -> None:
 
 def _read_number(draft: _Draft, cell: Cell, start: int) -> int:
     text = read_digits(cell.facts.row.text[: cell.end])
-    labelled = any(label.roles & {Role.ACCOUNT_NUMBER, Role.POST_NUMBER} and label.end <= cell.end for label in cell.facts.labels)
+    labelled = any(
+        label.roles & {Role.ACCOUNT_NUMBER, Role.POST_NUMBER} and label.end <= cell.end for label in cell.facts.labels
+    )
     for match in _NUMBER.finditer(text, start):
         digits = re.sub(r"\D", "", match[1])
         if not 6 <= len(digits) <= 8 or _CODE_BEFORE.search(text[: match.start()]):
             continue
-        if text[match.end() : match.end() + 1] in {",", ".", "円", "-", "年"} or text[: match.start()].endswith(("¥", ",", ".")):
+        if text[match.end() : match.end() + 1] in {",", ".", "円", "-", "年"} or text[: match.start()].endswith(
+            ("¥", ",", ".")
+        ):
             continue
         if draft.type is None and draft.branch is None and not labelled:
             continue
@@ -246,8 +271,13 @@ def _candidate(draft: _Draft) -> Candidate:
 
 
 _BIC = re.compile(r"(?<![A-Z0-9])[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?(?![A-Z0-9])")
-_LATIN_BANK = re.compile(r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Banca|Banco)(?: ?name)?\s*[:\t]\s*([^\t:,;|]{3,40})", re.IGNORECASE)
-_BANK_WORD = re.compile(r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]*\s){0,3}(?:[A-Z]\w*bank|[A-Z]?\w*[Ss]parkasse|Bank|Banque|BANK)(?:\s(?:of |de |du )?[A-ZÄÖÜ][\w.&-]*){0,3}")
+_LATIN_BANK = re.compile(
+    r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Banca|Banco)(?: ?name)?\s*[:\t]\s*([^\t:,;|]{3,40})", re.IGNORECASE
+)
+_BANK_WORD = re.compile(
+    r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]*\s){0,3}(?:[A-Z]\w*bank|[A-Z]?\w*[Ss]parkasse|Bank|Banque|BANK)"
+    r"(?:\s(?:of |de |du )?[A-ZÄÖÜ][\w.&-]*){0,3}"
+)
 
 
 def _ibans(context: DocumentContext) -> Iterator[Candidate]:
@@ -257,7 +287,11 @@ def _ibans(context: DocumentContext) -> Iterator[Candidate]:
         labelled_from = label.end if label is not None else (0 if _labelled_above(context, facts) else None)
         for iban in find_ibans(text, labelled_from=labelled_from):
             details = BankDetails(
-                bank=_bank_near(context, facts), branch=None, type=AccountType.IBAN, number=iban.value, holder=_holder_near(context, facts)
+                bank=_bank_near(context, facts),
+                branch=None,
+                type=AccountType.IBAN,
+                number=iban.value,
+                holder=_holder_near(context, facts),
             )
             features = {"iban_valid": float(iban.valid), "iban_labelled": float(not iban.valid)}
             yield Candidate(value=details, evidence=(span(facts, iban.start, iban.end),), features=features)

@@ -19,11 +19,15 @@ _OF_INTEREST = frozenset(_DATE_ROLES)
 # A label of these speaks for a date only where nothing stands between them (Rechnung Nr. 7 vom 3.4.).
 _TIME = re.compile(r"^[\s(月火水木金土日曜)]{0,6}\W{0,3}\d{1,2}[:時h]\d{2}", re.IGNORECASE)
 _RANGE_BEFORE = re.compile(r"(?:~|から|より|\bto\b|\bbis\b|\bau\b| - |-)\s*$", re.IGNORECASE)
-_RANGE_AFTER = re.compile(r"^\s*(?:\(.\))?\s*(?:~|から|より|分|度|締|現在|\bto\b| - ?\d|-\s*\d|bis\b|au\b|\bthrough\b)", re.IGNORECASE)
+_RANGE_AFTER = re.compile(
+    r"^\s*(?:\(.\))?\s*(?:~|から|より|分|度|締|現在|\bto\b| - ?\d|-\s*\d|bis\b|au\b|\bthrough\b)", re.IGNORECASE
+)
 _BY_THEN = re.compile(r"^\s*(?:\(.\))?\s*(?:まで|迄|限|期限)")
 _BY_BEFORE = re.compile(r"(?:until|before|by|bis zum|bis|avant le|le|spätestens|am|on)\s*:?\s*$", re.IGNORECASE)
 _PAYMENT_WORDS = re.compile(
-    r"支払|振込|振替|引落|入金|zahl|überweis|fällig|begleich|abgebucht|payment|please pay|payable|échéance|règlement|régler|betal", re.IGNORECASE
+    r"支払|振込|振替|引落|入金|zahl|überweis|fällig|begleich|abgebucht"
+    r"|payment|please pay|payable|échéance|règlement|régler|betal",
+    re.IGNORECASE,
 )
 _TITLE_GOES_ON = re.compile(r"(?:vom|du|dated|dtd|date|of|del|van)\s*:?\s*$", re.IGNORECASE)
 _FIRST_YEAR, _LAST_YEAR = 1980, 2060
@@ -119,7 +123,8 @@ def _features(item: _Item) -> dict[str, float]:
             features[f"below:{role}"] = 0.2
     text = item.facts.row.text
     features["range"] = float(
-        bool(_RANGE_AFTER.match(text[item.date.end :])) or bool(_RANGE_BEFORE.search(text[: item.date.start]) and len(item.facts.dates) > 1)
+        bool(_RANGE_AFTER.match(text[item.date.end :]))
+        or bool(_RANGE_BEFORE.search(text[: item.date.start]) and len(item.facts.dates) > 1)
     )
     features["guessed_year"] = float(item.date.guessed_year)
     features["no_year"] = float(item.date.year is None)
@@ -143,7 +148,7 @@ def _is_by_then(item: _Item) -> bool:
 
 
 def _is_titled(context: DocumentContext, item: _Item) -> bool:
-    """The document's title goes on to name the date: Rechnung Nr. 7 vom 3.4.2018, invoice 12 dated …"""
+    """The document's title goes on to name the date: Rechnung Nr. 7 vom 3.4.2018."""
     facts, before = item.facts, item.facts.row.text[: item.date.start]
     if not before.strip():
         above = next(context.rows_above(facts), None)
@@ -153,7 +158,9 @@ def _is_titled(context: DocumentContext, item: _Item) -> bool:
     if _TITLE_GOES_ON.search(before) is None:
         return False
     roles = [label.roles for label in facts.labels if label.start < len(before)]
-    return any(Role.INVOICE_NUMBER in found for found in roles) and not any(Role.OTHER_NUMBER in found for found in roles)
+    return any(Role.INVOICE_NUMBER in found for found in roles) and not any(
+        Role.OTHER_NUMBER in found for found in roles
+    )
 
 
 def _candidate(item: _Item, value: dt.date, features: dict[str, float]) -> Candidate:

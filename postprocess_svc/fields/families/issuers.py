@@ -25,7 +25,9 @@ from postprocess_svc.fields.values.folding import is_cjk
 from postprocess_svc.fields.vocabulary import Role
 
 _DOMAIN = re.compile(r"(?:www\.|@|//)([a-z0-9][a-z0-9-]{2,})\.", re.IGNORECASE)
-_FREE_MAIL = frozenset({"gmail", "yahoo", "hotmail", "outlook", "icloud", "gmx", "web", "tonline", "example", "facebook", "localhost"})
+_FREE_MAIL = frozenset(
+    {"gmail", "yahoo", "hotmail", "outlook", "icloud", "gmx", "web", "tonline", "example", "facebook", "localhost"}
+)
 _BANK_NAME = re.compile(r"銀行$|信用金庫$|信用組合$|農業協同組合$")
 _TOP_ROWS = 12
 _NEAR_REGISTRATION_ROWS = 6
@@ -56,7 +58,8 @@ def _issuers(context: DocumentContext, chosen: Chosen) -> Iterator[Candidate]:
                 judged = _judge(context, owner, piece, domains, chosen)
                 features = {**judged, **own_features}
                 believable = not any(
-                    judged[name] > 0.5 for name in ("implausible", "sentence", "same_as_recipient", "recipients_block", "short")
+                    judged[name] > 0.5
+                    for name in ("implausible", "sentence", "same_as_recipient", "recipients_block", "short")
                 )
                 if top and believable:
                     top_names += 1
@@ -89,9 +92,9 @@ def _proposals(
         if cut is not None and cut.start() > 2:
             yield cell, span(cell.facts, cell.start, cell.start + cut.start()), {"sender_line": 1.0}
         return
-    piece = name_span(cell)
-    if piece is not None:
-        yield cell, piece, {}
+    whole = name_span(cell)
+    if whole is not None:
+        yield cell, whole, {}
 
 
 def _joined(context: DocumentContext, cell: Cell, domains: set[str], chosen: Chosen) -> Candidate | None:
@@ -113,9 +116,7 @@ def _joined(context: DocumentContext, cell: Cell, domains: set[str], chosen: Cho
     return Candidate(value=f"{name_value(first)} {name_value(second)}", evidence=(first, second), features=features)
 
 
-def _judge(
-    context: DocumentContext, cell: Cell, piece: Span, domains: set[str], chosen: Chosen
-) -> dict[str, float]:
+def _judge(context: DocumentContext, cell: Cell, piece: Span, domains: set[str], chosen: Chosen) -> dict[str, float]:
     name = name_text(piece)
     own = names.comparable(name)
     page, extent = cell.facts.page, cell.extent
@@ -127,7 +128,9 @@ def _judge(
         "company_form": 1.0 if has_form(name) else (_TRADE_WORD if names.has_trade_word(name) else 0.0),
         "near_contact": float(any(is_contact(other) for other in below)),
         "near_registration": float(_near_registration(cell, chosen)),
-        "large_type": min(1.0, max(0.0, extent.height / page.text_height - 1.0)) if not cell.facts.row.vertical else 0.0,
+        "large_type": min(1.0, max(0.0, extent.height / page.text_height - 1.0))
+        if not cell.facts.row.vertical
+        else 0.0,
         "upper_half": float(page.depth(extent) < 0.5),
         "bottom": float(page.depth(extent) > 0.8),
         "right_half": float(japanese and context.document_type is DocumentType.INVOICE and page.side(extent) > 0.5),
@@ -144,7 +147,9 @@ def _judge(
         "repeated": float(context.text.count(name) > 1),
         "short": float(latin and sum(map(str.isalpha, name)) <= _SHORT_NAME),
         "latin_among_japanese": float(japanese and latin),
-        "store_branch": float(japanese and name.endswith(("店", "支店", "営業所")) and not has_form(name) and bool(above)),
+        "store_branch": float(
+            japanese and name.endswith(("店", "支店", "営業所")) and not has_form(name) and bool(above)
+        ),
         "in_address": float(_is_in_address(context, cell, name, above)),
         "comma": float(cell.text.endswith(",")),
     }
@@ -173,7 +178,10 @@ def _near_registration(cell: Cell, chosen: Chosen) -> bool:
     if choice is None:
         return False
     number = choice.candidate.evidence[0]
-    if number.row.page != cell.facts.row.page or abs(number.row.number - cell.facts.row.number) > _NEAR_REGISTRATION_ROWS:
+    if (
+        number.row.page != cell.facts.row.page
+        or abs(number.row.number - cell.facts.row.number) > _NEAR_REGISTRATION_ROWS
+    ):
         return False
     return number.row.extent(number.start, number.end).overlap_x(cell.extent) > -2 * cell.extent.height
 

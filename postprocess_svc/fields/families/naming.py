@@ -19,7 +19,9 @@ CONTACT = frozenset({Role.PHONE, Role.FAX, Role.REGISTRATION, Role.TAX_NUMBER})
 _ENDS_NAME = CONTACT | {Role.DATE, Role.ISSUE_DATE, Role.DUE_DATE}
 _SEAL = re.compile(r"[\s(]*[印㊞]\)?$")
 _BEFORE_COLON = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
-_NAME_LABEL = re.compile(r"^(?:name|firma|company(?: name)?|nom|naam|会社名|氏名|名称|社名|貴社名)\s*:?$", re.IGNORECASE)
+_NAME_LABEL = re.compile(
+    r"^(?:name|firma|company(?: name)?|nom|naam|会社名|氏名|名称|社名|貴社名)\s*:?$", re.IGNORECASE
+)
 SEPARATORS = re.compile(r"\s*(?:[·•|*;]|\s-\s|,\s|\s–\s)\s*")
 SALUTATION = re.compile(
     r"^(?:herrn?|frau|firma|an|to|mr|mrs|ms|monsieur|madame|m\.|mme|familie|company|z\. ?hd\.?)[ .:]*$", re.IGNORECASE
@@ -40,8 +42,9 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
     for label in cell.facts.labels:
         if begin < label.start < stop and label.roles & _ENDS_NAME:
             stop = label.start
-    for found in (*find_phones(text[begin:stop]), *find_registration_numbers(text[begin:stop])):
-        stop = min(stop, begin + found.start)
+    numbers = [phone.start for phone in find_phones(text[begin:stop])]
+    numbers.extend(number.start for number in find_registration_numbers(text[begin:stop]))
+    stop = min([stop, *(begin + number for number in numbers)])
     seal = _SEAL.search(text[begin:stop])
     if seal is not None and seal.start() > 1:
         stop = begin + seal.start()
@@ -155,7 +158,11 @@ def _below(context: DocumentContext, cell: Cell) -> tuple[Cell, Span] | None:
         if following is not None and _NAME_LABEL.match(other.text):
             piece = name_span(following, start=following.start + len(following.text) - len(following.text.lstrip(": ")))
             return None if piece is None else (following, piece)
-        if SALUTATION.match(other.text) or (following is not None and following.text.startswith(":")) or other.text.endswith(":"):
+        if (
+            SALUTATION.match(other.text)
+            or (following is not None and following.text.startswith(":"))
+            or other.text.endswith(":")
+        ):
             continue
         prefix = re.match(r"([^:]{1,24}):", other.text)
         if prefix is not None and not _NAME_LABEL.match(prefix[1].strip()):

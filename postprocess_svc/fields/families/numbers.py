@@ -13,13 +13,40 @@ from postprocess_svc.fields.values.folding import is_cjk
 from postprocess_svc.fields.vocabulary import Role
 
 _ROLES = frozenset(
-    {Role.INVOICE_NUMBER, Role.NUMBER, Role.OTHER_NUMBER, Role.REGISTRATION, Role.TAX_NUMBER, Role.PHONE, Role.FAX,
-     Role.ACCOUNT_NUMBER, Role.IBAN, Role.BIC, Role.POST_SYMBOL, Role.POST_NUMBER, Role.BRANCH, Role.DATE, Role.ISSUE_DATE,
-     Role.DUE_DATE, Role.OTHER_DATE, Role.TOTAL, Role.TOTAL_DUE, Role.SUBTOTAL, Role.TAX, Role.AMOUNT, Role.COUNT,
-     Role.TENDERED, Role.CHANGE, Role.PREVIOUS, Role.PAID}
-)  # fmt: skip
+    {
+        Role.INVOICE_NUMBER,
+        Role.NUMBER,
+        Role.OTHER_NUMBER,
+        Role.REGISTRATION,
+        Role.TAX_NUMBER,
+        Role.PHONE,
+        Role.FAX,
+        Role.ACCOUNT_NUMBER,
+        Role.IBAN,
+        Role.BIC,
+        Role.POST_SYMBOL,
+        Role.POST_NUMBER,
+        Role.BRANCH,
+        Role.DATE,
+        Role.ISSUE_DATE,
+        Role.DUE_DATE,
+        Role.OTHER_DATE,
+        Role.TOTAL,
+        Role.TOTAL_DUE,
+        Role.SUBTOTAL,
+        Role.TAX,
+        Role.AMOUNT,
+        Role.COUNT,
+        Role.TENDERED,
+        Role.CHANGE,
+        Role.PREVIOUS,
+        Role.PAID,
+    }
+)
 # A number holds a digit; it may be written in groups by hyphens, slashes, points or, between digits, single spaces.
-_TOKEN = re.compile(r"(?<![\w])#?[A-Za-z0-9][A-Za-z0-9]*(?:[-/_.:#][A-Za-z0-9]+)*(?:(?<=\d) (?=\d{2,}(?!\S*[,.:]\d)))?(?:[A-Za-z0-9]+)*")
+_TOKEN = re.compile(
+    r"(?<![\w])#?[A-Za-z0-9][A-Za-z0-9]*(?:[-/_.:#][A-Za-z0-9]+)*(?:(?<=\d) (?=\d{2,}(?!\S*[,.:]\d)))?(?:[A-Za-z0-9]+)*"
+)
 _PHONE_LIKE = re.compile(r"0\d{1,4}-\d{1,4}-\d{3,4}|\d{3}-\d{4}")
 _SPEAKING = frozenset({Role.INVOICE_NUMBER, Role.NUMBER})
 _ROWS_IN_REACH = 7
@@ -49,9 +76,7 @@ class DocumentNumberFamily:
 
 
 def _labelled(context: DocumentContext) -> Iterator[Candidate]:
-    speaking = [
-        facts.row.number for facts in context.facts if any(label.roles & _SPEAKING for label in facts.labels)
-    ]
+    speaking = [facts.row.number for facts in context.facts if any(label.roles & _SPEAKING for label in facts.labels)]
     in_reach = {number + step for number in speaking for step in range(_ROWS_IN_REACH)}
     for facts in context.facts:
         if facts.row.number not in in_reach:
@@ -100,16 +125,23 @@ def _judge(
             features[f"row:{name}"] = 1.0
             features["far"] = min(3.0, max(0.0, governor.distance - 12.0) / 10.0)
         else:
-            features[f"below:{name}"] = (1.0 if governor.skipped == 0 else 0.3) * (0.2 if governor is not found[0] else 1.0)
+            features[f"below:{name}"] = (1.0 if governor.skipped == 0 else 0.3) * (
+                0.2 if governor is not found[0] else 1.0
+            )
     if not any(name.endswith((":invoice_number", ":number", ":title")) for name in features):
         return None
     value = text[start:end].strip(" .:-/")
     features["near_top"] = float(facts.page.depth(facts.row.extent(start, end)) < 0.4)
     features["long"] = float(len(value) >= 5)
     features["short"] = float(len(value) <= 2)
-    features["like_date"] = float(any(date.start < end and start < date.end for date in facts.dates if not date.compact))
+    features["like_date"] = float(
+        any(date.start < end and start < date.end for date in facts.dates if not date.compact)
+    )
     features["like_amount"] = float(
-        any(a.start < end and start < a.end and (a.currency or a.decimals or a.grouped or a.measure) for a in facts.amounts)
+        any(
+            a.start < end and start < a.end and (a.currency or a.decimals or a.grouped or a.measure)
+            for a in facts.amounts
+        )
     )
     features["like_phone"] = float(bool(_PHONE_LIKE.fullmatch(value)))
     features["many_words"] = float(end < len(text) and is_cjk(text[end : end + 1] or " "))

@@ -63,7 +63,15 @@ def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPh
 
 
 _NOT_PHONES = frozenset(
-    {Role.INVOICE_NUMBER, Role.NUMBER, Role.OTHER_NUMBER, Role.REGISTRATION, Role.ACCOUNT_NUMBER, Role.IBAN, Role.TAX_NUMBER}
+    {
+        Role.INVOICE_NUMBER,
+        Role.NUMBER,
+        Role.OTHER_NUMBER,
+        Role.REGISTRATION,
+        Role.ACCOUNT_NUMBER,
+        Role.IBAN,
+        Role.TAX_NUMBER,
+    }
 )
 
 

@@ -126,9 +126,7 @@ def _whole(context: DocumentContext, cell: Cell, features: dict[str, float]) -> 
         yield from _candidate(context, cell, piece, features)
 
 
-def _candidate(
-    context: DocumentContext, cell: Cell, piece: Span, features: dict[str, float]
-) -> Iterator[Candidate]:
+def _candidate(context: DocumentContext, cell: Cell, piece: Span, features: dict[str, float]) -> Iterator[Candidate]:
     name = name_text(piece)
     yield Candidate(
         value=name_value(piece),

@@ -57,7 +57,9 @@ def _with_recipient(candidate: Candidate, recipient: Choice | None) -> float:
     name, number = recipient.candidate.evidence[0], candidate.evidence[0]
     below = number.row.number - name.row.number
     left = name.row.extent(name.start, name.end)
-    own = number.row.extent(0, number.end) if "\t" not in number.row.text else number.row.extent(number.start, number.end)
+    own = (
+        number.row.extent(0, number.end) if "\t" not in number.row.text else number.row.extent(number.start, number.end)
+    )
     aligned = left.overlap_x(own) > 0
     return float(number.row.page == name.row.page and 0 < below <= _RECIPIENT_ROWS and aligned)
 

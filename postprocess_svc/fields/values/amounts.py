@@ -61,7 +61,8 @@ _NOT_MONEY = re.compile(
     re.IGNORECASE,
 )
 _MEASURE = re.compile(
-    r" ?(?:点|個|枚|本|台|名|件|冊|箱|袋|式|セット|回|人|杯|泊|時間|ヶ月|か月|カ月|ポイント|pt|pcs?|kg|g|ml|l|cm|mm|m|kwh|stk|stück|std|h|x|×|@"
+    r" ?(?:点|個|枚|本|台|名|件|冊|箱|袋|式|セット|回|人|杯|泊|時間|ヶ月|か月|カ月|ポイント|pt|pcs?"
+    r"|kg|g|ml|l|cm|mm|m|kwh|stk|stück|std|h|x|×|@"
     r"|items?|nos?|units?|days?|tage?n?|jours?)(?![A-Za-z])",
     re.IGNORECASE,
 )
@@ -119,7 +120,7 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
     before = text[match.start() - 1] if match.start() else " "
     after = text[match.end("trail") if trail else match.end("number") : match.end() + 12]
     currency = _CURRENCY_BY_MARK.get(lead) or _CURRENCY_BY_MARK.get(trail)
-    if currency is None and (before.isascii() and (before.isalnum() or before in "/#_\0") or before == "\0"):
+    if currency is None and ((before.isascii() and (before.isalnum() or before in "/#_\0")) or before == "\0"):
         return None
     if (
         currency is None

@@ -62,7 +62,7 @@ class PrintedDate:
 LAST_DAY = 99
 """Stands for 末日 until the month's length is known."""
 
-# First year of each era less one: https://www.ndl.go.jp/ gives 令和 from 2019-05-01, 平成 from 1989-01-08, 昭和 from 1926.
+# First year of each era less one: 令和 began on 2019-05-01, 平成 on 1989-01-08, 昭和 on 1926-12-25.
 _ERA_OFFSET = {"令和": 2018, "令": 2018, "r": 2018, "平成": 1988, "平": 1988, "h": 1988, "昭和": 1925, "s": 1925}
 
 _MONTHS: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -103,3 +104,8 @@ def _stands_for_digit(before: str, after: str) -> bool:
     if before in _NUMERIC:
         return after in _NUMERIC or after in _DIGIT_LIKE or (before in ",.0" and not after.isalnum())
     return before in "¥$€£" and (after in _NUMERIC or after in _DIGIT_LIKE)
+
+
+def alternatives(listed: str) -> str:
+    """A pattern's alternatives, listed over several lines with `` | `` between them, as one group."""
+    return "(?:" + "|".join(part for part in re.split(r"\s*\n\s*|\s+\|\s*", listed.strip()) if part) + ")"

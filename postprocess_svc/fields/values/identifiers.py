@@ -86,7 +86,8 @@ _VAT_SHAPES = {
 }
 _VAT_EXACT = re.compile("|".join(f"{country}{shape}" for country, shape in _VAT_SHAPES.items()))
 _VAT_PRINTED = re.compile(
-    rf"(?<![A-Z0-9])(?:{'|'.join(sorted(_VAT_SHAPES, key=len, reverse=True))})[ .-]?[A-Z0-9](?:[ .-]?[A-Z0-9]){{6,12}}(?![A-Za-z0-9])"
+    rf"(?<![A-Z0-9])(?:{'|'.join(sorted(_VAT_SHAPES, key=len, reverse=True))})"
+    r"[ .-]?[A-Z0-9](?:[ .-]?[A-Z0-9]){6,12}(?![A-Za-z0-9])"
 )
 
 
@@ -114,13 +115,13 @@ def _longest_shape(match: re.Match[str]) -> Identifier | None:
 
 
 # Length by country: https://www.swift.com/standards/data-standards/iban-international-bank-account-number
-_IBAN_LENGTHS = dict(
-    AD=24, AE=23, AL=28, AT=20, AZ=28, BA=20, BE=16, BG=22, BH=22, BR=29, CH=21, CR=22, CY=28, CZ=24, DE=22, DK=18,
-    DO=28, EE=20, EG=29, ES=24, FI=18, FO=18, FR=27, GB=22, GE=22, GI=23, GL=18, GR=27, GT=28, HR=21, HU=28, IE=22,
-    IL=23, IS=26, IT=27, JO=30, KW=30, KZ=20, LB=28, LI=21, LT=20, LU=20, LV=21, MC=27, MD=24, ME=22, MK=19, MR=27,
-    MT=31, MU=30, NL=18, NO=15, PK=24, PL=28, PS=29, PT=25, QA=29, RO=24, RS=22, SA=24, SE=24, SI=19, SK=24, SM=27,
-    TN=24, TR=26, UA=29, XK=20,
-)  # fmt: skip
+_LISTED_LENGTHS = """
+    AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18
+    FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IS26 IT27 JO30 KW30 KZ20 LB28 LI21 LT20 LU20
+    LV21 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SE24 SI19 SK24
+    SM27 TN24 TR26 UA29 XK20
+"""
+_IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _LISTED_LENGTHS.split()}
 _IBAN_PRINTED = re.compile(r"(?<![A-Z0-9])([A-Z]{2} ?[0-9OIl]{2}(?: ?[A-Z0-9]){10,30})")
 
 
