@@ -33,7 +33,7 @@ RunChild = Callable[[socket.socket, bool], None]
 """What a forked child does: ``(job_channel, early)``; ``early`` says that there is time before the file comes."""
 
 
-def run_child(job_channel: socket.socket, early: bool) -> None:  # noqa: FBT001
+def run_child(job_channel: socket.socket, early: bool) -> None:
     """Receive a job, do it, and return; the caller ends the process."""
     memory = SharedPage(reserve_bytes=TYPICAL_PAGE_BYTES if early else 0)
     job = receive_job(job_channel)

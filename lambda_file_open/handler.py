@@ -43,14 +43,15 @@ def open_file(untrusted: Buffer, request: OpenRequest) -> OpenedFile:
     limits = request.limits
     try:
         decoder = _decoder(untrusted, limits)
-        count = request.selection.count(decoder.page_count)
     except (OpeningFailed, MemoryError):
         raise
-    except InvalidRequest as error:
-        raise OpeningFailed(Failure.SELECTION) from error
     except Exception as error:
         # Decoders raise whatever the damage made of them: struct, index, value and syntax errors among others.
         raise OpeningFailed(Failure.UNREADABLE) from error
+    try:
+        count = request.selection.count(decoder.page_count)
+    except InvalidRequest as error:
+        raise OpeningFailed(Failure.SELECTION, decoder.page_count) from error
     if count > limits.max_pages:
         raise OpeningFailed(Failure.PAGES, count)
     return OpenedFile(decoder=decoder, numbers=request.selection.numbers(decoder.page_count))

@@ -31,7 +31,7 @@ _ERRORS: dict[Failure, tuple[type[OcrError], str]] = {
     ),
     Failure.UNREADABLE: (UnreadableDocument, "the document is damaged, and no page of it can be read"),
     Failure.PASSWORD: (PasswordRequired, "the document opens with a password only"),
-    Failure.SELECTION: (InvalidRequest, "parameter 'pages' asks for pages that the document does not have"),
+    Failure.SELECTION: (InvalidRequest, "parameter 'pages' asks for more than the document's {value} pages"),
     Failure.PAGES: (DocumentTooLarge, "{value} pages are to be read; the limit is {limits.max_pages} pages"),
     Failure.IMAGE_PIXELS: (
         DocumentTooLarge,
