@@ -27,7 +27,7 @@ from postprocess_svc.lines import TextLine
 
 # Lengths in line heights, shares from 0 to 1.
 _BLOCK_GAP = 0.7
-_TABLE_GAP = 2.5
+_TABLE_GAP = 1.2
 """Rows further apart than this belong to different blocks; rows of several cells are set wider."""
 _LEVEL = 0.3
 """Centres of boxes of one row differ by less than this."""

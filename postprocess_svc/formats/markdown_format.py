@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from statistics import median
 
-from ocr_core.contracts.geometry import bounds
+from ocr_core.contracts.geometry import angle_deg
 from ocr_core.contracts.ports import RenderedResult
 from ocr_core.contracts.result import (
     BankAccount,
@@ -22,16 +24,28 @@ from ocr_core.contracts.result import (
     PageResult,
     UnreadPage,
 )
+from postprocess_svc.layout import place
 
 CONTENT_TYPE = "text/markdown; charset=utf-8"
 
 _MIN_TABLE_ROWS = 2
 _MIN_TABLE_COLUMNS = 2
+_MAX_SKEW_DEG = 10.0
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|&])")
 _SPECIAL_AT_START = re.compile(r"^(\d*)([#+\-=~.)])")
 
-Row = list[Line]
 Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """A line of text with its extent in reading direction, on the page turned level."""
+
+    text: str
+    extent: Interval
+
+
+Row = list[_Cell]
 
 
 def render(result: OcrResult) -> RenderedResult:
@@ -86,10 +100,21 @@ def _page(page: PageResult | UnreadPage) -> list[str]:
     parts = [f"## Page {page.number}"]
     if isinstance(page, UnreadPage):
         return [*parts, f"Could not be read: {_escaped(page.error.detail)}"]
+    skew_deg = _skew_deg(page.lines)
     for _, block in groupby(page.lines, key=lambda line: line.block):
-        rows = [list(row) for _, row in groupby(block, key=lambda line: line.row)]
+        rows = [[_cell(line, skew_deg) for line in row] for _, row in groupby(block, key=lambda line: line.row)]
         parts += _block(rows)
     return parts
+
+
+def _skew_deg(lines: Sequence[Line]) -> float:
+    level = [angle for line in lines if abs(angle := angle_deg(line.quad)) < _MAX_SKEW_DEG]
+    return median(level) if level else 0.0
+
+
+def _cell(line: Line, skew_deg: float) -> _Cell:
+    box = place(0, line.quad, skew_deg=skew_deg, vertical=False)
+    return _Cell(text=line.text, extent=(box.left, box.right))
 
 
 def _block(rows: Sequence[Row]) -> list[str]:
@@ -104,7 +129,7 @@ def _block(rows: Sequence[Row]) -> list[str]:
             continue
         paragraph: list[str] = []
         while at < len(rows) and (not paragraph or len(rows[at]) == 1):
-            paragraph.append("  ".join(_escaped(line.text) for line in rows[at]))
+            paragraph.append("  ".join(_escaped(cell.text) for cell in rows[at]))
             at += 1
         # A backslash at a line's end keeps the line break.
         parts.append("\\\n".join(_SPECIAL_AT_START.sub(r"\1\\\2", text) for text in paragraph))
@@ -116,7 +141,7 @@ def _table_end(rows: Sequence[Row], start: int) -> tuple[int, list[Interval]]:
     columns: list[Interval] = []
     at = start
     while at < len(rows):
-        cells = _merged(_x_interval(line) for line in rows[at])
+        cells = _merged(cell.extent for cell in rows[at])
         if len(cells) < _MIN_TABLE_COLUMNS:
             break
         merged = _merged([*columns, *cells])
@@ -131,19 +156,14 @@ def _table_end(rows: Sequence[Row], start: int) -> tuple[int, list[Interval]]:
 
 def _cells(row: Row, columns: list[Interval]) -> tuple[str, ...]:
     cells = [""] * len(columns)
-    for line in row:
-        column = _column_of(_x_interval(line), columns)
-        cells[column] = f"{cells[column]} {line.text}".strip()
+    for cell in row:
+        column = _column_of(cell.extent, columns)
+        cells[column] = f"{cells[column]} {cell.text}".strip()
     return tuple(cells)
 
 
 def _column_of(cell: Interval, columns: list[Interval]) -> int:
     return max(range(len(columns)), key=lambda at: min(cell[1], columns[at][1]) - max(cell[0], columns[at][0]))
-
-
-def _x_interval(line: Line) -> Interval:
-    box = bounds(line.quad)
-    return box.left, box.right
 
 
 def _merged(intervals: Iterable[Interval]) -> list[Interval]:

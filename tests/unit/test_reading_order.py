@@ -116,9 +116,9 @@ def test_an_invoice_s_header_and_table(skew_deg: float) -> None:
             ]
         )
         for cell in (
-            line(name, 100, 480 + 45 * n),
-            line(quantity, 800, 480 + 45 * n, width=12 * len(quantity)),
-            line(amount, 1300 - 10 * len(amount), 480 + 45 * n, width=10 * len(amount)),
+            line(name, 100, 480 + 40 * n),
+            line(quantity, 800, 480 + 40 * n, width=12 * len(quantity)),
+            line(amount, 1300 - 10 * len(amount), 480 + 40 * n, width=10 * len(amount)),
         )
     ]
     sums = [
