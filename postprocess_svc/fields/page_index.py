@@ -23,6 +23,8 @@ _INNER_TAB_GAP = 3.0
 # Pieces share a row where their centres differ by less than this share of the lower piece's height.
 _ROW_TOLERANCE = 0.5
 
+_LAST_LATIN = "\u2e7f"
+"""East Asian writing comes after it."""
 _DROPPED_IN_SQUASH = frozenset(" .-'*_")
 
 
@@ -101,7 +103,7 @@ class Row:
                 self.word_starts.append(
                     not (before.isalpha() and character.isalpha())
                     or (before.islower() and character.isupper())
-                    or before.isascii() != character.isascii()
+                    or (before > _LAST_LATIN) != (character > _LAST_LATIN)
                 )
             before = character
         self.squashed = "".join(squashed)

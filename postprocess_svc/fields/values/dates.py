@@ -88,7 +88,7 @@ for _number, _names in enumerate(
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 
 _YEAR_FIRST = re.compile(
-    r"(?<![\d.,/-])'?((?:19|20)\d{2}|\d{2}) ?(年|[./-]) ?(\d{1,2}) ?(月|[./-]) ?(\d{1,2}(?!\d)|末)(?: ?日)?(?![./-]?\d)"
+    r"(?<![\d.,/-])'?((?:19|20)\d{2}|\d{2}|\d(?= ?年)) ?(年|[./-]) ?(\d{1,2}) ?(月|[./-]) ?(\d{1,2}(?!\d)|末)(?: ?日)?(?![./-]?\d)"
 )
 _YEAR_FIRST_TIGHT = re.compile(r"(?<!\d)((?:19|20)\d{2}) ?(年|[./-]) ?(\d{1,2}) ?(月|\2) ?(\d{2})(?=[012]\d:\d\d)")
 _ERA = re.compile(

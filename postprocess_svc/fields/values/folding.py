@@ -38,6 +38,7 @@ _SAME_AS = {
 
 _DIGIT_LIKE = {"O": "0", "o": "0", "Q": "0", "D": "0", "I": "1", "l": "1", "|": "1", "!": "1"}
 _NUMERIC = frozenset("0123456789,.")
+_DATE_MARKS = frozenset("/年月日")
 
 
 @lru_cache(maxsize=8192)
@@ -102,6 +103,8 @@ def read_digits(text: str) -> str:
 
 def _stands_for_digit(before: str, after: str) -> bool:
     if before in _NUMERIC:
+        if after in _DATE_MARKS:
+            return before.isdigit()
         return after in _NUMERIC or after in _DIGIT_LIKE or (before in ",.0" and not after.isalnum())
     return before in "¥$€£" and (after in _NUMERIC or after in _DIGIT_LIKE)
 

@@ -1,0 +1,139 @@
+"""Rows, labels and the scorer: what the families stand on."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocr_core.contracts.result import DocumentType
+from postprocess_svc.fields.candidate import Candidate, FieldName, Span
+from postprocess_svc.fields.context import Language, build_context
+from postprocess_svc.fields.labels import find_labels, phrases
+from postprocess_svc.fields.page_index import Row, index_page
+from postprocess_svc.fields.scorer import MIN_ANSWER_CONFIDENCE, choose, score
+from postprocess_svc.fields.vocabulary import Role, wordings
+from postprocess_svc.fields.weights import BIAS, WEIGHTS
+from postprocess_svc.lines import PageLines
+from tests.support.fields_layout import line, page
+
+
+def only_row(*placed: tuple[float, float, str]) -> Row:
+    (row,) = index_page(page(placed)).rows
+    return row
+
+
+def test_pieces_far_apart_are_set_apart_by_a_tab() -> None:
+    assert only_row((100, 10, "合計"), (600, 12, "¥1,000")).text == "合計\t¥1,000"
+
+
+def test_pieces_close_together_are_joined_by_a_space() -> None:
+    assert only_row((100, 10, "RM"), (145, 10, "12.30")).text == "RM 12.30"
+
+
+def test_spaced_out_characters_stay_one_word() -> None:
+    row = only_row((100, 10, "合"), (220, 10, "計"), (700, 10, "500"))
+    assert [label.roles for label in find_labels(row)] == [frozenset({Role.TOTAL})]
+
+
+def test_printed_text_comes_back_from_the_folded_one() -> None:
+    row = only_row((100, 10, "㈱ｶﾞｲｱ　御中"))
+    assert row.text == "(株)ガイア 御中"
+    assert row.printed(0, 6) == "㈱ｶﾞｲｱ"
+
+
+def test_lines_one_under_another_are_two_rows() -> None:
+    assert len(index_page(page([(100, 10, "上"), (100, 50, "下")])).rows) == 2
+
+
+def test_a_line_turned_by_a_quarter_is_a_row_of_its_own() -> None:
+    turned = line(10, 10, "Printed by a machine")
+    quad = ((40.0, 10.0), (40.0, 400.0), (10.0, 400.0), (10.0, 10.0))
+    turned = type(turned)(text=turned.text, confidence=0.9, quad=quad)
+    lines = (turned, line(100, 100, "合計"), line(100, 200, "小計"))
+    index = index_page(PageLines(number=1, width_px=1000, height_px=1000, lines=lines))
+    assert [row.vertical for row in index.rows].count(True) == 1
+    assert index.text_height == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "roles"),
+    [
+        ("ご請求金額", {Role.TOTAL_DUE}),
+        ("登錄番号", {Role.REGISTRATION}),
+        ("ボイント", {Role.POINTS}),
+        ("Sub-Total:", {Role.SUBTOTAL}),
+        ("TOTALRM12.30", {Role.TOTAL}),
+        ("InvoiceDate:", {Role.ISSUE_DATE}),
+        ("Handelsrechnung Nr. 5", {Role.INVOICE_NUMBER}),
+        ("Échéance", {Role.DUE_DATE}),
+    ],
+)
+def test_labels(text: str, roles: set[Role]) -> None:
+    labels = find_labels(only_row((100, 10, text)))
+    assert roles <= labels[0].roles
+
+
+@pytest.mark.parametrize("text", ["Totally", "INV/2023/03", "RE-2014", "Nottax", "Notebook"])
+def test_what_only_looks_like_a_label(text: str) -> None:
+    assert [label for label in find_labels(only_row((100, 10, text))) if label.start == 0] == []
+
+
+def test_labels_that_modify_each_other_are_one_phrase() -> None:
+    row = only_row((100, 10, "消費税(10%)対象額"))
+    (phrase,) = phrases(row, find_labels(row))
+    assert {Role.TAX, Role.TAX_BASE} <= phrase.roles
+    assert phrase.rate_percent == 10
+
+
+def test_every_role_has_wordings_and_every_field_weights() -> None:
+    assert set(wordings()) == set(Role)
+    assert set(WEIGHTS) == set(FieldName)
+    assert all(BIAS in weights for weights in WEIGHTS.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "currency"),
+    [
+        ("請求書 合計 1,000 です", Language.JAPANESE, "JPY"),
+        ("Rechnung Betrag und Datum", Language.GERMAN, "EUR"),
+        ("Facture montant total TTC et TVA", Language.FRENCH, "EUR"),
+        ("Receipt JALAN MAWAR total 5.00", Language.ENGLISH, "MYR"),
+        ("Total $12.00", Language.ENGLISH, "USD"),
+        ("total 12.00", Language.ENGLISH, "XXX"),
+    ],
+)
+def test_language_and_currency(text: str, language: Language, currency: str) -> None:
+    context = build_context([page([(100, 10, text)])], document_type=DocumentType.INVOICE)
+    assert (context.language, context.currency) == (language, currency)
+
+
+def candidate(value: str, features: dict[str, float], confidence: float = 1.0) -> Candidate:
+    lines = (line(100, 10, value, confidence=confidence),)
+    (row,) = index_page(PageLines(number=1, width_px=500, height_px=500, lines=lines)).rows
+    return Candidate(value=value, evidence=(Span(row=row, start=0, end=len(value)),), features=features)
+
+
+def test_the_scorer_adds_log_odds_and_knows_no_foreign_feature() -> None:
+    field = FieldName.DUE_DATE
+    plain = score(field, candidate("2026-10-31", {}))
+    assert plain == WEIGHTS[field][BIAS]
+    assert score(field, candidate("2026-10-31", {"row:due_date": 1.0, "unheard_of": 5.0})) == pytest.approx(
+        plain + WEIGHTS[field]["row:due_date"]
+    )
+
+
+def test_a_rival_lowers_confidence_and_the_same_value_again_does_not() -> None:
+    field, features = FieldName.DUE_DATE, {"row:due_date": 1.0}
+    alone = choose(field, [candidate("2026-10-31", features)])
+    twice = choose(field, [candidate("2026-10-31", features)] * 2)
+    rivalled = choose(field, [candidate("2026-10-31", features), candidate("2026-11-30", features)])
+    assert alone is not None
+    assert twice is not None
+    assert rivalled is not None
+    assert alone.confidence == twice.confidence > 0.9
+    assert rivalled.confidence < 0.65
+
+
+def test_nothing_believable_is_no_answer() -> None:
+    assert choose(FieldName.DUE_DATE, []) is None
+    assert choose(FieldName.DUE_DATE, [candidate("2026-10-31", {})]) is None
+    assert 0 < MIN_ANSWER_CONFIDENCE < 0.5
