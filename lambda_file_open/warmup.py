@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PIL import ImageCms
 
 from lambda_file_open.handler import decode_pages, open_file
+from lambda_file_open.shared_page import SharedPage
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.opening_wire import OpenRequest
 
@@ -13,11 +13,18 @@ _WARMUP_LIMITS = OpenLimits(render_dpi=36)
 
 
 def load_decoders() -> None:
-    """Render a small PDF whose fonts are not embedded, so that PDFium has searched the machine's fonts."""
+    """Do once all that a child does: render a small PDF whose fonts are not embedded, and pack its page and words.
+
+    A child then imports nothing and searches no fonts: it may not be allowed to open files.
+    """
     request = OpenRequest(selection=PageSelection(), limits=_WARMUP_LIMITS, text_layer=True, timeout_s=60.0)
     opened = open_file(_sample_pdf(), request)
-    for _ in decode_pages(opened, request, lambda height_px, width_px: np.empty((height_px, width_px, 3), np.uint8)):
-        pass
+    memory = SharedPage()
+    for _, page in decode_pages(opened, request, memory.allocate):
+        if page is None or not page.words:
+            raise RuntimeError("the decoders do not work")
+        memory.seal(width_px=page.width_px, height_px=page.height_px, words=page.words)
+    memory.close()
     ImageCms.createProfile("sRGB")
 
 
