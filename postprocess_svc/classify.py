@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ocr_core.contracts.geometry import bounds
 from ocr_core.contracts.result import DocumentType
+from postprocess_svc.fields.values.folding import fold
 from postprocess_svc.lines import PageLines, TextLine
 
 # (pattern, points for invoice, points for receipt, points for other); a wording counts once. A title is worth more than
@@ -47,7 +48,7 @@ def classify(pages: Sequence[PageLines]) -> DocumentType:
     lines = [line for page in pages for line in page.lines]
     if not lines:
         return DocumentType.OTHER
-    text = "\n".join(line.normalised for line in lines)
+    text = "\n".join(fold(line.text) for line in lines)
     titles = "\n".join(_title(line) for line in _largest(pages[0].lines or tuple(lines)))
     invoice = receipt = other = 0.0
     compact = re.sub(r"(?<=[^\x00-\x7f]) +(?=[^\x00-\x7f])", "", text)
@@ -70,7 +71,8 @@ def classify(pages: Sequence[PageLines]) -> DocumentType:
 
 
 def _title(line: TextLine) -> str:
-    return re.sub(r"\s+", " " if line.normalised.isascii() else "", line.normalised)
+    folded = fold(line.text)
+    return re.sub(r"\s+", " " if folded.isascii() else "", folded)
 
 
 def _largest(lines: Sequence[TextLine]) -> list[TextLine]:

@@ -106,8 +106,7 @@ def build_context(pages: Sequence[PageLines], *, document_type: DocumentType) ->
 
 def _row_facts(row: Row, page: PageIndex, language: Language) -> RowFacts:
     labels = find_labels(row)
-    has_digits = any(character.isdigit() for character in row.text)
-    dates = find_dates(row.text, short_year_first=language is Language.JAPANESE) if has_digits else []
+    dates = find_dates(row.text, short_year_first=language is Language.JAPANESE)
     hidden = [(date.start, date.end) for date in dates if not date.compact]
     return RowFacts(
         row=row,
@@ -115,7 +114,7 @@ def _row_facts(row: Row, page: PageIndex, language: Language) -> RowFacts:
         labels=tuple(labels),
         phrases=tuple(phrases(row, labels)),
         dates=tuple(dates),
-        amounts=tuple(find_amounts(row.text, hidden=hidden)) if has_digits else (),
+        amounts=tuple(find_amounts(row.text, hidden=hidden)),
     )
 
 

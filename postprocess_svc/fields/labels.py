@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from postprocess_svc.fields.page_index import Row
-from postprocess_svc.fields.values.folding import fold_character, is_cjk, squash_character
+from postprocess_svc.fields.values.folding import fold, is_cjk, squash_character
 from postprocess_svc.fields.vocabulary import Role, wordings
 
 
@@ -36,8 +36,7 @@ class Phrase:
 
 def squash(text: str) -> str:
     """A wording in the form in which labels are compared."""
-    folded = "".join(fold_character(character) for character in text)
-    return "".join(squash_character(character) for character in folded if character not in " .-'*_")
+    return "".join(squash_character(character) for character in fold(text) if character not in " .-'*_")
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from postprocess_svc.fields.values.amounts import find_amounts, money_value, read_number
 from postprocess_svc.fields.values.dates import DayOrder, find_dates
-from postprocess_svc.fields.values.folding import fold_character, read_digits
+from postprocess_svc.fields.values.folding import fold, read_digits
 from postprocess_svc.fields.values.identifiers import (
     corporate_number_is_valid,
     find_ibans,
@@ -20,10 +20,6 @@ from postprocess_svc.fields.values.identifiers import (
     iban_is_valid,
 )
 from postprocess_svc.fields.values.phones import find_phones
-
-
-def fold(text: str) -> str:
-    return "".join(map(fold_character, text))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.candidate import BankDetails, Candidate, Chosen, FieldName, Span, span
 from postprocess_svc.fields.cells import Cell, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
-from postprocess_svc.fields.values.folding import is_cjk, read_digits
+from postprocess_svc.fields.values.folding import has_digits, is_cjk, read_digits
 from postprocess_svc.fields.values.identifiers import find_ibans
 from postprocess_svc.fields.vocabulary import Role
 
@@ -283,6 +283,8 @@ _BANK_WORD = re.compile(
 def _ibans(context: DocumentContext) -> Iterator[Candidate]:
     for facts in context.facts:
         text = facts.row.text
+        if not has_digits(text, 7):
+            continue
         label = next((label for label in facts.labels if Role.IBAN in label.roles), None)
         labelled_from = label.end if label is not None else (0 if _labelled_above(context, facts) else None)
         for iban in find_ibans(text, labelled_from=labelled_from):

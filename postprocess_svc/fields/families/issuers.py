@@ -93,7 +93,7 @@ def _proposals(
             yield cell, span(cell.facts, cell.start, cell.start + cut.start()), {"sender_line": 1.0}
         return
     whole = name_span(cell)
-    if whole is not None:
+    if whole is not None and not is_implausible(cell, whole):
         yield cell, whole, {}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from postprocess_svc.fields.candidate import Candidate, Choice, Chosen, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
-from postprocess_svc.fields.values.folding import read_digits
+from postprocess_svc.fields.values.folding import has_digits, read_digits
 from postprocess_svc.fields.values.identifiers import (
     Identifier,
     corporate_number_is_valid,
@@ -66,7 +66,7 @@ def _with_recipient(candidate: Candidate, recipient: Choice | None) -> float:
 
 def _in_row(context: DocumentContext, facts: RowFacts) -> Iterator[Candidate]:
     text = facts.row.text
-    if sum(character.isdigit() for character in text) < 7:
+    if not has_digits(text, 7):
         return
     japanese = find_registration_numbers(text)
     for number in japanese:

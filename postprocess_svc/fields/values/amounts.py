@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from postprocess_svc.fields.values.folding import read_digits
+from postprocess_svc.fields.values.folding import has_digits, read_digits
 
 UNKNOWN_CURRENCY = "XXX"
 """ISO 4217's code for "no currency": the document names none, and nothing in it points to one."""
@@ -97,7 +97,7 @@ def find_amounts(folded_text: str, *, hidden: list[tuple[int, int]] | None = Non
     text = read_digits(folded_text)
     for start, end in hidden or ():
         text = text[:start] + "\0" * (end - start) + text[end:]
-    if not any(character.isdigit() for character in text):
+    if not has_digits(text, 1):
         return []
     for match in list(_NOT_MONEY.finditer(text)):
         text = text[: match.start()] + "\0" * len(match[0]) + text[match.end() :]

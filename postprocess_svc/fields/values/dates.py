@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from postprocess_svc.fields.values.folding import read_digits
+from postprocess_svc.fields.values.folding import has_digits, read_digits
 
 
 class DayOrder(StrEnum):
@@ -88,7 +88,8 @@ for _number, _names in enumerate(
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 
 _YEAR_FIRST = re.compile(
-    r"(?<![\d.,/-])'?((?:19|20)\d{2}|\d{2}|\d(?= ?年)) ?(年|[./-]) ?(\d{1,2}) ?(月|[./-]) ?(\d{1,2}(?!\d)|末)(?: ?日)?(?![./-]?\d)"
+    r"(?<![\d.,/-])'?((?:19|20)\d{2}|\d{2}|\d(?= ?年)) ?(年|[./-]) ?(\d{1,2}) ?(月|[./-]) ?"
+    r"(\d{1,2}(?!\d)|末)(?: ?日)?(?![./-]?\d)"
 )
 _YEAR_FIRST_TIGHT = re.compile(r"(?<!\d)((?:19|20)\d{2}) ?(年|[./-]) ?(\d{1,2}) ?(月|\2) ?(\d{2})(?=[012]\d:\d\d)")
 _ERA = re.compile(
@@ -100,7 +101,8 @@ _YEAR_LAST = re.compile(r"(?<![\d.,/-])(\d{1,2}) ?([./-]) ?(\d{1,2}) ?\2 ?((?:19
 # A time printed straight after the year without a space (22/04/201818:54).
 _YEAR_LAST_TIGHT = re.compile(r"(?<![\d.,/-])(\d{1,2})([./-])(\d{1,2})\2((?:19|20)\d{2})(?=[012]\d:\d\d)")
 _DAY_NAME = re.compile(
-    rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?(?:\s|[-./,]|de\b)*({_MONTH})(?![a-zäöüéèû])\.?(?:\s|[-./,']|de\b)*((?:19|20)\d{{2}}|\d{{2}})(?![\d:])",
+    rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?(?:\s|[-./,]|de\b)*({_MONTH})(?![a-zäöüéèû])"
+    r"\.?(?:\s|[-./,']|de\b)*((?:19|20)\d{2}|\d{2})(?![\d:])",
     re.IGNORECASE,
 )
 _NAME_DAY = re.compile(
@@ -108,7 +110,8 @@ _NAME_DAY = re.compile(
 )
 _NO_YEAR = re.compile(r"(?<![\d年])(?<!年 )(\d{1,2}) ?月 ?(\d{1,2}|末) ?日")
 _COMPACT = re.compile(r"(?<![\dA-Za-z-])((?:19|20)\d{2})([01]\d)([0-3]\d)(?![\dA-Za-z-])")
-_HAS_MONTH_NAME = re.compile(rf"\d|(?:{_MONTH})", re.IGNORECASE)
+_HAS_MONTH_NAME = re.compile(rf"(?:{_MONTH})", re.IGNORECASE)
+_MAY_BE_ERA = re.compile(r"[令平昭]|[RHSrhs][.' ]? ?[元\d]")
 
 # Reiwa years are printed with two digits as often as Western ones; from 2020 on no Reiwa year reaches 20 before 2038.
 _FIRST_WESTERN_SHORT_YEAR = 17
@@ -121,7 +124,7 @@ def find_dates(folded_text: str, *, short_year_first: bool = False) -> list[Prin
         folded_text: The text.
         short_year_first: Three two-digit groups are year, month, day, as Japanese tills print 26/10/31.
     """
-    if sum(character.isdigit() for character in folded_text) < 2:
+    if not has_digits(folded_text, 2):
         return []
     text = read_digits(folded_text)
     found: list[PrintedDate] = []
@@ -138,7 +141,7 @@ def _is_possible(date: PrintedDate) -> bool:
 
 
 def _readings(text: str, *, short_year_first: bool) -> Iterator[PrintedDate]:
-    if "元" in text or "年" in text or any(mark in text for mark in "令平昭RHSrhs"):
+    if _MAY_BE_ERA.search(text) is not None:
         for match in _ERA.finditer(text):
             offset = _ERA_OFFSET[match[1].lower()]
             count = 1 if match[2] == "元" else int(match[2])
@@ -150,7 +153,7 @@ def _readings(text: str, *, short_year_first: bool) -> Iterator[PrintedDate]:
         for match in pattern.finditer(text):
             if not (short_year_first and len(match[4]) == 2):
                 yield from _year_last(match)
-    if any(character.isalpha() and character.isascii() for character in text) and _HAS_MONTH_NAME.search(text):
+    if _HAS_MONTH_NAME.search(text) is not None:
         for match in _DAY_NAME.finditer(text):
             yield _date(match, year=_long_year(match[3]), month=_MONTHS[match[2].lower()], day=int(match[1]))
         for match in _NAME_DAY.finditer(text):

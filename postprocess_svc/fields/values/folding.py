@@ -37,6 +37,7 @@ _SAME_AS = {
 }
 
 _DIGIT_LIKE = {"O": "0", "o": "0", "Q": "0", "D": "0", "I": "1", "l": "1", "|": "1", "!": "1"}
+_MAY_BE_DIGIT = re.compile(r"[OoQDIl|!、]")
 _NUMERIC = frozenset("0123456789,.")
 _DATE_MARKS = frozenset("/年月日")
 
@@ -46,6 +47,11 @@ def fold_character(character: str) -> str:
     """NFKC form of one character, dashes and quotes made one; may be longer than one (``㈱`` is ``(株)``)."""
     form = unicodedata.normalize("NFKC", _SAME_AS.get(character, character))
     return "".join(_SAME_AS.get(part, part) for part in form) or " "
+
+
+def fold(text: str) -> str:
+    """A text, folded character by character."""
+    return "".join(map(fold_character, text))
 
 
 # Forms of other countries that the recogniser, trained on all of them, gives for a Japanese character.
@@ -70,6 +76,14 @@ def squash_character(character: str) -> str:
     return unicodedata.normalize("NFD", lower)[0] if marked else lower
 
 
+_SEVERAL_DIGITS = {count: re.compile(r"\d" + r"\D*\d" * (count - 1)) for count in (1, 2, 7)}
+
+
+def has_digits(text: str, count: int) -> bool:
+    """At least so many digits, wherever they stand; the cheap question before the dear one."""
+    return _SEVERAL_DIGITS[count].search(text) is not None
+
+
 def is_kana(character: str) -> bool:
     """Hiragana or katakana, half-width included."""
     return "\u3041" <= character <= "\u30ff" or "\uff66" <= character <= "\uff9f"
@@ -86,7 +100,7 @@ def read_digits(text: str) -> str:
     A letter counts as a digit only between numeric characters, or after a comma or a currency sign with numeric
     characters following, so that words and part numbers stay as they are.
     """
-    if not any(letter in text for letter in "OoQDIl|!、"):
+    if _MAY_BE_DIGIT.search(text) is None:
         return text
     characters = list(text)
     last = len(characters) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from postprocess_svc.fields.values.folding import read_digits
+from postprocess_svc.fields.values.folding import has_digits, read_digits
 
 REGISTRATION_DIGITS = 13
 
@@ -93,7 +93,7 @@ _VAT_PRINTED = re.compile(
 
 def find_vat_ids(folded_text: str) -> list[Identifier]:
     """Country code and the shape that the country prescribes; separators are dropped from the value."""
-    if sum(character.isdigit() for character in folded_text) < 7:
+    if not has_digits(folded_text, 7):
         return []
     found = []
     for match in _VAT_PRINTED.finditer(folded_text):
@@ -142,6 +142,8 @@ def find_ibans(folded_text: str, *, labelled_from: int | None = None) -> list[Id
             reported too, as not valid. Elsewhere only valid ones are.
     """
     found: list[Identifier] = []
+    if not has_digits(folded_text, 7):
+        return found
     for match in _IBAN_PRINTED.finditer(folded_text):
         labelled = labelled_from is not None and match.start() >= labelled_from
         identifier = _cut_iban(match, labelled=labelled)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from postprocess_svc.fields.values.folding import has_digits
+
 _JAPANESE = re.compile(
     r"(?<![\d-])(?:\+81[ -]?\(?0?\)?\d{1,4}|\(0\d{1,4}\)|0\d{1,4})[ -]?(?:\(\d{1,4}\)|\d{1,4})[ -]?\d{3,4}(?![\d-])"
 )
@@ -31,7 +33,7 @@ class PrintedPhone:
 
 def find_phones(folded_text: str, *, labelled_from: int | None = None) -> list[PrintedPhone]:
     """Phone numbers in a text; from ``labelled_from`` on any plausible run of digits is one."""
-    if sum(character.isdigit() for character in folded_text) < MIN_PHONE_DIGITS:
+    if not has_digits(folded_text, MIN_PHONE_DIGITS):
         return []
     found: dict[int, PrintedPhone] = {}
     for pattern in (_INTERNATIONAL, _JAPANESE):
