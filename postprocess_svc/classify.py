@@ -35,6 +35,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], float, float, float], ...] = tuple(
             -1,
             3,
         ),
+        (r"\bagreement\b|annual report|balance sheet|curriculum vitae", -1, -1, 3),
         (r"\btotal\b|gesamt|summe|montant", 0.6, 0.8, 0),
     )
 )
