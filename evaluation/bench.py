@@ -20,6 +20,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from ocr_client import OcrClient
@@ -35,7 +36,7 @@ from evaluation.inprocess_models import InProcessModels
 from evaluation.machine import describe_machine
 from evaluation.metrics import character_errors
 from evaluation.ordering import PlacedText, rows_text, text_along
-from evaluation.peer import Peer, PeerEngine, PeerSettings
+from evaluation.peer_process import PeerProcess
 from evaluation.server import measured_server
 
 OUTPUT_DIR = REPOSITORY / "out"
@@ -54,8 +55,8 @@ PEER_TRIALS: tuple[Mapping[str, Any], ...] = (
     {"Global.use_cls": False, "Rec.rec_batch_num": 16},
 )
 
-Contender = Callable[[BenchPage, bytes], Sequence[PlacedText] | None]
-"""Reads a page, from its pixels or from the file's bytes; returns the lines, where it makes any."""
+Contender = Callable[[BenchPage, bytes], tuple[float, Sequence[PlacedText] | None]]
+"""Reads a page, from its pixels or from the file's bytes; returns the seconds it took, and lines if it makes any."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,24 +67,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--url", help="a running server on this machine; without it one is started and stopped")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
-    machine = describe_machine()
+    report = Report(machine=describe_machine(), rounds=options.rounds)
     pages = bench_pages()
-    report = Report(machine=machine, rounds=options.rounds)
-    with (
-        InProcessModels() as models,
-        measured_server(options.url, log=OUTPUT_DIR / "bench.log") as url,
-        OcrClient(url) as client,
-    ):
+    report.fastest_settings = _fastest_peer(pages[0])
+    with ExitStack() as stack:
+        models = stack.enter_context(InProcessModels())
         calls = {page.name: record_calls(page.pixels, models) for page in pages}
         report.calls = {name: str(page_calls) for name, page_calls in calls.items()}
-        report.fastest_settings = _fastest_peer(pages[0])
+        url = stack.enter_context(measured_server(options.url, log=OUTPUT_DIR / "bench.log"))
+        client = stack.enter_context(OcrClient(url))
+        fastest = report.fastest_settings
+        peers = {DEFAULTS: {}, FASTEST: fastest, SMALLER: fastest | _smaller_page(calls)}
         contenders = {
             API: _api(client, report.stages_ms),
-            BARE_ONE_BY_ONE: lambda page, _: replay_one_by_one(calls[page.name], models),
-            BARE_AT_ONCE: lambda page, _: replay_at_once(calls[page.name], models),
-            DEFAULTS: _peer({}),
-            FASTEST: _peer(report.fastest_settings),
-            SMALLER: _peer(report.fastest_settings | _smaller_page(calls)),
+            BARE_ONE_BY_ONE: _bare(replay_one_by_one, calls, models),
+            BARE_AT_ONCE: _bare(replay_at_once, calls, models),
+            **{name: _peer(stack.enter_context(PeerProcess(settings))) for name, settings in peers.items()},
         }
         _measure(contenders, pages, report)
     print(report.markdown())
@@ -92,17 +91,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _api(client: OcrClient, stages_ms: list[dict[str, float]]) -> Contender:
-    def read(_: BenchPage, body: bytes) -> Sequence[PlacedText]:
+    def read(_: BenchPage, body: bytes) -> tuple[float, Sequence[PlacedText]]:
+        start = time.perf_counter()
         result = client.read(body, timeout_s=TIMEOUT_S)
+        seconds = time.perf_counter() - start
         stages_ms.append(result["timing_ms"])
-        return as_read(result).lines
+        return seconds, as_read(result).lines
 
     return read
 
 
-def _peer(settings: Mapping[str, Any]) -> Contender:
-    instance = Peer(PeerSettings(engine=PeerEngine.OPENVINO, changes=settings))
-    return lambda page, _: instance.read(page.pixels)
+def _bare(
+    replay: Callable[[ModelCalls, InProcessModels], None], calls: Mapping[str, ModelCalls], models: InProcessModels
+) -> Contender:
+    def run(page: BenchPage, _: bytes) -> tuple[float, None]:
+        start = time.perf_counter()
+        replay(calls[page.name], models)
+        return time.perf_counter() - start, None
+
+    return run
+
+
+def _peer(process: PeerProcess) -> Contender:
+    return lambda page, _: process.read(page.name, page.pixels)
 
 
 def _smaller_page(calls: Mapping[str, ModelCalls]) -> dict[str, Any]:
@@ -112,11 +123,11 @@ def _smaller_page(calls: Mapping[str, ModelCalls]) -> dict[str, Any]:
 
 
 def _fastest_peer(page: BenchPage) -> dict[str, Any]:
-    """The fastest of ``PEER_TRIALS`` on one page; each is given its own rounds, after warming up."""
+    """The fastest of ``PEER_TRIALS`` on one page, each in a process of its own and after warming up."""
     best_s, best = float("inf"), dict(PEER_TRIALS[0])
     for settings in PEER_TRIALS:
-        read = _peer(settings)
-        seconds = [_timed(read, page, b"")[0] for _ in range(1 + TRIAL_ROUNDS)][1:]
+        with PeerProcess(settings) as process:
+            seconds = [process.read(page.name, page.pixels)[0] for _ in range(1 + TRIAL_ROUNDS)][1:]
         if statistics.median(seconds) < best_s:
             best_s, best = statistics.median(seconds), dict(settings)
     return best
@@ -136,18 +147,12 @@ def _measure(contenders: Mapping[str, Contender], pages: Sequence[BenchPage], re
                 nonce += 1
                 body = page.body(nonce)
                 for name in names[number % len(names) :] + names[: number % len(names)]:
-                    seconds, lines = _timed(contenders[name], page, body)
+                    seconds, lines = contenders[name](page, body)
                     if number >= 0:
                         report.rows[name].seconds.setdefault(page.name, []).append(seconds)
                     if lines is not None and page.truth:
                         report.rows[name].accuracy[page.name] = _accuracy(page, lines)
                 progress.advance(task)
-
-
-def _timed(read: Contender, page: BenchPage, body: bytes) -> tuple[float, Sequence[PlacedText] | None]:
-    start = time.perf_counter()
-    lines = read(page, body)
-    return time.perf_counter() - start, lines
 
 
 def _accuracy(page: BenchPage, lines: Sequence[PlacedText]) -> float:
