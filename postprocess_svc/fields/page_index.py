@@ -20,6 +20,8 @@ from postprocess_svc.lines import PageLines, TextLine
 # (請　求　書); the columns of a form stand further.
 _TAB_GAP = 1.0
 _INNER_TAB_GAP = 3.0
+# No recogniser gives a longer line; a text layer may, and what follows is neither label nor value.
+_MAX_LINE_CHARACTERS = 1000
 # Pieces share a row where their centres differ by less than this share of the lower piece's height.
 _ROW_TOLERANCE = 0.5
 
@@ -335,7 +337,7 @@ def _fold_line(line: TextLine, position: int, *, vertical: bool) -> tuple[list[s
     origins: list[int] = []
     base = position << 16
     tabs = frozenset() if vertical else _inner_tabs(line)
-    for index, character in enumerate(line.text):
+    for index, character in enumerate(line.text[:_MAX_LINE_CHARACTERS]):
         if index in tabs:
             if text and text[-1] == " ":
                 text[-1], origins[-1] = "\t", -1

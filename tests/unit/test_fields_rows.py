@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocr_core.contracts.result import DocumentType
+from postprocess_svc.fields import FIELD_NAMES
 from postprocess_svc.fields.candidate import Candidate, FieldName, Span
 from postprocess_svc.fields.context import Language, build_context
 from postprocess_svc.fields.labels import find_labels, phrases
@@ -13,7 +14,7 @@ from postprocess_svc.fields.scorer import MIN_ANSWER_CONFIDENCE, choose, score
 from postprocess_svc.fields.vocabulary import Role, wordings
 from postprocess_svc.fields.weights import BIAS, WEIGHTS
 from postprocess_svc.lines import PageLines
-from tests.support.fields_layout import line, page
+from tests.support.fields_layout import line, page, read
 
 
 def only_row(*placed: tuple[float, float, str]) -> Row:
@@ -137,3 +138,10 @@ def test_nothing_believable_is_no_answer() -> None:
     assert choose(FieldName.DUE_DATE, []) is None
     assert choose(FieldName.DUE_DATE, [candidate("2026-10-31", {})]) is None
     assert 0 < MIN_ANSWER_CONFIDENCE < 0.5
+
+
+@pytest.mark.parametrize("unit", ["1 ", "(", "a", ".", "銀行", "御中 ", "1,", "www.a", "消費税(", "DE12 "])
+def test_an_endless_line_is_read_as_far_as_lines_go(unit: str) -> None:
+    """A text layer may hold anything; the time that it costs is bounded by the runner's time limit."""
+    outcome = read(page([(10, 10, unit * 20_000)]))
+    assert set(outcome.fields) == set(FIELD_NAMES)

@@ -39,6 +39,7 @@ _HOLDER_LABEL = re.compile(
 )
 _KANA_HOLDER = re.compile(r"(?<![ァ-ヶー])((?:[(]?[カユドシザイフタナ][)])?\s?[ァ-ヶー･・ｦ-ﾟ．.()\- 　]{4,40})")
 _MAX_ROWS = 7
+_MAX_MENTIONS = 40
 _USUAL_DIGITS = 7
 
 
@@ -116,7 +117,7 @@ def _anchors(context: DocumentContext) -> list[tuple[Cell, re.Match[str]]]:
                     "払込銀行",
                 }:
                     found.append((cell, match))
-    return found
+    return found[:_MAX_MENTIONS]
 
 
 def is_cjk_text(text: str) -> bool:

@@ -49,7 +49,8 @@ _NUMBER = (
     r"|\d+"
 )
 _AMOUNT = re.compile(
-    rf"(?=[\d(+▲¥\\€£$₹₩₱₫₺฿金A-Za-z-])(?P<open>\()?(?P<sign>(?<![A-Za-z0-9])[-+▲] ?)?(?P<lead>(?:{_LEADING})[ .:]{{0,2}})?(?P<sign2>[-+▲] ?)?"
+    rf"(?=[\d(+▲¥\\€£$₹₩₱₫₺฿金A-Za-z-])(?P<open>\()?(?P<sign>(?<![A-Za-z0-9])[-+▲] ?)?"
+    rf"(?P<lead>(?:{_LEADING})[ .:]{{0,2}})?(?P<sign2>[-+▲] ?)?"
     rf"(?P<number>{_NUMBER})(?P<trail> ?(?:{_TRAILING}))?(?P<tail>也|-(?![\d\w]))?(?P<close>\))?",
     re.IGNORECASE,
 )
