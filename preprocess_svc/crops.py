@@ -194,7 +194,7 @@ def split_wide(crop: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     width = crop.shape[1]
     if width <= widest:
         return [crop]
-    parts = math.ceil(width / (widest * (1 - SPLIT_SEARCH / 2)))
+    parts = math.ceil(width / (widest * (1 - SPLIT_SEARCH)))
     goal, reach = width / parts, width / parts * SPLIT_SEARCH / 2
     # Ink is contrast within a column, whatever the colour of the paper.
     contrast = crop.max(axis=(0, 2)).astype(np.int32) - crop.min(axis=(0, 2))
