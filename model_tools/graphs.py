@@ -22,8 +22,11 @@ PIXEL_MEAN = 127.5
 PIXEL_SCALE = 127.5
 """PP-OCR's normalisation for both models, (x / 255 - 0.5) / 0.5, as one subtraction and one division."""
 
+FEATURES = "features"
+"""What the recogniser's body gives and its head takes, (N, T, C) float32."""
+
 PROBABILITIES = "probabilities"
-"""Name of the recogniser's untouched output, (N, T, classes) float32, where top-1 is taken outside of the graph."""
+"""What the head gives, (N, T, classes) float32."""
 
 
 class UnexpectedGraph(Exception):
@@ -48,19 +51,10 @@ def prepare_detector(source: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def prepare_recogniser(source: onnx.ModelProto, *, top1_in_graph: bool) -> onnx.ModelProto:
-    """(N, 48, W, 3) uint8 RGB in; top-1 class ids and their probabilities out, or the whole ``probabilities``.
-
-    In-graph top-1 is for TensorRT. On CPU the caller takes it outside: see ``openvino_models``.
-    """
+def prepare_recogniser(source: onnx.ModelProto) -> onnx.ModelProto:
+    """(N, 48, W, 3) uint8 RGB in; (N, T) int32 top-1 class ids and (N, T) float32 probabilities out."""
     model = _with_image_input(source, name=TEXT_RECOGNITION.inputs[0].name, height=RECOGNITION_HEIGHT_PX)
     raw = model.graph.output[0].name
-    if not top1_in_graph:
-        model.graph.node.append(helper.make_node("Identity", [raw], [PROBABILITIES], name="prepared.probabilities"))
-        classes = model.graph.output[0].type.tensor_type.shape.dim[2].dim_value
-        value = helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["N", "T", classes])
-        _set_outputs(model, [value])
-        return model
     ids, confidences = (output.name for output in TEXT_RECOGNITION.outputs)
     model.graph.node.extend(
         [
@@ -77,6 +71,48 @@ def prepare_recogniser(source: onnx.ModelProto, *, top1_in_graph: bool) -> onnx.
         ],
     )
     return model
+
+
+def split_recogniser(source: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """The recogniser in two, for a CPU: the body, crops to features, and the head, features to probabilities.
+
+    The body is compiled once per width class and the head once for all: see ``openvino_models``.
+    """
+    model = _with_image_input(source, name=TEXT_RECOGNITION.inputs[0].name, height=RECOGNITION_HEIGHT_PX)
+    output = model.graph.output[0]
+    tail, features = _classifier(model.graph, output.name)
+    weights = _initializer_behind(model.graph, tail[0].input[1])
+    channels, classes = weights.dims
+    head = onnx.ModelProto()
+    head.CopyFrom(model)
+    steps = [onnx.NodeProto.FromString(node.SerializeToString()) for node in tail]
+    del model.graph.node[-len(tail) :]
+    model.graph.node.append(helper.make_node("Identity", [features], [FEATURES], name="prepared.features"))
+    _set_outputs(model, [helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", "T", channels])])
+    steps[0].input[0] = FEATURES
+    steps[-1].output[0] = PROBABILITIES
+    del head.graph.node[:], head.graph.input[:]
+    head.graph.node.extend(steps)
+    used = {name for node in steps for name in node.input}
+    kept = [tensor for tensor in head.graph.initializer if tensor.name in used]
+    del head.graph.initializer[:]
+    head.graph.initializer.extend(kept)
+    head.graph.input.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", "T", channels]))
+    _set_outputs(head, [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["N", "T", classes])])
+    return model, head
+
+
+def _classifier(graph: onnx.GraphProto, output: str) -> tuple[list[onnx.NodeProto], str]:
+    """The last nodes of the graph from the classifying product on, and the name of what they start from."""
+    tail: list[onnx.NodeProto] = []
+    for node in reversed(graph.node):
+        wanted = output if not tail else tail[0].input[0]
+        if wanted not in node.output or node.op_type not in {"Softmax", "Identity", "Add", "MatMul"}:
+            break
+        tail.insert(0, node)
+        if node.op_type == "MatMul":
+            return tail, node.input[0]
+    raise UnexpectedGraph("the recogniser is expected to end in one product, a bias and a softmax")
 
 
 def charset(source: onnx.ModelProto) -> list[str]:

@@ -3,7 +3,7 @@
 ``.venv-triton/bin/python -m model_tools.prepare`` writes, beside the committed configurations,
 
 - ``<model>/1/model.onnx``: the prepared model, top-1 in the graph; TensorRT engines are built from it,
-- ``<model>/1/model.xml`` and ``.bin``: the same for OpenVINO (the recogniser gives whole probabilities there),
+- ``<model>/1/model.xml`` and ``.bin``: the same for OpenVINO; the recogniser's head is apart there (``head.xml``),
 - ``text_recognition/charset.txt``: one character a line; class 0 is the blank, line ``i`` is class ``i``.
 
 A second run compares digests and does nothing.
@@ -19,6 +19,7 @@ import json
 import logging
 import re
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,24 +119,24 @@ def _write_models(sources: Sources, repository: Path) -> list[Path]:
     detector, recogniser = onnx.load(sources.detector), onnx.load(sources.recogniser)
     detector_dir = repository / TEXT_DETECTION.name / VERSION
     recogniser_dir = repository / TEXT_RECOGNITION.name / VERSION
-    prepared = graphs.prepare_detector(detector)
-    plans = [
-        (detector_dir, prepared, prepared),
-        (
-            recogniser_dir,
-            graphs.prepare_recogniser(recogniser, top1_in_graph=True),
-            graphs.prepare_recogniser(recogniser, top1_in_graph=False),
-        ),
-    ]
+    prepared_detector = graphs.prepare_detector(detector)
+    body, head = graphs.split_recogniser(recogniser)
     written = []
-    for folder, for_tensorrt, for_openvino in plans:
+    for folder, for_tensorrt, for_openvino in (
+        (detector_dir, prepared_detector, {"model": prepared_detector}),
+        (recogniser_dir, graphs.prepare_recogniser(recogniser), {"model": body, "head": head}),
+    ):
         folder.mkdir(parents=True, exist_ok=True)
-        onnx.save(for_tensorrt, folder / "model.onnx")
-        # Not compressed to float16: OpenVINO chooses the precision when it compiles, f32 included.
-        ov.save_model(
-            ov.Core().read_model(for_openvino.SerializeToString()), folder / "model.xml", compress_to_fp16=False
-        )
-        written += [folder / "model.onnx", folder / "model.xml", folder / "model.bin"]
+        # Written beside and moved into place: a Triton that runs meanwhile has the old files mapped into its memory.
+        with tempfile.TemporaryDirectory(dir=folder) as fresh_name:
+            fresh = Path(fresh_name)
+            onnx.save(for_tensorrt, fresh / "model.onnx")
+            for name, model in for_openvino.items():
+                # Not compressed to float16: OpenVINO chooses the precision when it compiles, f32 included.
+                ov.save_model(
+                    ov.Core().read_model(model.SerializeToString()), fresh / f"{name}.xml", compress_to_fp16=False
+                )
+            written += [path.replace(folder / path.name) for path in sorted(fresh.iterdir())]
     charset_path = repository / TEXT_RECOGNITION.name / "charset.txt"
     charset_path.write_bytes("".join(f"{character}\n" for character in graphs.charset(recogniser)).encode())
     return [*written, charset_path]

@@ -86,6 +86,11 @@ def test_a_model_of_another_kind_is_refused():
         graphs.charset(model)
 
 
+def test_a_recogniser_that_does_not_end_in_a_classifier_is_refused(sources):
+    with pytest.raises(graphs.UnexpectedGraph, match="softmax"):
+        graphs.split_recogniser(onnx.load(sources.detector))
+
+
 def test_a_charset_that_does_not_fit_the_classes_is_refused(sources):
     model = onnx.load(sources.recogniser)
     model.metadata_props[0].value += "\nextra"
@@ -104,16 +109,16 @@ def test_top1_takes_the_best_class_of_each_step():
     assert best.tolist() == [[np.float32(0.7), np.float32(0.6)]]
 
 
-def test_a_model_with_top1_in_its_graph_may_stand_in(sources, tmp_path):
+def test_a_model_with_top1_in_its_graph_may_stand_in(sources, repository, tmp_path):
     """What stands in model.onnx serves too, where no model.xml is: any model with the tensors does."""
-    prepared = graphs.prepare_recogniser(onnx.load(sources.recogniser), top1_in_graph=True)
-    onnx.save(prepared, tmp_path / "model.onnx")
-    whole = graphs.prepare_recogniser(onnx.load(sources.recogniser), top1_in_graph=False)
-    (tmp_path / "whole").mkdir()
-    onnx.save(whole, tmp_path / "whole" / "model.onnx")
+    prepare(sources, repository)
+    version_dir = repository / "text_recognition" / "1"
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(version_dir / "model.onnx", alone)
     crops = np.random.default_rng(3).integers(0, 255, (3, 48, 96, 3), np.uint8)
     answers = []
-    for folder in (tmp_path, tmp_path / "whole"):
+    for folder in (version_dir, alone):
         recogniser = TextRecogniser(folder, EngineSettings(threads=1, precision=Precision.F32))
         recogniser.load([96])
         answers.append(recogniser.recognise(crops))
