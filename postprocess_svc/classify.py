@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from ocr_core.contracts.geometry import bounds
 from ocr_core.contracts.result import DocumentType
-from postprocess_svc.fields.values.folding import fold
 from postprocess_svc.lines import PageLines, TextLine
 
 # (pattern, points for invoice, points for receipt, points for other); a wording counts once. A title is worth more than
@@ -49,7 +49,7 @@ def classify(pages: Sequence[PageLines]) -> DocumentType:
     lines = [line for page in pages for line in page.lines]
     if not lines:
         return DocumentType.OTHER
-    text = "\n".join(fold(line.text) for line in lines)
+    text = "\n".join(unicodedata.normalize("NFKC", line.text) for line in lines)
     titles = "\n".join(_title(line) for line in _largest(pages[0].lines or tuple(lines)))
     invoice = receipt = other = 0.0
     compact = re.sub(r"(?<=[^\x00-\x7f]) +(?=[^\x00-\x7f])", "", text)
@@ -72,7 +72,7 @@ def classify(pages: Sequence[PageLines]) -> DocumentType:
 
 
 def _title(line: TextLine) -> str:
-    folded = fold(line.text)
+    folded = unicodedata.normalize("NFKC", line.text)
     return re.sub(r"\s+", " " if folded.isascii() else "", folded)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from ocr_core.contracts.result import DocumentType
@@ -50,3 +53,8 @@ def test_a_tax_invoice_from_a_till_is_a_receipt() -> None:
 
 def test_no_pages() -> None:
     assert classify([]) is DocumentType.OTHER
+
+
+def test_it_can_be_imported_on_its_own() -> None:
+    """The fields ask it for the document's type, so it must not ask the fields for anything."""
+    subprocess.run([sys.executable, "-c", "import postprocess_svc.classify"], check=True)

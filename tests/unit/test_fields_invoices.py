@@ -400,6 +400,32 @@ def test_a_family_that_fails_leaves_the_others_intact() -> None:
     )
 
 
+def test_labels_and_values_that_the_recogniser_ran_together() -> None:
+    placed: list[Placed] = [
+        (600, 80, "御請求書", 50),
+        (100, 200, "株式会社架空フーズ御中"),
+        (1000, 200, "伝票番号8841-0207"),
+        (1000, 250, "発行日令和8年11月5日"),
+        (1000, 300, "電話017-000-5678"),
+        (100, 300, "合計金額(税込) ¥187,480", 40),
+        (1000, 600, "小計"),
+        (1300, 600, "173,400"),
+        (1000, 650, "消費税"),
+        (1300, 650, "14,080"),
+        (900, 700, "(8%対象 163,000 税 13,040)"),
+        (900, 750, "(10%対象 10,400税1,040)"),
+        (100, 900, "振込先例示信用金庫本店営業部当座0098765ユ)タトエバセイカ"),
+    ]
+    outcome = read(page(placed))
+    found = values(outcome)
+    assert found["recipient_name"] == "株式会社架空フーズ"
+    assert found["document_number"] == "8841-0207"
+    assert found["document_date"] == "2026-11-05"
+    assert found["phone"] == "017-000-5678"
+    assert (found["subtotal"], found["tax_amount"], found["total_amount"]) == (173400, 14080, 187480)
+    assert accounts(outcome) == [("例示信用金庫", "本店営業部", AccountType.CHECKING, "0098765", "ユ)タトエバセイカ")]
+
+
 def test_due_after_issue_across_the_turn_of_the_year() -> None:
     placed: list[Placed] = [
         (600, 80, "請求書", 50),

@@ -16,6 +16,8 @@ from postprocess_svc.fields.vocabulary import Role
 
 _MAX_ROUNDING = Decimal("0.05")
 """Cash is rounded to five or ten hundredths where one- and two-hundredths coins are gone."""
+# Categories of a row's own label that a column's header may add to; any other label has said all there is to say.
+_VAGUE = frozenset({None, "other", "amount", "tax_base"})
 _MONEY = frozenset(
     {
         Role.TOTAL_DUE,
@@ -154,7 +156,7 @@ def shape(context: DocumentContext, item: Item) -> dict[str, float]:
         features["skipped"] = float(min(3, governor.skipped))
         if governor.relation is Relation.ROW:
             features["far"] = min(3.0, max(0.0, governor.distance - 12.0) / 10.0)
-    if item.above is not None:
+    if item.above is not None and item.category in _VAGUE:
         name = f"below:{amount_category(item.above.phrase)}"
         # A column's header says less than the row's own label, and the less the more stands between.
         features[name] = features.get(name, 0.0) + 0.4 / (1 + item.above.skipped)

@@ -140,6 +140,8 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
         or (item.above and amount_category(item.above.phrase) == "tax" and item.category in {None, "other"})
     ]
     parts = _rate_parts(context, taxes)
+    whole = sum((item.value for item in parts), Decimal(0))
+    stated = [item for item in taxes if parts and item.value == whole and item not in parts]
     explained = bool(due) and any(item.value == due for item in taxes)
     # Where nothing is left between net and total, tax is nought, unless prices include it (Japan's receipts).
     nought = due == 0 and context.currency not in WITHOUT_MINOR_UNIT
@@ -151,14 +153,15 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
         features["usual_rate"] = float(_has_usual_rate(item.value, bases))
         features["over_total"] = float(total is not None and abs(item.value) >= abs(total) > 0)
         features["part_of_sum"] = float(item in parts and not explained)
+        features["sum_of_rates"] = float(item in stated)
         candidates.append(_candidate(context, item, features))
-    if parts:
+    if parts and not stated:
         candidates.append(_sum_of(context, parts, due))
     return candidates
 
 
 def _rate_parts(context: DocumentContext, taxes: list[Item]) -> list[Item]:
-    """One tax amount a rate, where the document prints several rates and no total of them."""
+    """One tax amount a rate, where the document prints several rates."""
     by_rate: dict[float, Item] = {}
     for item in taxes:
         rate = _rate(context, item)
@@ -168,9 +171,7 @@ def _rate_parts(context: DocumentContext, taxes: list[Item]) -> list[Item]:
             continue
         by_rate.setdefault(rate, item)
     parts = list(by_rate.values())
-    whole = sum((item.value for item in parts), Decimal(0))
-    stated = any(item.value == whole for item in taxes if item not in parts)
-    return parts if len(parts) > 1 and not stated else []
+    return parts if len(parts) > 1 else []
 
 
 def _rate(context: DocumentContext, item: Item) -> float | None:

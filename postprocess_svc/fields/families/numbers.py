@@ -45,7 +45,8 @@ _ROLES = frozenset(
 )
 # A number holds a digit; it may be written in groups by hyphens, slashes, points or, between digits, single spaces.
 _TOKEN = re.compile(
-    r"(?<![\w])#?[A-Za-z0-9][A-Za-z0-9]*(?:[-/_.:#][A-Za-z0-9]+)*(?:(?<=\d) (?=\d{2,}(?!\S*[,.:]\d)))?(?:[A-Za-z0-9]+)*"
+    r"(?<![A-Za-z0-9_])#?[A-Za-z0-9][A-Za-z0-9]*(?:[-/_.:#][A-Za-z0-9]+)*"
+    r"(?:(?<=\d) (?=\d{2,}(?!\S*[,.:]\d)))?(?:[A-Za-z0-9]+)*"
 )
 _PHONE_LIKE = re.compile(r"0\d{1,4}-\d{1,4}-\d{3,4}|\d{3}-\d{4}")
 _SPEAKING = frozenset({Role.INVOICE_NUMBER, Role.NUMBER})

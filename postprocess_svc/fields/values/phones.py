@@ -10,7 +10,7 @@ from postprocess_svc.fields.values.folding import has_digits
 _JAPANESE = re.compile(
     r"(?<![\d-])(?:\+81[ -]?\(?0?\)?\d{1,4}|\(0\d{1,4}\)|0\d{1,4})[ -]?(?:\(\d{1,4}\)|\d{1,4})[ -]?\d{3,4}(?![\d-])"
 )
-_INTERNATIONAL = re.compile(r"(?<![\d+])(?:\+|00)\d{1,3}(?:[ ./-]{0,2}\(?\d{1,5}\)?){2,6}(?!\d)")
+_INTERNATIONAL = re.compile(r"(?<![\d+-])(?:\+|00(?=[1-9]))\d{1,3}(?:[ ./-]{0,2}\(?\d{1,5}\)?){2,6}(?!\d)")
 _LABELLED = re.compile(r"\(?\+?\d(?:[ ./-]{0,3}\(?\d\)?){5,14}(?!\d)")
 _SEPARATED = re.compile(r"[-() ]")
 
