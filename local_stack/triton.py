@@ -130,7 +130,6 @@ def environment(config: TritonConfig) -> dict[str, str]:
         "PATH": os.pathsep.join([str(config.environment_dir / "bin"), os.environ.get("PATH", os.defpath)]),
         "LD_LIBRARY_PATH": str(installation.libraries),
         "OCR_MODEL_PRECISION": config.model_precision,
-        "OPENVINO_TELEMETRY_DISABLE": "1",
     }
     if config.model_threads is not None:
         variables["OCR_MODEL_THREADS"] = str(config.model_threads)
