@@ -83,7 +83,7 @@ class RegionPool:
         if self._free[size_bytes]:
             return self._free[size_bytes].pop()
         if self._total_bytes + size_bytes > self.max_bytes:
-            self._drop_free_ones_of_other_sizes(size_bytes)
+            await self._make_room(size_bytes)
         if self._total_bytes + size_bytes > self.max_bytes:
             return None
         return await self._create(size_bytes)
@@ -98,10 +98,12 @@ class RegionPool:
 
     def forget(self, region: Region) -> None:
         """The server does not know the region (it was started anew): then it knows none of the others either."""
-        self._let_go(region)
-        for regions in self._free.values():
-            while regions:
-                self._let_go(regions.pop())
+        gone = [region, *itertools.chain(*self._free.values()), *(entry.region for entry in self._quarantine)]
+        self._free.clear()
+        self._quarantine.clear()
+        for each in gone:
+            self._let_go(each)
+            self._known_names.discard(each.name)
 
     async def close(self) -> None:
         """Unregister what the server cannot be writing into."""
@@ -145,11 +147,15 @@ class RegionPool:
                 still.append(entry)
         self._quarantine = still
 
-    def _drop_free_ones_of_other_sizes(self, size_bytes: int) -> None:
-        """Make room. The server keeps their mappings until close: only untouched address space is lost meanwhile."""
+    async def _make_room(self, size_bytes: int) -> None:
+        """Give up free regions of other sizes, the largest first, until a new one fits."""
         for other in sorted(self._free, reverse=True):
             while self._free[other] and self._total_bytes + size_bytes > self.max_bytes:
-                self._let_go(self._free[other].pop())
+                region = self._free[other].pop()
+                self._let_go(region)
+                # Nobody writes into a free region; until this, the server's mapping keeps its pages.
+                await self.registrar.unregister_system_shared_memory(region.name)
+                self._known_names.discard(region.name)
 
     def _let_go(self, region: Region) -> None:
         # The mapping ends with its last view: closing it here would fail where a caller still holds one.

@@ -212,7 +212,6 @@ class TritonModels:
             try:
                 return await self._through_memory(call, self._pool, region)
             except _StaleRegion:
-                self._pool.forget(region)
                 self._forget_server()
                 _log.info("Triton was started anew: its shared memory is made again", extra={"action": "triton_heal"})
         return await self._through_socket(call)
@@ -249,22 +248,24 @@ class TritonModels:
         return [result.as_numpy(spec.name) for spec in call.model.outputs]
 
     async def _through_memory(self, call: _Call, pool: RegionPool, region: Region) -> list[NDArray[np.generic]]:
-        tensor, outputs = _place(call, region)
-        settled = False
+        rests_until_s = call.deadline.at_s + MAX_EXECUTION_S
         try:
+            tensor, outputs = _place(call, region)
             await self._send(call, tensor, outputs)
             answers = _read_outputs(call, region)
-            settled = True
         except InferenceServerException as error:
             if _is_stale_region(error):
+                pool.forget(region)
                 raise _StaleRegion from error
-            settled = _is_answer(error)
-            raise self._translated(error, call) from error
-        finally:
-            if settled:
+            if _is_answer(error):
                 pool.give_back(region)
             else:
-                pool.quarantine(region, until_s=call.deadline.at_s + MAX_EXECUTION_S)
+                pool.quarantine(region, until_s=rests_until_s)
+            raise self._translated(error, call) from error
+        except BaseException:  # cancelled: the server may be at it still
+            pool.quarantine(region, until_s=rests_until_s)
+            raise
+        pool.give_back(region)
         return answers
 
     async def _send(self, call: _Call, tensor: InferInput, outputs: Sequence[InferRequestedOutput]) -> InferResult:
