@@ -29,6 +29,7 @@ REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 MODEL_NAMES = ("text_detection", "text_recognition")
 
 _POLL_S = 0.05
+_PREFIX = "yomitori-triton"
 _SHARED_MEMORY_DIR = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory lives, not a temporary file
 
 # Runs in the child before tritonserver takes its place: it asks the kernel for SIGTERM when the parent's thread that
@@ -65,8 +66,9 @@ class TritonConfig:
     verbose_level: int = 0
     log: IO[bytes] | None = None
     """Where Triton's output goes; the parent's own standard error where it is null. Needs a file descriptor."""
-    shared_memory_prefix: str = field(default_factory=lambda: f"yomitori-triton-{uuid.uuid4().hex[:12]}")
-    """Of the Python backend's own shared memory, so that several servers on one host stay apart."""
+    shared_memory_prefix: str = field(default_factory=lambda: f"{_PREFIX}-{os.getpid()}-{uuid.uuid4().hex[:12]}-")
+    """Of the Python backend's own shared memory, so that several servers on one host stay apart. It names the process
+    that made this configuration: see ``sweep_shared_memory``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,7 @@ def command(config: TritonConfig) -> list[str]:
         TritonUnavailable: the environment, the wheel or its Python stub is missing.
     """
     installation = _find(config.environment_dir)
+    sweep_shared_memory()
     return [
         str(installation.server),
         f"--model-repository={config.model_repository}",
@@ -134,6 +137,15 @@ def environment(config: TritonConfig) -> dict[str, str]:
     if config.model_threads is not None:
         variables["OCR_MODEL_THREADS"] = str(config.model_threads)
     return variables
+
+
+def sweep_shared_memory() -> None:
+    """Remove what servers left behind that were killed, once the process that started them has ended as well."""
+    for path in _SHARED_MEMORY_DIR.glob(f"{_PREFIX}-*"):
+        owner = re.match(rf"{_PREFIX}-([0-9]+)-", path.name)
+        if owner is not None and not Path("/proc", owner[1]).exists():
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                path.unlink()
 
 
 class TritonServer:

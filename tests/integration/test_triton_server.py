@@ -168,6 +168,22 @@ def test_it_ends_with_its_parent(config):
     assert _leftovers(config) == []
 
 
+def test_memory_of_killed_servers_is_swept_when_their_starter_has_ended(config):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    orphan = Path(f"/dev/shm/yomitori-triton-{ended.pid}-0123456789ab-left")  # noqa: S108
+    ours = Path(f"/dev/shm/{config.shared_memory_prefix}kept")  # noqa: S108
+    orphan.touch()
+    ours.touch()
+    try:
+        command(config)
+        assert not orphan.exists()
+        assert ours.exists()
+    finally:
+        ours.unlink()
+        orphan.unlink(missing_ok=True)
+
+
 def test_what_cannot_start_says_why(config, tmp_path):
     with pytest.raises(TritonUnavailable, match="make install"):
         command(dataclasses.replace(config, environment_dir=tmp_path))
