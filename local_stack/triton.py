@@ -81,7 +81,7 @@ class _Installation:
 
 
 def command(config: TritonConfig) -> list[str]:
-    """The arguments that start ``tritonserver``.
+    """The arguments that start ``tritonserver``; also puts the stub in place and sweeps what killed servers left.
 
     Raises:
         TritonUnavailable: the environment, the wheel or its Python stub is missing.
