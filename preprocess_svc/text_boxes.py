@@ -35,6 +35,8 @@ class TextBoxes:
     """(N, 4, 2) float32 x, y; clockwise, from the text's own top-left."""
     scores: NDArray[np.float32]
     """(N,) float32 mean probability of text inside, 0 to 1."""
+    doubtful_share: float = 0.0
+    """Of all probability above the binary threshold, the share in regions that made no box: too thin or too faint."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -75,18 +77,21 @@ def find_text_boxes(probability: NDArray[np.uint8]) -> TextBoxes:
     contours, _ = cv2.findContours(np.asarray(mask), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     rectangles: list[tuple[float, float, float, float, float]] = []
     scores: list[float] = []
+    doubtful = accepted = 0.0
     for contour in contours[:MAX_CANDIDATES]:
         (center_x, center_y), (width, height), angle = cv2.minAreaRect(contour)
-        if min(width, height) < MIN_SIDE_PX:
-            continue
         rectangle = (center_x, center_y, width, height, angle)
         score = _mean_inside(probability, rectangle)
-        if score >= BOX_THRESHOLD:
+        if min(width, height) >= MIN_SIDE_PX and score >= BOX_THRESHOLD:
             rectangles.append(rectangle)
             scores.append(score)
+            accepted += width * height * score
+        else:
+            doubtful += width * height * score
     return TextBoxes(
         quads=_grown_quads(np.array(rectangles, dtype=np.float32).reshape(-1, 5)),
         scores=np.array(scores, dtype=np.float32),
+        doubtful_share=doubtful / max(accepted + doubtful, 1.0),
     )
 
 

@@ -80,7 +80,11 @@ def test_faint_and_tiny_regions_are_not_text() -> None:
     probability = empty_map()
     probability[100:120, 100:300] = 100  # above the binary threshold, below the box threshold
     probability[200:201, 100:102] = 255
-    assert len(find_text_boxes(probability)) == 0
+    boxes = find_text_boxes(probability)
+    assert len(boxes) == 0
+    assert boxes.doubtful_share == 1.0
+    probability[300:320, 100:300] = 230
+    assert 0.1 < find_text_boxes(probability).doubtful_share < 0.5
 
 
 def test_an_empty_map_has_no_boxes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from ocr_core.contracts.tensors import DETECTION_SHAPES
 from preprocess_svc.canvas import PAD_VALUE, SHRINK_TOLERANCE, TILE_OVERLAP_PX, CanvasPlan, lay_out, plan_canvas, stitch
 from preprocess_svc.detection import (
+    DOUBTFUL_SHARE,
     FIRST_AREA_PX,
     MAX_MAGNIFICATION,
     SMALL_TEXT_PX,
@@ -123,5 +125,9 @@ def test_only_small_print_is_looked_at_twice() -> None:
     larger = second_scale(boxes_of_height(SMALL_TEXT_PX - 1, plan), plan)
     assert larger is not None
     assert larger > 1.5 * plan.scale_y
+    some = boxes_of_height(SMALL_TEXT_PX + 1, plan)
+    assert second_scale(replace(some, doubtful_share=2 * DOUBTFUL_SHARE), plan) == larger
+    large = boxes_of_height(2 * SMALL_TEXT_PX, plan)
+    assert second_scale(replace(large, doubtful_share=2 * DOUBTFUL_SHARE), plan) is None
     nothing = TextBoxes(quads=np.empty((0, 4, 2), np.float32), scores=np.empty(0, np.float32))
     assert second_scale(nothing, plan) is None
