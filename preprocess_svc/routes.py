@@ -111,7 +111,13 @@ def components() -> dict[str, dict[str, Any]]:
     """The schemas that the routes' documentation refers to."""
     _, of_parameters = openapi_parameters(_REF)
     result = TypeAdapter(OcrResult).json_schema(mode="serialization", ref_template=_REF)
-    return {**result.pop("$defs", {}), **of_parameters, "OcrResult": result}
+    of_result = result.pop("$defs")
+    # What this service knows beyond the text side's answer.
+    of_result["Timing"]["properties"] |= {
+        "fetch": {"type": "number", "description": "Fetching the source from object storage; absent without one."},
+        "wait": {"type": "number", "description": "Waiting for a place among the documents that are read at once."},
+    }
+    return {**of_result, **of_parameters, "OcrResult": result}
 
 
 _SUCCESS: dict[str, Any] = {
