@@ -1,4 +1,4 @@
-"""The way to the text side, over real sockets: errors come back as what they were, whatever happens to the wire."""
+"""The way to the text side, over real sockets: a caller learns of its passing troubles, never of our faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from ocr_core.adapters.postprocess import HttpStructurer
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import DocumentInfo, MediaType
-from ocr_core.contracts.errors import DeadlineExceeded, InternalError, InvalidRequest, NotReady, Overloaded
+from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
 from ocr_core.contracts.reading import Reading
 from ocr_core.contracts.reading_codec import decode_reading
@@ -89,15 +89,19 @@ async def test_the_reading_its_options_and_what_is_left_of_the_deadline_arrive()
     ("status", "body", "expected"),
     [
         (429, b'{"code": "overloaded", "detail": "full"}', Overloaded),
-        (400, b'{"code": "invalid_request", "detail": "bad"}', InvalidRequest),
         (503, b'{"code": "not_ready", "detail": "charset"}', NotReady),
         (504, b'{"code": "deadline_exceeded", "detail": "late"}', DeadlineExceeded),
+        # Wrong with what we sent, not with what the caller did: never a 4xx.
+        (400, b'{"code": "invalid_request", "detail": "class id 7000"}', InternalError),
+        (404, b'{"code": "not_found", "detail": "no such route"}', InternalError),
+        (413, b'{"code": "document_too_large", "detail": "the reading"}', InternalError),
+        (422, b'{"code": "unreadable_document", "detail": "?"}', InternalError),
         (500, b'{"code": "a_code_of_tomorrow", "detail": "?"}', InternalError),
         (502, b"<html>a proxy speaks</html>", InternalError),
         (500, b'["not", "a", "problem"]', InternalError),
     ],
 )
-async def test_an_error_is_rebuilt_by_its_code(status: int, body: bytes, expected: type[Exception]) -> None:
+async def test_only_what_passes_comes_back_as_itself(status: int, body: bytes, expected: type[OcrError]) -> None:
     async def answer(_head: str, _body: bytes, writer: asyncio.StreamWriter) -> None:
         respond(writer, status, "application/problem+json", body, "Retry-After: 9\r\n")
 
@@ -105,6 +109,7 @@ async def test_an_error_is_rebuilt_by_its_code(status: int, body: bytes, expecte
         with pytest.raises(expected) as caught:
             await structure(structurer)
     assert type(caught.value) is expected
+    assert "class id" not in caught.value.detail
     if isinstance(caught.value, Overloaded):
         assert caught.value.retry_after_s == 9
 
