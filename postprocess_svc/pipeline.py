@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.page import Notice, PageError
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
 from ocr_core.contracts.reading import PageReading, Reading
@@ -43,29 +44,47 @@ class TextPipeline:
     charsets: Charsets
     min_line_confidence: float = MIN_LINE_CONFIDENCE
 
-    def answer(self, untrusted_reading: bytes, options: StructureOptions, request_id: str) -> RenderedResult:
+    def answer(
+        self,
+        untrusted_reading: bytes,
+        options: StructureOptions,
+        request_id: str,
+        deadline: Deadline | None = None,
+    ) -> RenderedResult:
         """Decode a reading, structure it and write the result down.
+
+        A thread cannot be interrupted, so ``deadline`` is looked at between steps and between pages.
 
         Raises:
             InvalidRequest: the bytes are no reading.
             NotReady: the charset that it was made with is not known here.
+            DeadlineExceeded: before the answer was complete.
         """
+        _check(deadline)  # it may have waited long for its thread
         reading = decode_reading(untrusted_reading)
-        result = self.structure(reading, options=options, request_id=request_id)
+        result = self.structure(reading, options=options, request_id=request_id, deadline=deadline)
+        _check(deadline)
         return formats.render(result, options.output_format)
 
-    def structure(self, reading: Reading, *, options: StructureOptions, request_id: str) -> OcrResult:
+    def structure(
+        self, reading: Reading, *, options: StructureOptions, request_id: str, deadline: Deadline | None = None
+    ) -> OcrResult:
         """Turn class ids into lines in reading order, and lines into fields.
 
         Raises:
             InvalidRequest: a class id is beyond the charset.
             NotReady: the charset that the reading was made with is not known here.
+            DeadlineExceeded: before the result was complete.
         """
         started_s = time.perf_counter()
         charset = self.charsets.named(reading.charset_sha256)
         warnings = list(reading.warnings)
-        pages = [self._page_lines(page, charset, warnings) for page in reading.pages if isinstance(page, PageReading)]
-        answers = _answer_schemas(pages, options, warnings)
+        pages = []
+        for page in reading.pages:
+            if isinstance(page, PageReading):
+                _check(deadline)
+                pages.append(self._page_lines(page, charset, warnings))
+        answers = _answer_schemas(pages, options, warnings, deadline)
         structure_ms = (time.perf_counter() - started_s) * 1000
         return OcrResult(
             id=f"doc_{uuid.uuid4().hex}",
@@ -109,6 +128,11 @@ class TextPipeline:
         ]
 
 
+def _check(deadline: Deadline | None) -> None:
+    if deadline is not None:
+        deadline.check("structure")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answers:
     document_type: DocumentType | None
@@ -116,14 +140,18 @@ class _Answers:
     schemas: dict[str, dict[str, FieldAnswer]] | None
 
 
-def _answer_schemas(pages: Sequence[PageLines], options: StructureOptions, warnings: list[Notice]) -> _Answers:
+def _answer_schemas(
+    pages: Sequence[PageLines], options: StructureOptions, warnings: list[Notice], deadline: Deadline | None
+) -> _Answers:
     """Classify once, then extract once a schema; what went wrong is added to ``warnings``."""
     wanted = list(dict.fromkeys(schema for schema in options.schemas if schema is not Schema.NONE))
     if not wanted:
         return _Answers(document_type=None, fields=None, schemas=None)
+    _check(deadline)
     document_type = classify(pages)
     by_schema: dict[str, dict[str, FieldAnswer]] = {}
     for schema in wanted:
+        _check(deadline)
         outcome = fields.extract(pages, schema=_resolved(schema, document_type))
         warnings += [notice for notice in outcome.warnings if notice not in warnings]
         by_schema[schema.value] = {
@@ -150,7 +178,7 @@ def _confident(answer: FieldAnswer, min_confidence: float) -> FieldAnswer:
     if answer is None:
         return None
     if isinstance(answer, tuple):
-        return tuple(account for account in answer if account.confidence >= min_confidence)
+        return tuple(account for account in answer if account.confidence >= min_confidence) or None
     return answer if answer.confidence >= min_confidence else None
 
 
