@@ -51,7 +51,7 @@ def test_a_till_receipt() -> None:
     assert value(outcome, "document_number") == "1234"
     assert value(outcome, "registration_number") == "T1010401089234"
     assert value(outcome, "phone") == "03-3333-4444"
-    assert outcome.fields["bank_accounts"] == ()
+    assert outcome.fields["bank_accounts"] is None
 
 
 def test_points_and_cash_are_no_total() -> None:
