@@ -102,30 +102,37 @@ class TextPipeline:
 
     def _page_lines(self, page: PageReading, charset: Charset, warnings: list[Notice]) -> PageLines:
         """The page's lines in reading order; a text layer that was not believed is added to ``warnings``."""
-        lines = self._text_lines(page, charset)
-        ordered = in_reading_order(lines, skew_deg=page.skew_deg)
+        lines = seen = _text_lines(page, charset)
         if page.text_layer:
-            preferred = prefer_text_layer(ordered, page.text_layer, page=page.number)
-            ordered = preferred.lines
+            preferred = prefer_text_layer(seen, page.text_layer, page=page.number)
+            lines = preferred.lines
             if preferred.notice is not None:
                 warnings.append(preferred.notice)
+        # Only now: a line that was hardly read is text nevertheless where the layer spells what was seen.
+        kept = [
+            line
+            for line, before in zip(lines, seen, strict=True)
+            if line is not before or line.confidence >= self.min_line_confidence
+        ]
         return PageLines(
             number=page.number,
             width_px=page.width_px,
             height_px=page.height_px,
-            lines=ordered,
+            lines=in_reading_order(kept, skew_deg=page.skew_deg),
             skew_deg=page.skew_deg,
         )
 
-    def _text_lines(self, page: PageReading, charset: Charset) -> list[TextLine]:
-        decoded = decode_lines(
-            [line.class_ids for line in page.lines], [line.probabilities for line in page.lines], charset
-        )
-        return [
-            text_line(reading, line)
-            for reading, line in zip(page.lines, decoded, strict=True)
-            if line.confidence >= self.min_line_confidence and not line.text.isspace() and line.text
-        ]
+
+def _text_lines(page: PageReading, charset: Charset) -> tuple[TextLine, ...]:
+    """The page's lines in the order of their detection; those in which nothing was recognised are left out."""
+    decoded = decode_lines(
+        [line.class_ids for line in page.lines], [line.probabilities for line in page.lines], charset
+    )
+    return tuple(
+        text_line(reading, line)
+        for reading, line in zip(page.lines, decoded, strict=True)
+        if line.text and not line.text.isspace()
+    )
 
 
 def _check(deadline: Deadline | None) -> None:

@@ -189,6 +189,21 @@ def test_a_text_layer_is_asked_where_there_is_one() -> None:
     ]
 
 
+def test_a_line_that_was_hardly_read_is_kept_where_the_text_layer_spells_it() -> None:
+    lines = [
+        line_reading("請求書", 100, 100, 20, probability=0.45),
+        line_reading("小計", 100, 200, 20, probability=0.45),
+        line_reading("合計", 100, 300, 20, probability=0.45),
+    ]
+    layer = tuple(
+        TextLayerWord(text=text, quad=Box(left=100, top=top, right=160, bottom=top + 20).to_quad())
+        for text, top in (("請求書", 100), ("納品", 200))
+    )
+    result = structured(reading_of(page_reading(lines, text_layer=layer)))
+    assert [(line.text, line.confidence) for line in first_page(result).lines] == [("請求書", pytest.approx(0.45))]
+    assert [notice.code for notice in result.warnings] == ["rendered_smaller", "text_layer_distrusted"]
+
+
 def test_a_skewed_page_is_read_as_a_level_one() -> None:
     def turn(line: LineReading, skew_deg: float) -> LineReading:
         sine, cosine = math.sin(math.radians(skew_deg)), math.cos(math.radians(skew_deg))
