@@ -31,7 +31,8 @@ from postprocess_svc.reading_order import in_reading_order
 from postprocess_svc.text_layer import prefer_text_layer
 
 PAGE_BREAK = "\n\f"
-"""Between the texts of two pages: a form feed, as pdftotext and printers have it."""
+"""Between the texts of two pages: a form feed, as pdftotext and printers have it. A page that could not be read has
+empty text: otherwise those after it would be counted wrongly."""
 
 MIN_LINE_CONFIDENCE = 0.5
 """A line recognised worse than this is specks, not text; RapidOCR's ``text_score``."""
@@ -92,7 +93,7 @@ class TextPipeline:
             document=reading.document,
             document_type=answers.document_type,
             pages=_page_results(reading, pages),
-            text=PAGE_BREAK.join(page.text for page in pages),
+            text=_text(reading, pages),
             fields=answers.fields,
             schemas=answers.schemas,
             models=reading.model_versions,
@@ -187,6 +188,12 @@ def _confident(answer: FieldAnswer, min_confidence: float) -> FieldAnswer:
     if isinstance(answer, tuple):
         return tuple(account for account in answer if account.confidence >= min_confidence) or None
     return answer if answer.confidence >= min_confidence else None
+
+
+def _text(reading: Reading, pages: Sequence[PageLines]) -> str:
+    """The text of every selected page."""
+    texts = {page.number: page.text for page in pages}
+    return PAGE_BREAK.join(texts.get(page.number, "") for page in reading.pages)
 
 
 def _page_results(reading: Reading, pages: Sequence[PageLines]) -> tuple[PageResult | UnreadPage, ...]:
