@@ -21,7 +21,7 @@ from ocr_core.contracts.document import OpenLimits
 _DEFAULT_LIMITS = OpenLimits()
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Share = Annotated[int, Field(ge=1, le=4_096)]
+PositiveCount = Annotated[int, Field(ge=1, le=4_096)]
 
 
 def _split(value: object) -> object:
@@ -99,7 +99,22 @@ class TritonSettings(SettingsGroup):
     grpc_url: str = Field(default="127.0.0.1:8011", pattern=r"^[^/\s]+:[0-9]+$")
     """``host:port`` of Triton's gRPC endpoint."""
     shared_memory: bool = True
-    """Hand images over through system shared memory. Only where Triton runs on this host, in the same IPC namespace."""
+    """Hand images over through POSIX shared memory. Only where Triton sees this host's ``/dev/shm``."""
+    max_shared_bytes: int = Field(default=512 << 20, ge=1 << 20)
+    """The most shared memory that this process takes; what does not fit goes over the socket."""
+    control_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """For the calls that carry no document: readiness, versions, registering memory."""
+
+
+class FileOpenerSettings(SettingsGroup):
+    """The sandbox that files are opened in; one child process a file."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_OPENER_")
+
+    max_children: PositiveCount = 8
+    """Files open at once. Each may use ``OCR_LIMIT_MAX_MEMORY_BYTES``."""
+    max_waiting: int = Field(default=64, ge=0, le=4_096)
+    """Files that wait for one of these places; one more is answered 429 at once."""
 
 
 class StorageSettings(SettingsGroup):
@@ -115,7 +130,7 @@ class StorageSettings(SettingsGroup):
     access_key_id: SecretStr | None = None
     secret_access_key: SecretStr | None = None
     """Both empty: the usual AWS chain (environment, profile, instance role)."""
-    max_downloads: Share = 4
+    max_downloads: PositiveCount = 4
     """Downloads that run at the same time."""
 
     @field_validator("allow")
@@ -145,12 +160,12 @@ class PreprocessSettings(SettingsGroup):
     port: Port = 8000
     structure_url: str = Field(default="http://127.0.0.1:8002", pattern=r"^https?://[^\s]+$")
     """The text side."""
-    max_documents: Share = 32
+    max_documents: PositiveCount = 32
     """Documents in the house at once; one more is answered 429 at once."""
-    max_documents_reading: Share = 4
+    max_documents_reading: PositiveCount = 4
     """Of those, documents that are being opened and read; the others wait in order of arrival. More than the
     cores can serve only makes all of them late."""
-    cpu_threads: Share = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
+    cpu_threads: PositiveCount = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     """Threads for pixel work outside the event loop."""
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
     """How long running requests may go on after SIGTERM."""
@@ -163,7 +178,7 @@ class PostprocessSettings(SettingsGroup):
 
     host: str = "127.0.0.1"
     port: Port = 8002
-    max_readings: Share = 64
+    max_readings: PositiveCount = 64
     """Readings in the house at once; one more is answered 429 at once."""
     max_body_bytes: int = Field(default=64_000_000, ge=1)
     """The largest Reading that is taken in."""
@@ -171,7 +186,7 @@ class PostprocessSettings(SettingsGroup):
         Path("model_repository/text_recognition/charset.txt"),
     )
     """What the recognisers' class ids stand for, separated by commas: one file a charset that Readings may refer to."""
-    cpu_threads: Share = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
+    cpu_threads: PositiveCount = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
 
 
@@ -180,6 +195,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     LogSettings,
     LimitSettings,
     TritonSettings,
+    FileOpenerSettings,
     StorageSettings,
     PreprocessSettings,
     PostprocessSettings,

@@ -32,6 +32,7 @@ from ocr_core.contracts.tensors import (
     DataType,
     ModelSpec,
 )
+from ocr_core.settings import TritonSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,19 +71,6 @@ _CHANNEL_ARGUMENTS = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TritonSettings:
-    """Where Triton is, and whether it sees this host's memory."""
-
-    address: str = "127.0.0.1:8001"
-    """``host:port`` of its gRPC interface."""
-    shared_memory: bool = True
-    """Pixels through ``/dev/shm``: only where Triton runs on this host, or in a container that shares it."""
-    max_shared_bytes: int = 512 << 20
-    control_timeout_s: float = 5.0
-    """For the calls that carry no document: readiness, versions, registering memory."""
-
-
 class _StaleRegion(Exception):
     """The server does not know the region: it was started anew."""
 
@@ -117,7 +105,7 @@ class TritonModels:
 
     async def start(self) -> None:
         """Open the channel. Triton need not be up yet: calls raise ``NotReady`` until it is."""
-        self._client = InferenceServerClient(self._settings.address, channel_args=_CHANNEL_ARGUMENTS)
+        self._client = InferenceServerClient(self._settings.grpc_url, channel_args=_CHANNEL_ARGUMENTS)
         if self._settings.shared_memory:
             registrar = _Registrar(self._client, timeout_s=self._settings.control_timeout_s)
             self._pool = RegionPool(registrar=registrar, max_bytes=self._settings.max_shared_bytes)

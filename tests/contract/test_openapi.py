@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from ocr_core.contracts.errors import ERRORS_BY_CODE, UnreadablePage
-from ocr_core.settings import LimitSettings, PreprocessSettings, StorageSettings, TritonSettings
+from ocr_core.settings import FileOpenerSettings, LimitSettings, PreprocessSettings, StorageSettings, TritonSettings
 from preprocess_svc.main import make_app
 from preprocess_svc.parameters import OcrParameters
 
@@ -20,7 +20,11 @@ PUBLIC_PATHS = {"/v1/ocr", "/healthz", "/readyz", "/metrics"}
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
     return make_app(
-        settings=PreprocessSettings(), limits=LimitSettings(), triton=TritonSettings(), storage=StorageSettings()
+        settings=PreprocessSettings(),
+        limits=LimitSettings(),
+        triton=TritonSettings(),
+        file_opener=FileOpenerSettings(),
+        storage=StorageSettings(),
     )
 
 

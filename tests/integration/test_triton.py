@@ -15,11 +15,12 @@ from local_stack.ports import Ports
 from local_stack.triton import REPOSITORY_ROOT
 from model_tools.openvino_models import EngineSettings, TextDetector, TextRecogniser
 from model_tools.prepare import check_charset
-from ocr_core.adapters.triton import TritonModels, TritonSettings
+from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, Overloaded
 from ocr_core.contracts.tensors import DETECTION_SHAPES, RECOGNITION_WIDTHS_PX, TEXT_DETECTION
+from ocr_core.settings import TritonSettings
 
 REPOSITORY = REPOSITORY_ROOT / "model_repository"
 SMALL_SHAPE = min(DETECTION_SHAPES, key=lambda shape: shape[0] * shape[1])
@@ -44,7 +45,7 @@ def _crops(count: int, width_px: int, seed: int = 2) -> np.ndarray:
 
 @pytest.fixture
 def settings(running_stack) -> TritonSettings:
-    return TritonSettings(address=running_stack.triton_grpc_url)
+    return TritonSettings(grpc_url=running_stack.triton_grpc_url)
 
 
 @contextlib.asynccontextmanager
@@ -245,7 +246,7 @@ async def test_a_batch_of_several_pages_is_answered_page_by_page(settings):
 
 async def test_nobody_there_is_not_ready():
     port = Ports.free().triton_grpc
-    async with _open(TritonSettings(address=f"127.0.0.1:{port}", control_timeout_s=1.0)) as models:
+    async with _open(TritonSettings(grpc_url=f"127.0.0.1:{port}", control_timeout_s=1.0)) as models:
         assert not await models.ready()
         with pytest.raises(NotReady):
             await models.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon())

@@ -16,11 +16,12 @@ import pytest
 
 from local_stack.ports import Ports
 from local_stack.triton import TritonConfig, TritonServer, TritonUnavailable, command, environment
-from ocr_core.adapters.triton import TritonModels, TritonSettings
+from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.errors import NotReady, OcrError
 from ocr_core.contracts.tensors import DETECTION_SHAPES
+from ocr_core.settings import TritonSettings
 
 READY_TIMEOUT_S = 180.0
 SHAPE = min(DETECTION_SHAPES, key=lambda shape: shape[0] * shape[1])
@@ -84,7 +85,7 @@ def test_it_is_ready_only_when_warm_and_leaves_nothing_behind(config, tmp_path):
 
 
 async def test_a_client_heals_when_the_server_was_killed_and_started_anew(config):
-    settings = TritonSettings(address=f"127.0.0.1:{config.grpc_port}", control_timeout_s=2.0)
+    settings = TritonSettings(grpc_url=f"127.0.0.1:{config.grpc_port}", control_timeout_s=2.0)
     models = TritonModels(settings)
     server = TritonServer(config)
     server.start()
@@ -124,7 +125,7 @@ async def _answer_within(models: TritonModels, timeout_s: float) -> bytes:
 
 
 async def test_requests_in_flight_end_when_the_server_dies(config):
-    models = TritonModels(TritonSettings(address=f"127.0.0.1:{config.grpc_port}"))
+    models = TritonModels(TritonSettings(grpc_url=f"127.0.0.1:{config.grpc_port}"))
     with TritonServer(config) as server:
         await asyncio.to_thread(server.wait_ready, READY_TIMEOUT_S)
         await models.start()
