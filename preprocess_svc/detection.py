@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from preprocess_svc.canvas import CanvasPlan, lay_out, plan_canvas, stitch
-from preprocess_svc.text_boxes import TextBoxes, find_text_boxes
+from preprocess_svc.text_boxes import NO_BOXES, TextBoxes, find_text_boxes
 from preprocess_svc.tools import Tools
 
 FIRST_AREA_PX = 1088 * 769
@@ -41,6 +42,9 @@ for one large-type receipt on a patterned ground). Both rules together look twic
 
 SMALLISH_TEXT_PX = 16.0
 """What "small text at all" means for that rule."""
+
+MIN_PAGE_SIDE_PX = 8
+"""Nothing that is this thin holds a line of text."""
 
 MAX_MAGNIFICATION = 2.0
 """Small images are scaled up, but blur is not text."""
@@ -78,6 +82,8 @@ async def detect_text(pixels: NDArray[np.uint8], tools: Tools) -> TextBoxes:
         Overloaded, NotReady, DeadlineExceeded.
     """
     height, width = pixels.shape[:2]
+    if min(height, width) < MIN_PAGE_SIDE_PX:
+        return NO_BOXES
     plan = plan_canvas(height, width, first_scale(height, width))
     boxes = await _look(pixels, plan, tools)
     larger = second_scale(boxes, plan)
@@ -98,4 +104,4 @@ def _boxes_on_page(maps: list[NDArray[np.uint8]], plan: CanvasPlan) -> TextBoxes
     """Post-process the tiles' maps and carry the boxes back to page pixels."""
     boxes = find_text_boxes(stitch(maps, plan))
     scale = np.array([plan.scale_x, plan.scale_y], dtype=np.float32)
-    return TextBoxes(quads=boxes.quads / scale, scores=boxes.scores, doubtful_share=boxes.doubtful_share)
+    return replace(boxes, quads=boxes.quads / scale)

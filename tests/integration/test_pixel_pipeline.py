@@ -269,3 +269,20 @@ async def test_errors_of_models_and_opener_come_out_plain(workers: ThreadPoolExe
         await read(opener, BlindModels(answers=False), workers)
     assert opener.closed
     assert await no_task_is_left()
+
+
+async def test_a_page_with_more_text_than_is_read_says_so(
+    workers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("preprocess_svc.recognition.MAX_CROPS_WIDTH_PX", 100)
+
+    class FullOfText(BlindModels):
+        async def detect(
+            self, image: NDArray[np.uint8], *, priority: Priority, deadline: Deadline
+        ) -> NDArray[np.uint8]:
+            probability = await super().detect(image, priority=priority, deadline=deadline)
+            probability[100:130, 100:400] = 255
+            return probability
+
+    with pytest.raises(UnreadableDocument, match="limit of 100 px"):
+        await read(PreparedOpener(page_of(1, "text")), FullOfText(), workers)

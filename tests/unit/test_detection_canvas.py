@@ -7,11 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ocr_core.contracts.tensors import DETECTION_SHAPES
-from preprocess_svc.canvas import PAD_VALUE, SHRINK_TOLERANCE, TILE_OVERLAP_PX, CanvasPlan, lay_out, plan_canvas, stitch
+from preprocess_svc.canvas import (
+    MAX_TILES,
+    PAD_VALUE,
+    SHRINK_TOLERANCE,
+    TILE_OVERLAP_PX,
+    CanvasPlan,
+    lay_out,
+    plan_canvas,
+    stitch,
+)
 from preprocess_svc.detection import (
     DOUBTFUL_SHARE,
     FIRST_AREA_PX,
@@ -28,6 +37,8 @@ sides = st.integers(1, 3000)
 @settings(max_examples=300)
 @given(height=sides, width=sides, scale=st.floats(0.2, 2.0))
 def test_a_plan_covers_the_page_and_shrinks_it_little(height: int, width: int, scale: float) -> None:
+    # The finest look has 2.7 million pixels; far beyond that the number of tiles is what counts.
+    assume(height * width * scale**2 <= 4_000_000)
     plan = plan_canvas(height, width, scale)
     assert (plan.canvas_height_px, plan.canvas_width_px) in DETECTION_SHAPES
     rows, columns = np.zeros(plan.scaled_height_px, bool), np.zeros(plan.scaled_width_px, bool)
@@ -131,3 +142,9 @@ def test_only_small_print_is_looked_at_twice() -> None:
     assert second_scale(replace(large, doubtful_share=2 * DOUBTFUL_SHARE), plan) is None
     nothing = TextBoxes(quads=np.empty((0, 4, 2), np.float32), scores=np.empty(0, np.float32))
     assert second_scale(nothing, plan) is None
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 32_767), (32_767, 8), (40, 32_767)])
+def test_a_ribbon_costs_a_bounded_number_of_tiles(height: int, width: int) -> None:
+    plan = plan_canvas(height, width, first_scale(height, width))
+    assert 1 <= len(plan.tile_offsets_px) <= MAX_TILES
