@@ -23,11 +23,11 @@ PAD_VALUE = 255
 TILE_OVERLAP_PX = 160
 """Canvas pixels that neighbouring tiles share: the detector sees every line near a cut whole in one of the two."""
 
-MAX_TILES = 12
-"""A strip that would need more is shown smaller: twelve hold a till receipt of 20,000 pixels at full size, and a file
-of a few hundred bytes must not keep the detector busy for seconds."""
+MAX_AREA_PX = 12_000_000
+"""What one look at a page may cost, half a second of detector: a till receipt of 20,000 pixels at full size. A longer
+strip is shown smaller, so that a file of a few hundred bytes does not keep the detector busy for seconds."""
 
-TILE_SHRINK = 0.8
+AREA_SHRINK = 0.8
 """Step by which it is shown smaller."""
 
 SHRINK_TOLERANCE = 0.12
@@ -71,8 +71,8 @@ def plan_canvas(page_height_px: int, page_width_px: int, scale: float) -> Canvas
     """
     plans = [_fit(page_height_px, page_width_px, scale, height, width) for height, width in DETECTION_SHAPES]
     best = min(plans, key=lambda plan: plan.area_px / plan.scale_y**2)
-    if len(best.tile_offsets_px) > MAX_TILES:
-        return plan_canvas(page_height_px, page_width_px, scale * TILE_SHRINK)
+    if best.area_px > MAX_AREA_PX:
+        return plan_canvas(page_height_px, page_width_px, scale * AREA_SHRINK)
     return best
 
 

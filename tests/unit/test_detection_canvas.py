@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ocr_core.contracts.tensors import DETECTION_SHAPES
 from preprocess_svc.canvas import (
-    MAX_TILES,
+    MAX_AREA_PX,
     PAD_VALUE,
     SHRINK_TOLERANCE,
     TILE_OVERLAP_PX,
@@ -37,7 +37,7 @@ sides = st.integers(1, 3000)
 @settings(max_examples=300)
 @given(height=sides, width=sides, scale=st.floats(0.2, 2.0))
 def test_a_plan_covers_the_page_and_shrinks_it_little(height: int, width: int, scale: float) -> None:
-    # The finest look has 2.7 million pixels; far beyond that the number of tiles is what counts.
+    # The finest look has 2.7 million pixels; far beyond that the cost is what counts.
     assume(height * width * scale**2 <= 4_000_000)
     plan = plan_canvas(height, width, scale)
     assert (plan.canvas_height_px, plan.canvas_width_px) in DETECTION_SHAPES
@@ -145,6 +145,6 @@ def test_only_small_print_is_looked_at_twice() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 32_767), (32_767, 8), (40, 32_767)])
-def test_a_ribbon_costs_a_bounded_number_of_tiles(height: int, width: int) -> None:
+def test_a_ribbon_costs_a_bounded_work(height: int, width: int) -> None:
     plan = plan_canvas(height, width, first_scale(height, width))
-    assert 1 <= len(plan.tile_offsets_px) <= MAX_TILES
+    assert 0 < plan.area_px <= MAX_AREA_PX
