@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from local_stack.stack import LocalStack
 from ocr_core.contracts.result import OcrResult
 from tests.support.documents import pdf, png
+from tests.support.json_schema import mismatches
 from tests.support.object_store import ObjectStore
 from tests.support.waiting import wait_until
 
@@ -68,6 +69,13 @@ class TestAnswer:
         assert result.document_type == "invoice"
         assert result.request_id == answer.headers["X-Request-Id"]
         assert result.models == {"text_detection": "1", "text_recognition": "1"}
+
+    def test_it_is_what_the_served_document_says_and_nothing_more(self, api: httpx.Client, invoice: bytes) -> None:
+        document = api.get("/openapi.json").json()
+        of_answer = document["paths"]["/v1/ocr"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+        for schema in ("auto", "none", "invoice,receipt"):
+            answer = api.post("/v1/ocr", params={**PATIENT, "schema": schema}, content=invoice)
+            assert mismatches(answer.json(), of_answer, document) == []
 
     def test_the_total_covers_every_stage(self, api: httpx.Client, invoice: bytes) -> None:
         answer = api.post("/v1/ocr", params=PATIENT, content=invoice)
