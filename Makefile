@@ -70,6 +70,7 @@ lock: ## resolve the requirements anew
 	$(LOCK) requirements/build.in -o requirements/build.lock
 	$(LOCK) pyproject.toml client/pyproject.toml --extra evaluation --extra loadtest --extra dev -o requirements/dev.lock
 	$(LOCK) pyproject.toml client/pyproject.toml -c requirements/dev.lock -o requirements/services.lock
+	$(LOCK) requirements/postprocess.in -c requirements/services.lock -o requirements/postprocess.lock
 	$(LOCK) requirements/triton.in -o requirements/triton.lock
 	$(LOCK) --no-deps requirements/weights.in -o requirements/weights.lock
 	$(LOCK) requirements/triton-image.in -c requirements/triton.lock -o requirements/triton-image.lock
