@@ -98,12 +98,6 @@ def bring_down(state_file: Path) -> int:
     return 0
 
 
-def _settings_file() -> dict[str, str]:
-    """What ``.env`` sets and the environment does not: whoever sets a variable for one run means it."""
-    values = dotenv_values(".env")
-    return {name: value for name, value in values.items() if value is not None and name not in os.environ}
-
-
 def _note(stack: LocalStack) -> StackState:
     pid = os.getpid()
     return StackState(
