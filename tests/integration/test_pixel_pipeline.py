@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evaluation.inprocess_models import InProcessModels, weights_folder
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType, OpenLimits, PageSelection, Priority
-from ocr_core.contracts.errors import DeadlineExceeded, OcrError, Overloaded, UnreadableDocument
+from ocr_core.contracts.errors import DeadlineExceeded, NotReady, OcrError, Overloaded, UnreadableDocument
 from ocr_core.contracts.page import Notice, PageError, PageImage, TextLayerWord
 from ocr_core.contracts.ports import OpenedDocument, Recognition, TextModels
 from ocr_core.contracts.reading import LineReading, PageReading, Reading
@@ -219,6 +219,27 @@ async def test_no_readable_page_fails_the_document(workers: ThreadPoolExecutor) 
         await read(PreparedOpener(*broken), BlindModels(), workers)
     with pytest.raises(UnreadableDocument):
         await read(PreparedOpener(), BlindModels(), workers)
+
+
+@pytest.mark.parametrize("after_asks", [0, 1])
+async def test_class_ids_never_travel_under_another_recognisers_charset(
+    workers: ThreadPoolExecutor, after_asks: int
+) -> None:
+    """Triton started anew in the middle of a document, with other weights under the same version."""
+
+    class Replaced(BlindModels):
+        asks = 0
+
+        async def charset_sha256(self) -> str:
+            self.asks += 1
+            return ("b" if self.asks > after_asks else "a") * 64
+
+    reading = read(PreparedOpener(page_of(1)), Replaced(), workers)
+    if after_asks == 0:
+        assert (await reading).charset_sha256 == "b" * 64
+    else:
+        with pytest.raises(NotReady):
+            await reading
 
 
 async def test_memory_is_bounded_however_many_pages(workers: ThreadPoolExecutor) -> None:
