@@ -46,6 +46,10 @@ def make_app(readiness: Readiness | None = None) -> FastAPI:
     async def number(wanted: int) -> int:
         return wanted
 
+    @router.post("/length")
+    async def length(request: Request) -> int:
+        return len(await request.body())
+
     return create_app(
         title="t",
         version="1",
@@ -82,6 +86,18 @@ class TestProblems:
     async def test_a_missing_key_says_how_to_bring_one(self) -> None:
         answer = await get(make_app(), "/stranger")
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+    async def test_a_body_without_a_length_that_was_not_read_to_its_end_ends_the_connection(self) -> None:
+        async def body() -> AsyncIterator[bytes]:
+            yield b"x"
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(make_app()), base_url="http://test") as client:
+            given_up = await client.post("/full", content=body())
+            read_whole = await client.post("/length", content=body())
+            announced = await client.post("/full", content=b"x")
+        assert (given_up.status_code, given_up.headers["Connection"]) == (405, "close")
+        assert (read_whole.text, announced.status_code) == ("1", 405)
+        assert all("Connection" not in answer.headers for answer in (read_whole, announced))
 
     @pytest.mark.parametrize(
         ("path", "status", "code"),
