@@ -114,6 +114,7 @@ class _Walk:
         self._slots = asyncio.Semaphore(pages_in_flight)
         self._read: list[ReadPage] = []
         self._failed: list[PageError] = []
+        self._started_s = time.perf_counter()
         self.warnings: list[Notice] = []
         self.open_s = 0.0
 
@@ -159,11 +160,12 @@ class _Walk:
         return tuple(sorted([*pages, *self._failed], key=lambda page: page.number))
 
     def timing(self) -> StageTiming:
-        """What the stages took, summed over the pages."""
+        """What the stages took, summed over the pages, and what has passed since the start."""
         return StageTiming(
             open_ms=self.open_s * 1000,
             detect_ms=sum(page.detect_ms for page in self._read),
             recognise_ms=sum(page.recognise_ms for page in self._read),
+            elapsed_ms=(time.perf_counter() - self._started_s) * 1000,
         )
 
 

@@ -164,6 +164,7 @@ async def test_a_page_is_read_right(models: InProcessModels, workers: ThreadPool
     assert reading.warnings == (notice,)
     assert reading.timing.detect_ms > 0
     assert reading.timing.recognise_ms > 0
+    assert reading.timing.elapsed_ms >= reading.timing.open_ms + reading.timing.detect_ms  # of one page, in turn
     (page,) = reading.pages
     assert texts(page, models) == list(LINES)
     assert isinstance(page, PageReading)
