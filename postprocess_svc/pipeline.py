@@ -45,6 +45,10 @@ class TextPipeline:
     charsets: Charsets
     min_line_confidence: float = MIN_LINE_CONFIDENCE
 
+    def __post_init__(self) -> None:
+        """Have the dictionaries ready before the first document."""
+        fields.prepare()
+
     def answer(
         self,
         untrusted_reading: bytes,
