@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from local_stack.environments import TRITON_PYTHONS
+
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 MODEL_NAMES = ("text_detection", "text_recognition")
 
@@ -252,17 +254,17 @@ class TritonServer:
 def _find(environment_dir: Path) -> _Installation:
     site_packages = next(iter(sorted(environment_dir.glob("lib/python3.*/site-packages"))), None)
     if site_packages is None:
-        raise TritonUnavailable(f"there is no environment at {environment_dir}: run `make install`")
+        raise TritonUnavailable(f"there is no environment at {environment_dir}: run `make models`")
     triton = site_packages / "pytriton" / "tritonserver"
     server = triton / "bin" / "tritonserver"
     if not server.is_file():
-        raise TritonUnavailable(f"nvidia-pytriton is not installed in {environment_dir}: run `make install`")
+        raise TritonUnavailable(f"nvidia-pytriton is not installed in {environment_dir}: run `make models`")
     version = site_packages.parent.name.removeprefix("python")
     stub = triton / "python_backend_stubs" / version / "triton_python_backend_stub"
-    if not stub.is_file() or not re.fullmatch(r"3\.(10|11|12)", version):
+    if not stub.is_file() or version not in TRITON_PYTHONS:
         raise TritonUnavailable(
-            f"{environment_dir} runs Python {version}; Triton's Python backend is there for 3.10 to 3.12:"
-            " make the environment with one of these"
+            f"{environment_dir} runs Python {version}; Triton's Python backend needs {' or '.join(TRITON_PYTHONS)}:"
+            " remove that folder, and run `make models`"
         )
     return _Installation(
         server=server,
