@@ -30,9 +30,13 @@ MAX_VISIBILITY_TIMEOUT_S = 43_200
 """12 hours, counted from the receive: extensions do not reach beyond."""
 MAX_RECEIVE_WAIT_S = 20
 """The longest long poll."""
+MAX_RETENTION_S = 1_209_600
+"""14 days: the longest that a queue keeps a message."""
 MAX_GROUP_ID_CHARACTERS = 128
 """Of a ``MessageGroupId``: letters, digits and ASCII punctuation."""
 
+# What SQS lets into a body: https://www.w3.org/TR/REC-xml/#charsets
+_FORBIDDEN_CHARACTERS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _GROUP_ID = re.compile(rf"[!-~]{{1,{MAX_GROUP_ID_CHARACTERS}}}")
 
 
@@ -56,7 +60,7 @@ class OutgoingMessage:
 
     Raises:
         MessageTooLarge: the body is over the limit.
-        InternalError: the body is empty, or the group is no ``MessageGroupId``.
+        InternalError: the body is empty or holds characters that SQS refuses, or the group is no ``MessageGroupId``.
     """
 
     body: str
@@ -66,8 +70,8 @@ class OutgoingMessage:
     max_bytes: ClassVar[int] = MAX_MESSAGE_BYTES
 
     def __post_init__(self) -> None:
-        if not self.body:
-            raise InternalError("a message holds something")
+        if not self.body or _FORBIDDEN_CHARACTERS.search(self.body):
+            raise InternalError("a message holds something, and no control characters")
         if self.size_bytes > self.max_bytes:
             raise MessageTooLarge(f"a message of {self.size_bytes} bytes is over the limit of {self.max_bytes}")
         if not _GROUP_ID.fullmatch(self.group_id):
@@ -105,6 +109,8 @@ class Delivery:
     job store."""
     sent_at_s: float | None
     """Seconds since the epoch by the queue's clock; null where it does not say."""
+    reason: str | None = None
+    """Why it is among the dead letters; null elsewhere, and where the queue itself moved it."""
 
 
 class Queue(Protocol):
@@ -147,6 +153,10 @@ class QueueSet(Protocol):
 
     def queue(self, name: QueueName) -> Queue:
         """One of them."""
+        ...
+
+    def dead_letters(self, name: QueueName) -> Queue:
+        """The dead-letter queue of one of them."""
         ...
 
     async def ensure_queues(self) -> None:
