@@ -31,10 +31,10 @@ MODEL_NAMES = ("text_detection", "text_recognition")
 _POLL_S = 0.05
 _SHARED_MEMORY_DIR = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory lives, not a temporary file
 
-# Runs in the child before tritonserver takes its place: it asks the kernel for SIGTERM when the parent's thread that
+# Runs in the child before the server takes its place: it asks the kernel for SIGTERM when the parent's thread that
 # started it ends, and leaves at once if the parent has gone meanwhile. An exec keeps the wish, where a ``preexec_fn``
 # would run Python between fork and exec of a process that has threads.
-_LAUNCHER = """
+DIES_WITH_PARENT = """
 import ctypes, os, signal, sys
 PR_SET_PDEATHSIG = 1
 ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -173,7 +173,7 @@ class TritonServer:
         """
         if self._process is not None:
             raise TritonUnavailable("this Triton has been started already")
-        arguments = [sys.executable, "-I", "-c", _LAUNCHER, str(os.getpid()), *command(self.config)]
+        arguments = [sys.executable, "-I", "-c", DIES_WITH_PARENT, str(os.getpid()), *command(self.config)]
         self._process = subprocess.Popen(
             arguments,
             env=environment(self.config),
