@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from local_stack.stack import REPOSITORY_ROOT, LocalStack
+from tests.support.aws import aws_server  # noqa: F401 - a fixture
 from tests.support.object_store import ObjectStore
 
 SHARED_DATA_VARIABLE = "OCR_SHARED_DATA"

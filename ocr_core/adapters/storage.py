@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -99,7 +99,7 @@ class S3Storage:
             raise NotReady("object storage does not answer") from None
 
 
-def read_chunks(client: S3Client, *, bucket: str, key: str, max_bytes: int) -> Iterator[bytes]:
+def read_chunks(client: S3Client, *, bucket: str, key: str, max_bytes: int) -> Generator[bytes, None, None]:
     """Read an object; its connection is let go when the iterator ends or is closed.
 
     Raises:

@@ -59,7 +59,8 @@ class ObjectStore(Protocol):
         """Read an object chunk by chunk; leaving the context ends the download.
 
         Raises:
-            NotFound, DocumentTooLarge: as for ``get``; the latter also in the middle, should the store misstate sizes.
+            NotFound, DocumentTooLarge: as for ``get``, with the first chunk; the latter also in the middle, should
+            the store misstate sizes.
         """
         ...
 
@@ -75,7 +76,7 @@ class ObjectStore(Protocol):
         """Remove an object; one that is not there is no error."""
         ...
 
-    def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+    def scan(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """The objects whose keys start with ``prefix``, in key order, page by page."""
         ...
 
