@@ -8,7 +8,8 @@ It lives in an environment of its own, ``.venv-aws``, because it pins botocore. 
 survive anything; queues, their messages and the buckets' event notifications live in memory and are gone after a
 crash, and after a restart (docs/adr/0006-local-aws.md). Nobody may rely on more: the job store is the truth.
 
-It checks no keys. The ones here are made up, so that no client ever signs with the user's own.
+Its keys are made up, so that no client ever signs with the user's own; it checks them on presigned URLs alone, and
+listens on loopback alone.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from local_stack.triton import DIES_WITH_PARENT
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 ACCESS_KEY_ID = "local"
-SECRET_ACCESS_KEY = "local-not-a-secret"  # noqa: S105 - the server checks none
+SECRET_ACCESS_KEY = "local-not-a-secret"  # noqa: S105 - printed in the docs
 _ACCOUNT_ID = "000000000000"
 _POLL_S = 0.05
 _START_TIMEOUT_S = 60.0
@@ -80,6 +81,8 @@ def environment(config: AwsConfig) -> dict[str, str]:
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(config.port),
         "SERVICES": "sqs,s3",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": _ACCOUNT_ID,
         "MINISTACK_WORKER_THREADS": "8",
