@@ -87,6 +87,7 @@ class ClaimRefusal(StrEnum):
 MAX_SOURCE_CHARACTERS = 2_048
 """``s3://``, a bucket's 63 and a key's 1,024 bytes, with room for escapes."""
 MAX_REFERENCE_CHARACTERS = 1_000
+MAX_KEY_CHARACTERS = 255
 
 ATTEMPTS_EXHAUSTED = "attempts_exhausted"
 """The error code of a document whose every attempt died."""
@@ -137,6 +138,11 @@ class IdempotencyKey:
     body_digest: str
     """The same key with another digest is refused."""
     keep_s: float = 24 * 3600.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.key) <= MAX_KEY_CHARACTERS:
+            raise InvalidRequest(f"an idempotency key has 1 to {MAX_KEY_CHARACTERS} characters")
+        check_storable(self.key, "the idempotency key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

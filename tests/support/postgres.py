@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, from Debian's ``postgresql`` package: fresh data, a free port, no other user."""
+"""A PostgreSQL server of the tests' own, from Debian's ``postgresql`` package: fresh data, a free port."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 
 START_TIMEOUT_S = 30.0
 _UNPRIVILEGED = ("postgres", "nobody")
-_SPEED = ("-c", "fsync=off", "-c", "max_connections=120")
+_SETTINGS = ("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=120")
 
 
 @contextmanager
@@ -30,7 +30,9 @@ def postgres_server() -> Iterator[str]:
     """
     programs = _programs()
     if programs is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql); its half of the suite is left out")
+        pytest.skip(
+            "PostgreSQL is not installed (Debian: apt-get install postgresql); its half of the suite is left out"
+        )
     # PostgreSQL refuses to run as root: there it runs as one of the users that every Debian has.
     user = _unprivileged_user() if os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="yomitori-pg-", ignore_cleanup_errors=True) as name:
@@ -51,7 +53,7 @@ def _serve(programs: Path, home: Path, user: pwd.struct_passwd | None) -> Iterat
         pytest.skip(f"PostgreSQL's data could not be made: {made.stderr.strip()[-300:]}")
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", home, *_SPEED],
+            [programs / "postgres", "-D", data, "-p", str(port), "-k", home, *_SETTINGS],
             stdout=log, stderr=log, cwd=home, **as_user,
         )  # fmt: skip
     try:
