@@ -63,7 +63,8 @@ class Database:
     def insert_if_absent(self, connection: Connection, table: sa.Table, values: Mapping[str, object]) -> bool:
         """Insert a row unless one with its unique key is there; waits for another's transaction to decide."""
         insert = sqlite.insert if self.is_sqlite else postgresql.insert
-        return connection.execute(insert(table).on_conflict_do_nothing(), dict(values)).rowcount == 1
+        statement = insert(table).on_conflict_do_nothing().returning(sa.literal(1))
+        return connection.execute(statement, dict(values)).first() is not None
 
     def close(self) -> None:
         """Close the pooled connections."""
