@@ -24,10 +24,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from local_stack.ports import LOOPBACK
 from local_stack.triton import DIES_WITH_PARENT
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import FilterRuleTypeDef
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
@@ -119,6 +123,36 @@ def is_ready(config: AwsConfig) -> bool:
         return False
     finally:
         connection.close()
+
+
+def notify_queue(config: AwsConfig, *, bucket: str, prefix: str, queue_name: str) -> None:
+    """Let new objects under ``prefix`` of ``bucket`` tell a queue, as the deployment does on AWS.
+
+    Both must exist. The server forgets it with its queues: say it again after each start.
+    """
+    import boto3.session  # noqa: PLC0415 - 0.3 s; only who asks for notifications pays it
+    from botocore.config import Config  # noqa: PLC0415
+
+    session = boto3.session.Session(
+        aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY, region_name=REGION
+    )
+    store: S3Client = session.client(
+        "s3", endpoint_url=config.url, config=Config(s3={"addressing_style": "path"}, proxies={})
+    )
+    rules: list[FilterRuleTypeDef] = [{"Name": "prefix", "Value": prefix}] if prefix else []
+    store.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {
+                    "QueueArn": f"arn:aws:sqs:{REGION}:{_ACCOUNT_ID}:{queue_name}",
+                    "Events": ["s3:ObjectCreated:*"],
+                    "Filter": {"Key": {"FilterRules": rules}},
+                }
+            ]
+        },
+    )
+    store.close()
 
 
 class AwsServer:
