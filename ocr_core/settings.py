@@ -201,6 +201,8 @@ class QueueSettings(SettingsGroup):
     """Receives of one process that may wait at the same time, each on a thread of its own."""
     max_calls: Share = 4
     """Other calls of one process at the same time."""
+    delete_delay_s: float = Field(default=0.5, ge=0, le=10)
+    """How long a message that is done may wait to be deleted together with others. Zero: each at once, by itself."""
 
     _empty_is_unset = field_validator("endpoint_url", "access_key_id", "secret_access_key", mode="before")(
         _empty_to_none

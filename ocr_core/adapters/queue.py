@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ocr_core.adapters.queue_connection import DEAD_LETTERS, ReceiptIsStale, SqsConnection
+from ocr_core.adapters.queue_deletes import DeleteBuffer
 from ocr_core.adapters.queue_messages import batches, dead_letter, delivery_of, send_batch, send_one
 from ocr_core.contracts.errors import OcrError
 from ocr_core.contracts.queues import (
@@ -47,20 +48,24 @@ class SqsQueues:
         """
         _check("visibility timeout", visibility_timeout_s, 0, MAX_VISIBILITY_TIMEOUT_S)
         self._prefix = settings.name_prefix
+        self._delete_delay_s = settings.delete_delay_s
         self._connection = SqsConnection(settings, visibility_timeout_s=visibility_timeout_s)
         self._givebacks: set[asyncio.Task[None]] = set()
+        self._queues: dict[str, SqsQueue] = {}
 
     async def start(self) -> None:
         """Make the clients; nothing is asked of the server yet."""
         await self._connection.start()
 
     async def close(self) -> None:
-        """Wait for receives that were cancelled, give back what they bring, let go of threads and connections.
+        """Wait for receives that were cancelled, give back what they bring, delete what waits to be deleted.
 
         It takes as long as the longest ``wait_s`` of such a receive.
         """
         while self._givebacks:
             await asyncio.gather(*self._givebacks)
+        for queue in self._queues.values():
+            await queue.flush()
         await self._connection.close()
 
     def queue(self, name: QueueName) -> SqsQueue:
@@ -82,14 +87,27 @@ class SqsQueues:
             await self._connection.find(f"{self._prefix}{name.value}{DEAD_LETTERS}")
 
     def _queue(self, name: str) -> SqsQueue:
-        return SqsQueue(name, connection=self._connection, givebacks=self._givebacks)
+        if name not in self._queues:
+            deletes = None
+            if self._delete_delay_s > 0:
+                deletes = DeleteBuffer(name, connection=self._connection, delay_s=self._delete_delay_s)
+            self._queues[name] = SqsQueue(name, connection=self._connection, givebacks=self._givebacks, deletes=deletes)
+        return self._queues[name]
 
 
 class SqsQueue:
     """One queue; implements ``contracts.queues.Queue``."""
 
-    def __init__(self, name: str, *, connection: SqsConnection, givebacks: set[asyncio.Task[None]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        connection: SqsConnection,
+        givebacks: set[asyncio.Task[None]],
+        deletes: DeleteBuffer | None,
+    ) -> None:
         self.name = name
+        self._deletes = deletes
         self._dead_letters = name if name.endswith(DEAD_LETTERS) else f"{name}{DEAD_LETTERS}"
         self._connection = connection
         self._givebacks = givebacks
@@ -167,15 +185,26 @@ class SqsQueue:
     async def delete(self, receipt: str) -> None:
         """The work is done. A repeated delete, and one of a message that is gone, is no error.
 
+        With ``OCR_QUEUE_DELETE_DELAY_S`` it returns at once and happens a little later, together with others; should
+        that fail, the message comes again.
+
         Raises:
             NotReady: the server does not answer.
         """
+        if self._deletes is not None:
+            self._deletes.add(receipt)
+            return
         try:
             await self._connection.call(
                 self.name, lambda client, url: client.delete_message(QueueUrl=url, ReceiptHandle=receipt)
             )
         except ReceiptIsStale:
             return
+
+    async def flush(self) -> None:
+        """Return when the deletes that wait have happened."""
+        if self._deletes is not None:
+            await self._deletes.flush()
 
     async def dead_letter(self, message: Delivery, reason: str) -> None:
         """Put the message into the dead-letter queue with its reason (no document text), then delete it here.

@@ -140,7 +140,10 @@ class Queue(Protocol):
         ...
 
     async def delete(self, receipt: str) -> None:
-        """The work is done. A repeated delete, and one of a message that is gone, is no error."""
+        """The work is done. A repeated delete, and one of a message that is gone, is no error.
+
+        It may take effect a moment later, so that several go in one call; should it fail, the message comes again.
+        """
         ...
 
     async def dead_letter(self, message: Delivery, reason: str) -> None:

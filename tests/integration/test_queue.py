@@ -17,6 +17,7 @@ from ocr_core.contracts.errors import InternalError, NotReady
 from ocr_core.contracts.queues import MAX_MESSAGE_BYTES, Delivery, MessageTooLarge, OutgoingMessage, QueueName
 from ocr_core.settings import QueueSettings
 from tests.support.aws import make_server, queue_settings
+from tests.support.waiting import PATIENCE_S
 
 TENANT = "tenant-a"
 VISIBILITY_S = 2
@@ -58,6 +59,12 @@ async def take(
 async def take_one(queue: SqsQueue, *, wait_s: int = 10, visibility_timeout_s: int = LONG_S) -> Delivery:
     (delivery,) = await take(queue, wait_s=wait_s, visibility_timeout_s=visibility_timeout_s)
     return delivery
+
+
+async def until_in_flight(queue: SqsQueue, count: int) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while (await queue.depth()).in_flight != count:  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.05)
 
 
 class TestDelivery:
@@ -133,6 +140,46 @@ class TestDelivery:
                 await take(read_queue, **arguments)
         with pytest.raises(ValueError, match="not within"):
             await read_queue.extend("receipt", 43_201)
+
+
+class TestDeletesThatWait:
+    async def test_they_happen_with_the_tenth_with_the_delay_and_with_the_end(self, aws_server: AwsServer) -> None:
+        settings = queue_settings(aws_server, delete_delay_s=10)
+        async with connected(settings) as observers, connected(settings) as queues:
+            queue, observed = queues.queue(QueueName.READ), observers.queue(QueueName.READ)
+            await queue.send_batch([message(str(number)) for number in range(14)])
+            held = [*await take(queue, max_messages=10), *await take(queue, max_messages=10)]
+            for delivery in held[:9]:
+                await queue.delete(delivery.receipt)
+            assert (await observed.depth()).in_flight == 14
+            await queue.delete(held[9].receipt)
+            await queue.delete(held[9].receipt)  # stale by the time it is sent
+            await until_in_flight(observed, 4)
+            await queue.delete(held[10].receipt)
+            await queue.flush()
+            assert (await observed.depth()).in_flight == 3
+            await queue.delete(held[11].receipt)
+            await queues.close()
+            assert (await observed.depth()).in_flight == 2
+
+    async def test_the_delay_is_kept(self, aws_server: AwsServer) -> None:
+        async with connected(queue_settings(aws_server, delete_delay_s=0.2)) as queues:
+            queue = queues.queue(QueueName.READ)
+            await queue.send(message())
+            await queue.delete((await take_one(queue)).receipt)
+            await until_in_flight(queue, 0)
+
+    async def test_a_server_that_is_gone_costs_a_redelivery_and_no_more(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with make_server(tmp_path) as server:
+            async with connected(queue_settings(server, delete_delay_s=10)) as queues:
+                queue = queues.queue(QueueName.READ)
+                await queue.send(message())
+                await queue.delete((await take_one(queue)).receipt)
+                server.kill()
+                await queue.flush()
+        assert "will come again" in caplog.text
 
 
 class TestBatches:

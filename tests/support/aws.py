@@ -42,7 +42,12 @@ def make_server(data_dir: Path) -> AwsServer:
 
 
 def queue_settings(
-    server: AwsServer, *, create: bool = True, name_prefix: str | None = None, max_receives: int = 10
+    server: AwsServer,
+    *,
+    create: bool = True,
+    name_prefix: str | None = None,
+    max_receives: int = 10,
+    delete_delay_s: float = 0.0,
 ) -> QueueSettings:
     """Queues of their own for every caller, under a name of their own."""
     return QueueSettings(
@@ -53,6 +58,7 @@ def queue_settings(
         name_prefix=f"t{uuid.uuid4().hex[:10]}-" if name_prefix is None else name_prefix,
         create=create,
         max_receives=max_receives,
+        delete_delay_s=delete_delay_s,
     )
 
 
