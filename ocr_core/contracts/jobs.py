@@ -115,6 +115,11 @@ class StoreRules:
     max_retry_after_s: float = 3600.0
     """Longest back-off that a release or a webhook may ask for."""
 
+    def __post_init__(self) -> None:
+        durations_s = (self.lease_s, self.resend_first_s, self.resend_max_s, self.max_retry_after_s)
+        if min(durations_s) <= 0 or self.max_attempts < 1:
+            raise ValueError("the job store's durations are above zero and its attempts at least one")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class PageRange:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ocr_core.adapters.job_store.database import Database
 from ocr_core.adapters.job_store.rows import AnyRow, dead_letter_of, pages_of
-from ocr_core.adapters.job_store.tables import dead_letters, tasks
+from ocr_core.adapters.job_store.tables import dead_letters, tasks, waits
 from ocr_core.contracts.job_store import Backlog, DeadLetter, Dispatch
 from ocr_core.contracts.jobs import Clock, Stage, StoreRules
 from ocr_core.contracts.messages import StageMessage
@@ -109,14 +109,15 @@ def _waiting_tenants(connection: Connection) -> list[str]:
 
 
 def _sent_without_lease(connection: Connection, now: datetime, limit: int) -> Sequence[AnyRow]:
-    late = sa.and_(tasks.c.sent == sa.true(), tasks.c.lease_token.is_(None), tasks.c.next_send_at <= now)
+    late = sa.and_(waits(tasks), tasks.c.next_send_at <= now, tasks.c.sent == sa.true(), tasks.c.lease_token.is_(None))
     return connection.execute(sa.select(tasks).where(late).order_by(tasks.c.next_send_at).limit(limit)).all()
 
 
 def _next_of_tenant(connection: Connection, tenant: str, now: datetime, count: int) -> Sequence[AnyRow]:
     if count <= 0:
         return []
-    due = sa.and_(tasks.c.sent == sa.false(), tasks.c.tenant == tenant, tasks.c.next_send_at <= now)
+    at_once_or_due = sa.or_(tasks.c.wait_s == 0, tasks.c.next_send_at <= now)
+    due = sa.and_(tasks.c.sent == sa.false(), tasks.c.tenant == tenant, at_once_or_due)
     return connection.execute(sa.select(tasks).where(due).order_by(tasks.c.rank, tasks.c.id).limit(count)).all()
 
 

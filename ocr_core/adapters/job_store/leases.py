@@ -230,7 +230,8 @@ def _refusal(found: AnyRow | None, message: StageMessage, now: datetime) -> Clai
         return ClaimRefusal.NOT_DUE if early else ClaimRefusal.FINISHED
     if found.lease_token is not None:
         return ClaimRefusal.LEASED if found.lease_expires_at > now else None
-    return ClaimRefusal.NOT_DUE if not found.sent and found.next_send_at > now else None
+    waits = not found.sent and found.wait_s > 0 and found.next_send_at > now
+    return ClaimRefusal.NOT_DUE if waits else None
 
 
 def _next_task(

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from ocr_core.adapters.job_store.closing import fail_exhausted, lock_job
 from ocr_core.adapters.job_store.database import Database
 from ocr_core.adapters.job_store.rows import AnyRow
-from ocr_core.adapters.job_store.tables import idempotency_keys, tasks, webhook_deliveries
+from ocr_core.adapters.job_store.tables import idempotency_keys, tasks, waits, webhook_deliveries
 from ocr_core.contracts.job_store import Swept
 from ocr_core.contracts.jobs import Clock, StoreRules
 
@@ -31,24 +31,24 @@ class SqlSweep:
         now = self._clock.now()
         # Looking needs no write lock, and mostly there is nothing to do.
         with self._database.reading() as connection:
-            waits = {table.name: _foreign_waits(connection, table, moment, now) for table, moment in _WAITING}
+            lengths_s = {table.name: _foreign_waits(connection, table, moment, now) for table, moment in _WAITING}
             far_leases = connection.execute(sa.select(tasks.c.id).where(self._lease_too_far(now)).limit(1)).first()
             expired = connection.execute(sa.select(tasks).where(_lease_expired(now)).limit(MAX_ROWS_A_STEP)).all()
             stale = connection.execute(sa.select(idempotency_keys.c.key).where(_key_expired(now)).limit(1)).first()
         exhausted = [task for task in expired if task.attempts >= self._rules.max_attempts]
-        cut = sum(self._cut_waits(table, moment, waits[table.name], now) for table, moment in _WAITING)
+        cut = sum(self._cut_waits(table, moment, lengths_s[table.name], now) for table, moment in _WAITING)
         cut += self._cut_leases(now) if far_leases else 0
         failed = sum(self._fail(task, now) for task in exhausted)
         freed = self._free(now) if len(expired) > len(exhausted) else 0
         keys = self._delete_stale_keys(now) if stale else 0
         return Swept(expired_leases=freed + failed, exhausted=failed, cut_times=cut, expired_keys=keys)
 
-    def _cut_waits(self, table: sa.Table, moment: sa.Column[datetime], waits: list[float], now: datetime) -> int:
+    def _cut_waits(self, table: sa.Table, moment: sa.Column[datetime], lengths_s: list[float], now: datetime) -> int:
         """Bring times that lie further ahead than they were ever put down to as far ahead as they were put."""
         cut = 0
-        for wait_s in waits:
+        for wait_s in lengths_s:
             due = now + timedelta(seconds=wait_s)
-            far = sa.and_(table.c.wait_s == wait_s, moment > due)
+            far = sa.and_(waits(table), table.c.wait_s == wait_s, moment > due)
             with self._database.writing() as connection:
                 cut += _update_unlocked(connection, table, far, {moment.name: due})
         return cut
@@ -105,7 +105,8 @@ def _key_expired(now: datetime) -> sa.ColumnElement[bool]:
 
 def _foreign_waits(connection: Connection, table: sa.Table, moment: sa.Column[datetime], now: datetime) -> list[float]:
     """The lengths of wait of which some row lies further ahead than that: the clock has been set back since."""
-    query = sa.select(table.c.wait_s, sa.func.max(moment).label("latest")).where(moment > now).group_by(table.c.wait_s)
+    ahead = sa.and_(waits(table), moment > now)
+    query = sa.select(table.c.wait_s, sa.func.max(moment).label("latest")).where(ahead).group_by(table.c.wait_s)
     return [row.wait_s for row in connection.execute(query) if row.latest > now + timedelta(seconds=row.wait_s)]
 
 

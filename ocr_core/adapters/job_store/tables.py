@@ -54,6 +54,8 @@ metadata = sa.MetaData(
 
 _Id = sa.String(64)
 _Word = sa.String(64)
+_LEASED = sa.text("lease_token IS NOT NULL")
+_WAITS = sa.text("wait_s > 0")
 
 jobs = sa.Table(
     "jobs",
@@ -110,16 +112,18 @@ tasks = sa.Table(
     sa.Column("sent", sa.Boolean, nullable=False),  # sent or leased: it counts against the tenant's window
     sa.Column("send_count", sa.Integer, nullable=False),
     sa.Column("next_send_at", UtcDateTime, nullable=False),
-    sa.Column("wait_s", sa.Float, nullable=False),  # how far ahead next_send_at was when it was written
-    sa.Column("lease_token", _Id, unique=True),
+    sa.Column("wait_s", sa.Float, nullable=False),  # how far ahead next_send_at was when written; 0: due at once
+    sa.Column("lease_token", _Id),
     sa.Column("lease_expires_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("document_id", "stage", "first_page"),
     # Serves all of the dispatcher's questions: which tenants wait, who is next, how much is in flight.
     sa.Index(None, "sent", "tenant", "rank", "id"),
     sa.Index(None, "job_id"),
-    # For the sweeper: what lies ahead of now is little, unless the clock has been set back.
-    sa.Index(None, "next_send_at"),
+    # These are partial so that SQLite, which keeps no statistics, does not take them in place of the first: with
+    # 100,000 documents waiting that made the dispatcher's step ten times as long.
+    sa.Index("ix_tasks_lease_token", "lease_token", unique=True, sqlite_where=_LEASED, postgresql_where=_LEASED),
+    sa.Index("ix_tasks_waits", "next_send_at", sqlite_where=_WAITS, postgresql_where=_WAITS),
     sqlite_autoincrement=True,  # an id is never given twice: mark_sent may come after its task is gone
 )
 
@@ -201,3 +205,8 @@ dead_letters = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
+
+
+def waits(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Rows that wait for their time. The zero is written out: a partial index is not taken for a parameter."""
+    return table.c.wait_s > sa.literal_column("0")

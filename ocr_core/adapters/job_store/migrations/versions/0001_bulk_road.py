@@ -165,12 +165,24 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
         sa.UniqueConstraint("document_id", "stage", "first_page", name=op.f("uq_tasks_document_id_stage_first_page")),
-        sa.UniqueConstraint("lease_token", name=op.f("uq_tasks_lease_token")),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("tasks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tasks_job_id"), ["job_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_tasks_next_send_at"), ["next_send_at"], unique=False)
+        batch_op.create_index(
+            "ix_tasks_lease_token",
+            ["lease_token"],
+            unique=True,
+            sqlite_where=sa.text("lease_token IS NOT NULL"),
+            postgresql_where=sa.text("lease_token IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_tasks_waits",
+            ["next_send_at"],
+            unique=False,
+            sqlite_where=sa.text("wait_s > 0"),
+            postgresql_where=sa.text("wait_s > 0"),
+        )
         batch_op.create_index(
             batch_op.f("ix_tasks_sent_tenant_rank_id"), ["sent", "tenant", "rank", "id"], unique=False
         )
@@ -180,7 +192,8 @@ def downgrade() -> None:
     """To the version before."""
     with op.batch_alter_table("tasks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tasks_sent_tenant_rank_id"))
-        batch_op.drop_index(batch_op.f("ix_tasks_next_send_at"))
+        batch_op.drop_index("ix_tasks_waits")
+        batch_op.drop_index("ix_tasks_lease_token")
         batch_op.drop_index(batch_op.f("ix_tasks_job_id"))
 
     op.drop_table("tasks")
