@@ -234,8 +234,8 @@ class S3ObjectStore:
             return operation(client)
         except ClientError as error:
             raise _explain(error.response) from None
-        except (BotoCoreError, OSError):
-            raise NotReady("object storage does not answer") from None
+        except (BotoCoreError, OSError) as error:
+            raise NotReady(f"object storage does not answer: {type(error).__name__}") from None
 
     def _page(self, client: S3Client, *, prefix: str, after: str) -> ListObjectsV2OutputTypeDef:
         return client.list_objects_v2(Bucket=self._settings.bucket, Prefix=prefix, StartAfter=after)

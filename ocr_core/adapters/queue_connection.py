@@ -48,8 +48,10 @@ Operation = Callable[["SQSClient", str], Answer]
 """What is done with a client and a queue's URL, on a thread."""
 
 
-class ReceiptIsStale(Exception):
-    """The delivery is no longer ours."""
+class ReceiptIsStale(InternalError):
+    """The delivery is no longer ours; for a call without a receipt, something was sent that the server refuses."""
+
+    retryable = False
 
 
 class SqsConnection:
@@ -142,14 +144,14 @@ class SqsConnection:
         except ClientError as error:
             code = _code(error)
             if code in _RECEIPT_IS_STALE:
-                raise ReceiptIsStale from None
+                raise ReceiptIsStale(f"the queue {queue_name} refused a call: {code}") from None
             if code in _MESSAGE_IS_REFUSED:
                 raise InternalError(f"the queue {queue_name} refused a message: {code}") from None
             if code in _QUEUE_IS_GONE:
                 raise NotReady(f"there is no queue {queue_name}") from None
             raise NotReady(f"the queue {queue_name} failed: {code}") from None
-        except (BotoCoreError, OSError):
-            raise NotReady("the queue server does not answer") from None
+        except (BotoCoreError, OSError) as error:
+            raise NotReady(f"the queue server does not answer: {type(error).__name__}") from None
 
     def _url(self, client: SQSClient, queue_name: str) -> str:
         known = self._urls.get(queue_name)

@@ -209,6 +209,13 @@ class TestBatches:
         received += [delivery.untrusted_body for delivery in await take(read_queue, max_messages=10, wait_s=0)]
         assert sorted(received) == ["one", "two"]
 
+    async def test_a_message_that_the_server_refuses_is_a_fault_of_ours(self, read_queue: SqsQueue) -> None:
+        for body in ("a\x00b", "x" * 1_100_000):
+            refused = message("placeholder")
+            object.__setattr__(refused, "body", body)
+            with pytest.raises(InternalError):
+                await read_queue.send(refused)
+
     async def test_an_empty_batch_asks_nothing(self, read_queue: SqsQueue) -> None:
         assert await read_queue.send_batch([]) == ()
 
