@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.adapters.job_store.database import Database
 from ocr_core.adapters.job_store.tables import documents, jobs, results, tasks, webhook_deliveries
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.jobs import DocumentStatus, JobStatus, Lease, PageRange, Stage
 from ocr_core.contracts.messages import StageMessage
 from tests.support.job_stores import RULES, SetClock, new_job, send
-from tests.support.postgres import fresh_database, postgres_server
 
 TENANTS = ("acme", "other")
 STEPS = 400
@@ -147,46 +145,25 @@ def check(url: str) -> None:
     database.close()
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    if request.param == "sqlite":
-        yield None
-    else:
-        with postgres_server() as url:
-            yield url
-
-
-@pytest.fixture
-def url(server: str | None, tmp_path: Path) -> Iterator[str]:
-    if server is None:
-        made = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
-        upgrade(made)
-        yield made
-    else:
-        with fresh_database(server, "walk") as made:
-            upgrade(made)
-            yield made
-
-
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_random_walk_keeps_the_books(url: str, seed: int) -> None:
+def test_a_random_walk_keeps_the_books(job_database: str, seed: int) -> None:
     clock = SetClock()
-    with SqlJobStore(url, rules=RULES, clock=clock) as store:
+    with SqlJobStore(job_database, rules=RULES, clock=clock) as store:
         walker = Walker(store, clock, seed)
         for number in range(STEPS):
             walker.step()
             if number % 50 == 0:
-                check(url)
+                check(job_database)
         walker.finish()
-        check(url)
+        check(job_database)
         assert send(store) == []
         assert all(store.get_job(*names).counts.queued == 0 for names in walker.job_ids)
 
 
-def test_walkers_side_by_side_keep_the_books(url: str) -> None:
+def test_walkers_side_by_side_keep_the_books(job_database: str) -> None:
     """On PostgreSQL a deadlock would show as ``NotReady``."""
     clock = SetClock()
-    with SqlJobStore(url, rules=RULES, clock=clock) as store:
+    with SqlJobStore(job_database, rules=RULES, clock=clock) as store:
         walkers = [Walker(store, clock, seed) for seed in range(6)]
         for walker in walkers:
             walker.job_ids = walkers[0].job_ids  # they cancel and redrive each other's
@@ -197,7 +174,7 @@ def test_walkers_side_by_side_keep_the_books(url: str) -> None:
 
         with ThreadPoolExecutor(len(walkers)) as threads:
             list(threads.map(walk, walkers))
-        check(url)
+        check(job_database)
         walkers[0].finish()
-        check(url)
+        check(job_database)
         assert send(store) == []
