@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
 import pytest
 
 from ocr_core.adapters.job_store import SqlJobStore
@@ -76,6 +80,31 @@ def test_a_late_holder_is_refused(job_store: SqlJobStore, job_clock: SetClock) -
     read(job_store, winner)
     assert claim_next(job_store).reading_keys == (f"readings/{winner.token}",)
     assert job_store.get_job("acme", job.id).counts.queued == 1
+
+
+def test_a_lease_lost_while_waiting_for_the_job_is_refused(
+    job_store: SqlJobStore, job_database: str, job_clock: SetClock
+) -> None:
+    """The token held when the finish began; while it waited for the job's row, another claimed."""
+    if job_database.startswith("sqlite"):
+        pytest.skip("on SQLite a writing transaction is the only one: nothing happens between look and lock")
+    job = job_store.create_job(new_job()).job
+    (message,) = send(job_store)
+    late = claim(job_store, message)
+    with psycopg.connect(job_database) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("SELECT 1 FROM jobs WHERE id = %s FOR UPDATE", (job.id,))
+        finishing = thread.submit(job_store.finish_read, late.token, reading_key="late", page_count=1)
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        while other.execute(waiting).fetchone() != (1,):
+            time.sleep(0.01)
+        job_clock.move(RULES.lease_s + 1)
+        winner = claim(job_store, message)
+        other.rollback()
+        assert not finishing.result(timeout=30)
+    read(job_store, winner)
+    assert claim_next(job_store).reading_keys == (f"readings/{winner.token}",)
 
 
 def test_a_lease_of_one_stage_finishes_no_other(job_store: SqlJobStore) -> None:
