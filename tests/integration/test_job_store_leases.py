@@ -95,8 +95,6 @@ def test_a_lease_lost_while_waiting_for_the_job_is_refused(
         other.execute("SELECT 1 FROM jobs WHERE id = %s FOR UPDATE", (job.id,))
         finishing = thread.submit(job_store.finish_read, late.token, reading_key="late", page_count=1)
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
         while other.execute(waiting).fetchone() != (1,):
             time.sleep(0.01)
         job_clock.move(RULES.lease_s + 1)
