@@ -31,7 +31,7 @@ test: environment-dev environment-aws models ## install what is missing and run 
 test-long: environment-dev environment-aws models ## the tests with their full counts too
 	@$(RUN) -m pytest $(ARGS)
 
-up: environment environment-aws models ## start everything in the foreground; Ctrl-C stops it
+up: environment models ## start everything in the foreground; Ctrl-C stops it
 	@exec $(RUN) -m local_stack up $(ARGS)
 
 down: ## stop what `make up` started
@@ -73,9 +73,11 @@ lock: ## resolve the requirements anew
 	$(LOCK) requirements/build.in -o requirements/build.lock
 	$(LOCK) pyproject.toml client/pyproject.toml --extra evaluation --extra loadtest --extra dev -o requirements/dev.lock
 	$(LOCK) pyproject.toml client/pyproject.toml -c requirements/dev.lock -o requirements/services.lock
+	$(LOCK) requirements/postprocess.in -c requirements/services.lock -o requirements/postprocess.lock
 	$(LOCK) requirements/triton.in -o requirements/triton.lock
 	$(LOCK) --no-deps requirements/weights.in -o requirements/weights.lock
 	$(LOCK) requirements/aws.in -o requirements/aws.lock
+	$(LOCK) requirements/triton-image.in -c requirements/triton.lock -o requirements/triton-image.lock
 	$(LOCK) requirements/tools.in -o requirements/tools.lock
 
 clean: ## remove environments, built models, caches and outputs

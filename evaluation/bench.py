@@ -40,7 +40,7 @@ from evaluation.peer_process import PeerProcess
 from evaluation.server import measured_server
 
 OUTPUT_DIR = REPOSITORY / "out"
-ROUNDS = 15
+ROUNDS = 10
 WARM_UP_ROUNDS = 2
 TRIAL_ROUNDS = 4
 TIMEOUT_S = 30.0
@@ -143,6 +143,8 @@ def _measure(contenders: Mapping[str, Contender], pages: Sequence[BenchPage], re
         for number in range(-WARM_UP_ROUNDS, report.rounds):
             if number == 0:
                 report.stages_ms.clear()
+            if not sys.stderr.isatty():
+                print(f"round {number + 1} of {report.rounds}", file=sys.stderr, flush=True)
             for page in pages:
                 nonce += 1
                 body = page.body(nonce)

@@ -7,7 +7,9 @@ import os
 import platform
 from pathlib import Path
 
-ENGINE_FLAGS = ("avx2", "avx512f", "avx512_vnni", "amx_bf16", "amx_int8", "amx_fp16")
+import openvino as ov
+
+ENGINE_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8", "amx_fp16")
 
 
 def describe_machine() -> dict[str, str]:
@@ -22,6 +24,8 @@ def describe_machine() -> dict[str, str]:
         "load before": f"{os.getloadavg()[0]:.2f}",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "openvino": importlib.metadata.version("openvino"),
+        # Which precisions run natively: a hint for any other falls back to the nearest of these.
+        "openvino's native precisions": " ".join(ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
         "rapidocr": importlib.metadata.version("rapidocr"),
     }
 

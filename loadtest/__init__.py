@@ -1,1 +1,1 @@
-"""TBD."""
+"""Locust users for the sync API, with a corpus of documents to send; HTTP only."""

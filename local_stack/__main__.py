@@ -12,15 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from dotenv import dotenv_values
-
+from local_stack.configuration import check_addresses, ports_from_settings, read_dot_env
 from local_stack.console import Console
 from local_stack.ports import Ports
 from local_stack.stack import LocalStack, StackError
 from local_stack.state import DEFAULT_STATE_FILE, StackState, end_supervisor, start_ticks
+from ocr_core.settings import SettingsError
 
 _DOWN_TIMEOUT_S = 60.0
 _ALIVE_POLL_S = 0.2
+_EXIT_BAD_SETTINGS = 78  # EX_CONFIG of sysexits.h, as the services have it
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,14 +29,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local_stack", description="The whole stack on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start everything, show the logs, stop on Ctrl-C")
-    up.add_argument("--free-ports", action="store_true", help="listen on free ports instead of the usual ones")
+    up.add_argument("--free-ports", action="store_true", help="listen on free ports instead of those set")
     commands.add_parser("down", help="stop what `up` started")
     for command in commands.choices.values():
         command.add_argument("--state-file", type=Path, default=DEFAULT_STATE_FILE, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.command == "down":
         return bring_down(options.state_file)
-    return bring_up(options.state_file, Ports.free() if options.free_ports else Ports())
+    read_dot_env(Path(".env"))
+    try:
+        check_addresses()
+        ports = Ports.free() if options.free_ports else ports_from_settings()
+    except SettingsError as error:
+        print(f"settings: {error}", file=sys.stderr)
+        return _EXIT_BAD_SETTINGS
+    return bring_up(options.state_file, ports)
 
 
 def bring_up(state_file: Path, ports: Ports) -> int:
@@ -49,7 +57,6 @@ def bring_up(state_file: Path, ports: Ports) -> int:
     _on_signals(stop.set)
     stack = LocalStack(
         ports=ports,
-        environment={name: value for name, value in dotenv_values(".env").items() if value is not None},
         sink=console.log,
         progress=_stoppable(console.progress, stop),
     )

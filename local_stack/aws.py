@@ -27,7 +27,6 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 from local_stack.ports import LOOPBACK
-from local_stack.triton import DIES_WITH_PARENT
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -40,6 +39,18 @@ SECRET_ACCESS_KEY = "local-not-a-secret"  # noqa: S105 - printed in the docs
 _ACCOUNT_ID = "000000000000"
 _POLL_S = 0.05
 _START_TIMEOUT_S = 60.0
+
+# Runs in the child before the server takes its place: it asks the kernel for SIGTERM when the parent's thread that
+# started it ends, and leaves at once if the parent has gone meanwhile. An exec keeps the wish, where a ``preexec_fn``
+# would run Python between fork and exec of a process that has threads.
+DIES_WITH_PARENT = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class AwsUnavailable(Exception):

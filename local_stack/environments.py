@@ -26,6 +26,8 @@ OLDEST_PYTHON = (3, 11)
 TRITON_PYTHONS = ("3.12", "3.11")
 """nvidia-pytriton carries a stub of Triton's Python backend for these; older ones are not in the lock, and newer
 ones have no wheel of the numpy that it pins."""
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""Looked at last: it may be hidden behind another ``python3`` on PATH."""
 
 _PROGRESS_EVERY_S = 5.0
 _OUTPUT_LINES_ON_FAILURE = 40
@@ -154,7 +156,7 @@ def triton_interpreter() -> Interpreter:
     Raises:
         NotPossible: there is none, and none can be fetched.
     """
-    candidates = [sys.executable, *(f"python{version}" for version in TRITON_PYTHONS), "/usr/bin/python3"]
+    candidates = [sys.executable, *(f"python{version}" for version in TRITON_PYTHONS), SYSTEM_PYTHON]
     for candidate in candidates:
         interpreter = _probe(candidate)
         if interpreter is not None and _fits_triton(interpreter):

@@ -38,9 +38,13 @@ class Ports:
             triton_metrics=numbers[4],
         )
 
+    def numbers(self) -> tuple[int, ...]:
+        """All of them."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
     def taken(self) -> list[int]:
         """Those of the ports that somebody listens on already."""
-        return [port for port in (getattr(self, name) for name in self.__slots__) if _is_taken(port)]
+        return [port for port in self.numbers() if _is_taken(port)]
 
 
 def _is_taken(port: int) -> bool:

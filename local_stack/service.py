@@ -21,6 +21,10 @@ _KEPT_LINES = 4_000
 _STOP_GRACE_S = 20.0
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSpec:
     """How to start one process, and how to know that it is ready."""
@@ -30,6 +34,8 @@ class ServiceSpec:
     environment: Mapping[str, str]
     working_directory: Path
     is_ready: Callable[[], bool]
+    clean_up: Callable[[], None] = _nothing
+    """Called each time it has ended, for what a killed process leaves behind."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +100,7 @@ class Service:
             self._pump.join(timeout=5.0)
         if process.stdout is not None:
             process.stdout.close()
+        self.spec.clean_up()
         self.watcher.remove(process.pid)
         self._process = None
 

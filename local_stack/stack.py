@@ -159,13 +159,7 @@ class LocalStack:
         config = triton.TritonConfig(
             grpc_port=self.ports.triton_grpc, http_port=self.ports.triton_http, metrics_port=self.ports.triton_metrics
         )
-        return ServiceSpec(
-            name="triton",
-            command=triton.command(config),
-            environment=triton.environment(config),
-            working_directory=REPOSITORY_ROOT,
-            is_ready=triton.TritonServer(config).is_ready,
-        )
+        return triton.service_spec(config)
 
     def _postprocess(self) -> ServiceSpec:
         settings = {"OCR_POSTPROCESS_HOST": LOOPBACK, "OCR_POSTPROCESS_PORT": str(self.ports.postprocess)}

@@ -2,7 +2,7 @@
 
 ::
 
-    TritonConfig ──► command(), environment() ──► TritonServer.start() ──► wait_ready() ──► stop()
+    TritonConfig ──► command(), environment(), is_ready() ──► service_spec() ──► local_stack.service.Service
 
 It serves the two models of ``model_repository`` with explicit model control, and only gRPC, HTTP (health) and metrics
 on 127.0.0.1. The wheel lives in an environment of its own, as a container would: it pins ``numpy<2``.
@@ -14,34 +14,18 @@ import contextlib
 import http.client
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+
+from local_stack.environments import TRITON_PYTHONS
+from local_stack.service import ServiceSpec
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 MODEL_NAMES = ("text_detection", "text_recognition")
 
-_POLL_S = 0.05
+_PREFIX = "yomitori-triton"
 _SHARED_MEMORY_DIR = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory lives, not a temporary file
-
-# Runs in the child before the server takes its place: it asks the kernel for SIGTERM when the parent's thread that
-# started it ends, and leaves at once if the parent has gone meanwhile. An exec keeps the wish, where a ``preexec_fn``
-# would run Python between fork and exec of a process that has threads.
-DIES_WITH_PARENT = """
-import ctypes, os, signal, sys
-PR_SET_PDEATHSIG = 1
-ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class TritonUnavailable(Exception):
@@ -63,10 +47,9 @@ class TritonConfig:
     """Cores that each model may use; all that this process may run on where it is null."""
     model_precision: str = "f16"
     verbose_level: int = 0
-    log: IO[bytes] | None = None
-    """Where Triton's output goes; the parent's own standard error where it is null. Needs a file descriptor."""
-    shared_memory_prefix: str = field(default_factory=lambda: f"yomitori-triton-{uuid.uuid4().hex[:12]}")
-    """Of the Python backend's own shared memory, so that several servers on one host stay apart."""
+    shared_memory_prefix: str = field(default_factory=lambda: f"{_PREFIX}-{os.getpid()}-{uuid.uuid4().hex[:12]}-")
+    """Of the Python backend's own shared memory, so that several servers on one host stay apart. It names the process
+    that made this configuration: see ``sweep_shared_memory``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +62,13 @@ class _Installation:
 
 
 def command(config: TritonConfig) -> list[str]:
-    """The arguments that start ``tritonserver``.
+    """The arguments that start ``tritonserver``; also puts the stub in place and sweeps what killed servers left.
 
     Raises:
         TritonUnavailable: the environment, the wheel or its Python stub is missing.
     """
     installation = _find(config.environment_dir)
+    sweep_shared_memory()
     return [
         str(installation.server),
         f"--model-repository={config.model_repository}",
@@ -130,128 +114,70 @@ def environment(config: TritonConfig) -> dict[str, str]:
         "PATH": os.pathsep.join([str(config.environment_dir / "bin"), os.environ.get("PATH", os.defpath)]),
         "LD_LIBRARY_PATH": str(installation.libraries),
         "OCR_MODEL_PRECISION": config.model_precision,
-        "OPENVINO_TELEMETRY_DISABLE": "1",
     }
     if config.model_threads is not None:
         variables["OCR_MODEL_THREADS"] = str(config.model_threads)
     return variables
 
 
-class TritonServer:
-    """A running Triton. Call ``start`` from a thread that outlives the server: the kernel ends it with that thread."""
+def sweep_shared_memory() -> None:
+    """Remove what servers left behind that were killed, once the process that started them has ended as well."""
+    for path in _SHARED_MEMORY_DIR.glob(f"{_PREFIX}-*"):
+        owner = re.match(rf"{_PREFIX}-([0-9]+)-", path.name)
+        if owner is not None and not Path("/proc", owner[1]).exists():
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                path.unlink()
 
-    def __init__(self, config: TritonConfig) -> None:
-        self.config = config
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        """Start, without waiting for the models."""
-        self.start()
-        return self
+def is_ready(config: TritonConfig) -> bool:
+    """Whether ``/v2/health/ready`` answers 200, which it does when all models are loaded and warm."""
+    connection = http.client.HTTPConnection("127.0.0.1", config.http_port, timeout=2.0)
+    try:
+        connection.request("GET", "/v2/health/ready")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop, whatever happened."""
-        self.stop()
 
-    @property
-    def pid(self) -> int | None:
-        """The server's process id; null where it does not run."""
-        return None if self._process is None else self._process.pid
+def service_spec(config: TritonConfig) -> ServiceSpec:
+    """All that ``local_stack.service`` needs to run it.
 
-    @property
-    def grpc_address(self) -> str:
-        """``host:port`` of the gRPC interface."""
-        return f"127.0.0.1:{self.config.grpc_port}"
+    Raises:
+        TritonUnavailable: as for ``command``.
+    """
+    return ServiceSpec(
+        name="triton",
+        command=command(config),
+        environment=environment(config),
+        working_directory=REPOSITORY_ROOT,
+        is_ready=lambda: is_ready(config),
+        clean_up=lambda: _remove_shared_memory(config),
+    )
 
-    def start(self) -> None:
-        """Start the process, in a process group of its own.
 
-        Raises:
-            TritonUnavailable: as for ``command``; or it runs already.
-        """
-        if self._process is not None:
-            raise TritonUnavailable("this Triton has been started already")
-        arguments = [sys.executable, "-I", "-c", DIES_WITH_PARENT, str(os.getpid()), *command(self.config)]
-        self._process = subprocess.Popen(
-            arguments,
-            env=environment(self.config),
-            cwd=REPOSITORY_ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=self.config.log,
-            stderr=subprocess.STDOUT if self.config.log is not None else None,
-            start_new_session=True,
-        )
-
-    def wait_ready(self, timeout_s: float = 120.0, on_progress: Callable[[float], None] | None = None) -> float:
-        """Wait until every shape of every model is warm; the seconds that it took.
-
-        Args:
-            timeout_s: From now.
-            on_progress: Called about once a second with the seconds waited.
-
-        Raises:
-            TritonUnavailable: the server ended, or the time passed.
-        """
-        started_s = time.monotonic()
-        told_s = 0.0
-        while not self.is_ready():
-            waited_s = time.monotonic() - started_s
-            if self._process is None or self._process.poll() is not None:
-                code = None if self._process is None else self._process.returncode
-                raise TritonUnavailable(f"tritonserver ended with status {code} before it was ready: see its log")
-            if waited_s > timeout_s:
-                raise TritonUnavailable(f"tritonserver was not ready after {timeout_s:g} s: see its log")
-            if on_progress is not None and waited_s - told_s >= 1.0:
-                told_s = waited_s
-                on_progress(waited_s)
-            time.sleep(_POLL_S)
-        return time.monotonic() - started_s
-
-    def is_ready(self) -> bool:
-        """Whether ``/v2/health/ready`` answers 200, which it does when all models are loaded and warm."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.config.http_port, timeout=2.0)
-        try:
-            connection.request("GET", "/v2/health/ready")
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """End the server and its model processes, gently first; leave no process and no shared memory behind."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout_s)
-        # The group outlives its leader where model processes hang or the server was killed.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for leftover in _SHARED_MEMORY_DIR.glob(f"{self.config.shared_memory_prefix}*"):
-            with contextlib.suppress(FileNotFoundError):
-                leftover.unlink()
+def _remove_shared_memory(config: TritonConfig) -> None:
+    """What a server leaves that was killed, or whose model processes were."""
+    for leftover in _SHARED_MEMORY_DIR.glob(f"{config.shared_memory_prefix}*"):
+        with contextlib.suppress(FileNotFoundError):
+            leftover.unlink()
 
 
 def _find(environment_dir: Path) -> _Installation:
     site_packages = next(iter(sorted(environment_dir.glob("lib/python3.*/site-packages"))), None)
     if site_packages is None:
-        raise TritonUnavailable(f"there is no environment at {environment_dir}: run `make install`")
+        raise TritonUnavailable(f"there is no environment at {environment_dir}: run `make models`")
     triton = site_packages / "pytriton" / "tritonserver"
     server = triton / "bin" / "tritonserver"
     if not server.is_file():
-        raise TritonUnavailable(f"nvidia-pytriton is not installed in {environment_dir}: run `make install`")
+        raise TritonUnavailable(f"nvidia-pytriton is not installed in {environment_dir}: run `make models`")
     version = site_packages.parent.name.removeprefix("python")
     stub = triton / "python_backend_stubs" / version / "triton_python_backend_stub"
-    if not stub.is_file() or not re.fullmatch(r"3\.(10|11|12)", version):
+    if not stub.is_file() or version not in TRITON_PYTHONS:
         raise TritonUnavailable(
-            f"{environment_dir} runs Python {version}; Triton's Python backend is there for 3.10 to 3.12:"
-            " make the environment with one of these"
+            f"{environment_dir} runs Python {version}; Triton's Python backend needs {' or '.join(TRITON_PYTHONS)}:"
+            " remove that folder, and run `make models`"
         )
     return _Installation(
         server=server,

@@ -51,8 +51,10 @@ class Watcher:
     def _tell(self, line: str) -> None:
         if self._process is None or self._process.stdin is None:
             raise RuntimeError("the watcher was not started")
-        self._process.stdin.write(line.encode())
-        self._process.stdin.flush()
+        # A watcher that is gone, or let go, must not keep the supervisor from stopping its services.
+        with suppress(BrokenPipeError, ValueError):
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
 
 
 def end_group(group_id: int, grace_s: float = _GRACE_S) -> None:

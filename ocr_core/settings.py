@@ -21,7 +21,7 @@ from ocr_core.contracts.document import OpenLimits
 _DEFAULT_LIMITS = OpenLimits()
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Share = Annotated[int, Field(ge=1, le=4_096)]
+PositiveCount = Annotated[int, Field(ge=1, le=4_096)]
 
 
 def _split(value: object) -> object:
@@ -104,7 +104,22 @@ class TritonSettings(SettingsGroup):
     grpc_url: str = Field(default="127.0.0.1:8011", pattern=r"^[^/\s]+:[0-9]+$")
     """``host:port`` of Triton's gRPC endpoint."""
     shared_memory: bool = True
-    """Hand images over through system shared memory. Only where Triton runs on this host, in the same IPC namespace."""
+    """Hand images over through POSIX shared memory. Only where Triton sees this host's ``/dev/shm``."""
+    max_shared_bytes: int = Field(default=512 << 20, ge=1 << 20)
+    """The most shared memory that this process takes; what does not fit goes over the socket."""
+    control_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """For the calls that carry no document: readiness, versions, registering memory."""
+
+
+class FileOpenerSettings(SettingsGroup):
+    """The sandbox that files are opened in; one child process a file."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_OPENER_")
+
+    max_children: PositiveCount = 8
+    """Files open at once. Each may use ``OCR_LIMIT_MAX_MEMORY_BYTES``."""
+    max_waiting: int = Field(default=64, ge=0, le=4_096)
+    """Files that wait for one of these places; one more is answered 429 at once."""
 
 
 class StorageSettings(SettingsGroup):
@@ -120,7 +135,7 @@ class StorageSettings(SettingsGroup):
     access_key_id: SecretStr | None = None
     secret_access_key: SecretStr | None = None
     """Both empty: the usual AWS chain (environment, profile, instance role)."""
-    max_downloads: Share = 4
+    max_downloads: PositiveCount = 4
     """Downloads that run at the same time."""
 
     @field_validator("allow")
@@ -148,12 +163,12 @@ class PreprocessSettings(SettingsGroup):
     port: Port = 8000
     structure_url: str = Field(default="http://127.0.0.1:8002", pattern=r"^https?://[^\s]+$")
     """The text side."""
-    max_documents: Share = 32
+    max_documents: PositiveCount = 32
     """Documents in the house at once; one more is answered 429 at once."""
-    max_documents_reading: Share = 4
+    max_documents_reading: PositiveCount = 4
     """Of those, documents that are being opened and read; the others wait in order of arrival. More than the
     cores can serve only makes all of them late."""
-    cpu_threads: Share = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
+    cpu_threads: PositiveCount = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     """Threads for pixel work outside the event loop."""
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
     """How long running requests may go on after SIGTERM."""
@@ -166,7 +181,7 @@ class PostprocessSettings(SettingsGroup):
 
     host: str = "127.0.0.1"
     port: Port = 8002
-    max_readings: Share = 64
+    max_readings: PositiveCount = 64
     """Readings in the house at once; one more is answered 429 at once."""
     max_body_bytes: int = Field(default=64_000_000, ge=1)
     """The largest Reading that is taken in."""
@@ -174,7 +189,7 @@ class PostprocessSettings(SettingsGroup):
         Path("model_repository/text_recognition/charset.txt"),
     )
     """What the recognisers' class ids stand for, separated by commas: one file a charset that Readings may refer to."""
-    cpu_threads: Share = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
+    cpu_threads: PositiveCount = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
 
 
@@ -197,9 +212,9 @@ class QueueSettings(SettingsGroup):
     max_receives: int = Field(default=10, ge=1, le=1_000)
     """Of the queues that ``create`` makes: afterwards the queue itself puts a message among the dead letters. A
     backstop for messages that kill a worker before it can count the attempt, so above ``OCR_BULK_MAX_ATTEMPTS``."""
-    max_polls: Share = 4
+    max_polls: PositiveCount = 4
     """Receives of one process that may wait at the same time, each on a thread of its own."""
-    max_calls: Share = 4
+    max_calls: PositiveCount = 4
     """Other calls of one process at the same time."""
     delete_delay_s: float = Field(default=0.5, ge=0, le=10)
     """How long a message that is done may wait to be deleted together with others. Zero: each at once, by itself."""
@@ -221,7 +236,7 @@ class ObjectStoreSettings(SettingsGroup):
     """Make the bucket if it is missing: for a local server."""
     public_endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     """Where callers reach the store, if elsewhere than this service does: presigned URLs name it."""
-    max_transfers: Share = 8
+    max_transfers: PositiveCount = 8
     """Calls of one process at the same time."""
 
     _empty_is_unset = field_validator("public_endpoint_url", mode="before")(_empty_to_none)
@@ -244,11 +259,11 @@ class BulkSettings(SettingsGroup):
     """Of one document."""
     max_documents: int = Field(default=100_000, ge=1)
     """Of one job."""
-    max_event_streams: Share = 64
+    max_event_streams: PositiveCount = 64
     """Server-sent event streams at the same time; one more is answered 429 at once."""
     url_ttl_s: int = Field(default=3_600, ge=1, le=604_800)
     """How long presigned uploads and links to results are good."""
-    window: Share = 32
+    window: PositiveCount = 32
     """Documents of one tenant that are sent and not ended: what a quiet tenant may find before its own."""
     resend_first_s: float = Field(default=30.0, gt=0)
     resend_max_s: float = Field(default=600.0, gt=0)
@@ -265,9 +280,9 @@ class BulkSettings(SettingsGroup):
     """A document with more pages is read in ranges of so many, by several workers."""
     stage_timeout_s: float = Field(default=900.0, gt=0)
     """The deadline of one attempt at one stage of a document or page range."""
-    read_documents: Share = 2
+    read_documents: PositiveCount = 2
     """Documents that one read worker has in hand."""
-    structure_documents: Share = 2
+    structure_documents: PositiveCount = 2
     """Documents that one structure worker has in hand."""
     poll_wait_s: int = Field(default=5, ge=0, le=20)
     """How long one receive waits. A worker that is told to stop waits no longer than this for the last one."""
@@ -296,7 +311,7 @@ class WebhookSettings(SettingsGroup):
     max_attempts: int = Field(default=10, ge=1, le=100)
     retry_first_s: float = Field(default=5.0, gt=0)
     retry_max_s: float = Field(default=3_600.0, gt=0)
-    max_deliveries: Share = 8
+    max_deliveries: PositiveCount = 8
     """Deliveries at the same time, so that slow servers do not hold up the others for long."""
 
     _empty_is_unset = field_validator("secret", mode="before")(_empty_to_none)
@@ -307,14 +322,12 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     LogSettings,
     LimitSettings,
     TritonSettings,
+    FileOpenerSettings,
     StorageSettings,
     PreprocessSettings,
     PostprocessSettings,
-    QueueSettings,
-    ObjectStoreSettings,
-    BulkSettings,
-    WebhookSettings,
 )
+"""Those that a service reads; the groups of the bulk road (queue, objects, bulk, webhooks) join them with its own."""
 
 Group = TypeVar("Group", bound=SettingsGroup)
 

@@ -11,7 +11,6 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from ocr_core.contracts.geometry import Quad, angle_deg
 
@@ -94,7 +93,9 @@ def line_height(region: Sequence[Placed]) -> float:
     """The usual height of a line, in pixels; at least one."""
     if len(region) == 1:
         return max(1.0, region[0].height)
-    return max(1.0, median([box.height for box in region]))
+    heights = sorted([box.height for box in region])
+    middle = len(heights) // 2
+    return max(1.0, heights[middle] if len(heights) % 2 else (heights[middle - 1] + heights[middle]) / 2)
 
 
 def rows_of(region: Region) -> list[Row]:

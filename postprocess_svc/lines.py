@@ -53,28 +53,6 @@ class TextLine:
     block: int = 0
     """Which block of rows (a column, a table, an address) the line belongs to, counted in reading order."""
 
-    @property
-    def normalised(self) -> str:
-        """The text in NFKC: full-width digits and half-width kana in their usual forms, for comparing and parsing."""
-        if self.text.isascii():
-            return self.text
-        return "".join(form for _, form in normalised_clusters(self.text))
-
-    def printed_span(self, start: int, end: int) -> tuple[int, int]:
-        """The span of ``text`` behind a span of ``normalised`` (one printed ``㈱`` is three normalised characters)."""
-        if self.text.isascii():
-            return min(start, len(self.text)), min(max(start, end), len(self.text))
-        first = last = len(self.text)
-        at = 0
-        for printed, form in normalised_clusters(self.text):
-            if first > printed and at + len(form) > start:
-                first = printed
-            if at >= max(start, end):
-                last = printed
-                break
-            at += len(form)
-        return min(first, last), last
-
     def span_quad(self, start: int, end: int) -> Quad:
         """The quad of ``text[start:end]``; the whole line's where the span is empty or not within the text."""
         if not 0 <= start < end <= len(self.text) or (start == 0 and end == len(self.text)):

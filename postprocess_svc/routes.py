@@ -31,8 +31,9 @@ from ocr_core.telemetry import Metrics
 _DEFAULT_REMAINING_S = 5.0
 _MAX_REMAINING_S = 3_600.0
 
-StructureBytes = Callable[[bytes, StructureOptions, str], RenderedResult]
-"""An encoded Reading, the options and the request's id in; the text pipeline's answer out. Runs in a thread."""
+StructureBytes = Callable[[bytes, StructureOptions, str, Deadline], RenderedResult]
+"""An encoded Reading, the options, the request's id and its deadline in; the text pipeline's answer out. Runs in a
+thread, and gives it back soon after the deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +60,12 @@ class TextRoad:
         await self.places.acquire()
         try:
             body = await _read_body(request, self.max_body_bytes, deadline)
-            work = self.workers.submit(self.structure, body, options, context_of(request).request_id)
+            work = self.workers.submit(self.structure, body, options, context_of(request).request_id, deadline)
         except BaseException:
             self.places.release()
             raise
-        # A thread cannot be interrupted: the place is free when the thread is, not when its request is given up.
+        # A thread cannot be interrupted: the place is free when the thread is, not when its request is given up. The
+        # pipeline looks at the deadline between its steps, so that this is soon.
         loop = asyncio.get_running_loop()
         work.add_done_callback(lambda _: loop.call_soon_threadsafe(self.places.release))
         return await finish_in_time(_wait(work), request=request, deadline=deadline)

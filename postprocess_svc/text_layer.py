@@ -71,7 +71,7 @@ def prefer_text_layer(lines: Sequence[TextLine], words: Sequence[TextLayerWord],
             distrusted += 1
     notice = None
     if distrusted:
-        detail = f"on {distrusted} of {compared} lines the PDF's own text is not what is printed; these were recognised"
+        detail = f"on {distrusted} of {compared} lines the PDF's own text is not what is printed; it was not used there"
         notice = Notice(code=TEXT_LAYER_DISTRUSTED, detail=detail, page=page)
     return PreferredText(lines=tuple(preferred), notice=notice)
 

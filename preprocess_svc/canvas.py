@@ -23,6 +23,13 @@ PAD_VALUE = 255
 TILE_OVERLAP_PX = 160
 """Canvas pixels that neighbouring tiles share: the detector sees every line near a cut whole in one of the two."""
 
+MAX_AREA_PX = 12_000_000
+"""What one look at a page may cost, half a second of detector: a till receipt of 20,000 pixels at full size. A longer
+strip is shown smaller, so that a file of a few hundred bytes does not keep the detector busy for seconds."""
+
+AREA_SHRINK = 0.8
+"""Step by which it is shown smaller."""
+
 SHRINK_TOLERANCE = 0.12
 """A page may come out this much smaller than wanted where that saves a larger canvas."""
 
@@ -63,7 +70,10 @@ def plan_canvas(page_height_px: int, page_width_px: int, scale: float) -> Canvas
     The plan with the smallest area wins, counted as if each showed the page at full size.
     """
     plans = [_fit(page_height_px, page_width_px, scale, height, width) for height, width in DETECTION_SHAPES]
-    return min(plans, key=lambda plan: plan.area_px / plan.scale_y**2)
+    best = min(plans, key=lambda plan: plan.area_px / plan.scale_y**2)
+    if best.area_px > MAX_AREA_PX:
+        return plan_canvas(page_height_px, page_width_px, scale * AREA_SHRINK)
+    return best
 
 
 def _fit(page_height_px: int, page_width_px: int, scale: float, canvas_height: int, canvas_width: int) -> CanvasPlan:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_core.contracts.reading_codec import MAX_TIMESTEPS_PER_LINE
 from ocr_core.contracts.tensors import (
     RECOGNITION_HEIGHT_PX,
     RECOGNITION_PAD_VALUE,
@@ -66,11 +67,14 @@ class _Part:
 
 
 def crop_widths_px(quads: NDArray[np.float32]) -> NDArray[np.intp]:
-    """(N,) width of each quad's crop at 48 pixels height, from (N, 4, 2) quads; at least one timestep."""
+    """(N,) width of each quad's crop at 48 pixels height, from (N, 4, 2) quads.
+
+    At least one timestep, and no more than a reading may hold: a longer line is squeezed.
+    """
     lengths = np.linalg.norm(quads[:, 1] - quads[:, 0], axis=1)
     heights = np.maximum(np.linalg.norm(quads[:, 3] - quads[:, 0], axis=1), 1.0)
     widths: NDArray[np.intp] = np.rint(lengths * RECOGNITION_HEIGHT_PX / heights).astype(np.intp)
-    return np.maximum(widths, RECOGNITION_STRIDE_PX)
+    return np.clip(widths, RECOGNITION_STRIDE_PX, MAX_TIMESTEPS_PER_LINE * RECOGNITION_STRIDE_PX)
 
 
 def cut_line(pixels: NDArray[np.uint8], quad: NDArray[np.float32], width_px: int) -> NDArray[np.uint8]:

@@ -11,15 +11,15 @@ from typing import Protocol
 
 from fastapi import FastAPI
 
-from ocr_core.adapters.file_opener import LocalFileOpener
+from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
 from ocr_core.adapters.postprocess import HttpStructurer
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
-from ocr_core.adapters.triton import TritonSettings as TritonAdapterSettings
 from ocr_core.contracts.errors import NotReady
 from ocr_core.service import Readiness, create_app, serve
 from ocr_core.settings import (
     ExposureSettings,
+    FileOpenerSettings,
     LimitSettings,
     LogSettings,
     PreprocessSettings,
@@ -48,12 +48,13 @@ def make_app(
     settings: PreprocessSettings,
     limits: LimitSettings,
     triton: TritonSettings,
+    file_opener: FileOpenerSettings,
     storage: StorageSettings,
 ) -> FastAPI:
     """The public application. Its adapters are started and closed with it."""
     metrics = Metrics()
-    models = TritonModels(TritonAdapterSettings(address=triton.grpc_url, shared_memory=triton.shared_memory))
-    opener = LocalFileOpener()
+    models = TritonModels(triton)
+    opener = LocalFileOpener(OpenerSettings(max_children=file_opener.max_children, max_waiting=file_opener.max_waiting))
     structurer = HttpStructurer(settings.structure_url)
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")
@@ -108,6 +109,10 @@ def main() -> None:
     settings = load(PreprocessSettings)
     check_exposure(settings.host, load(ExposureSettings))
     app = make_app(
-        settings=settings, limits=load(LimitSettings), triton=load(TritonSettings), storage=load(StorageSettings)
+        settings=settings,
+        limits=load(LimitSettings),
+        triton=load(TritonSettings),
+        file_opener=load(FileOpenerSettings),
+        storage=load(StorageSettings),
     )
     serve(app, host=settings.host, port=settings.port, shutdown_grace_s=settings.shutdown_grace_s)

@@ -18,8 +18,9 @@ from preprocess_svc.text_boxes import VERTICAL_ASPECT, TextBoxes
 from preprocess_svc.tools import Tools
 from preprocess_svc.vertical_script import UPRIGHT_CONFIDENCE, upright_characters
 
-SAMPLE_LINES = 6
-"""How many of the longest lines are read both ways to choose between two directions."""
+SAMPLE_LINES = 10
+"""How many of the longest lines are read both ways to choose between two directions; the surer half of them counts,
+since rules, stamps and boxes that run across columns are long as well."""
 
 POOR_CONFIDENCE = 0.90
 """A page whose lines are read with less than this (weighted by length) may be upside down."""
@@ -27,8 +28,8 @@ POOR_CONFIDENCE = 0.90
 CLEAR_MARGIN = 0.05
 """The other direction must be read better by this much: turning a page takes evidence."""
 
-SURE_CONFIDENCE = 0.70
-"""A page on its side is turned only if its sample is then read with at least this."""
+SURE_CONFIDENCE = 0.80
+"""A page on its side is turned only if its sample is then read with at least this. Right ways have 0.9 and more."""
 
 SKEW_ASPECT = 3.0
 """Boxes at least this much longer than high tell a direction."""
@@ -78,9 +79,9 @@ async def sideways_rotation_deg(pixels: NDArray[np.uint8], boxes: TextBoxes, too
     downwards = await recognise_crops(crops, tools)
     reversed_crops = [np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops]
     upwards = await recognise_crops(reversed_crops, tools)
-    runs_upwards = _mean_confidence(upwards) > _mean_confidence(downwards)
+    runs_upwards = _sample_confidence(upwards) > _sample_confidence(downwards)
     readings, crops = (upwards, reversed_crops) if runs_upwards else (downwards, crops)
-    if _mean_confidence(readings) < SURE_CONFIDENCE:
+    if _sample_confidence(readings) < SURE_CONFIDENCE:
         return 0
     if await _is_vertical_script(crops, readings, tools):
         return 180 if runs_upwards else 0
@@ -93,6 +94,12 @@ async def _is_vertical_script(crops: list[NDArray[np.uint8]], readings: list[Cro
     if len(candidates) <= len(crops) // 2:
         return False
     return _mean_confidence(await recognise_crops(candidates, tools)) > UPRIGHT_CONFIDENCE
+
+
+def _sample_confidence(sample: list[CropReading]) -> float:
+    """How surely the surer half of a sample was read."""
+    surest = sorted(sample, key=lambda reading: -reading.confidence)
+    return _mean_confidence(surest[: (len(surest) + 1) // 2])
 
 
 def _mean_confidence(readings: list[CropReading]) -> float:
@@ -109,7 +116,7 @@ async def is_upside_down(pixels: NDArray[np.uint8], boxes: TextBoxes, lines: lis
     sample = longest(boxes)
     crops = await tools.in_thread(cut_lines, pixels, boxes.quads[sample])
     reverse = await recognise_crops([np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops], tools)
-    return _mean_confidence(reverse) > _mean_confidence([readings[index] for index in sample]) + CLEAR_MARGIN
+    return _sample_confidence(reverse) > _sample_confidence([readings[index] for index in sample]) + CLEAR_MARGIN
 
 
 def skew_deg(lines: list[LineReading]) -> float:

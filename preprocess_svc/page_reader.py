@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.contracts.geometry import turn_quad
-from ocr_core.contracts.page import PageImage, TextLayerWord
+from ocr_core.contracts.page import Notice, PageImage, TextLayerWord
 from ocr_core.contracts.reading import LineReading, PageReading
 from preprocess_svc.detection import detect_text
 from preprocess_svc.orientation import (
@@ -24,7 +24,7 @@ from preprocess_svc.orientation import (
     turned,
 )
 from preprocess_svc.recognition import line_confidence, recognise_lines
-from preprocess_svc.text_boxes import TextBoxes
+from preprocess_svc.text_boxes import MAX_BOXES, TextBoxes
 from preprocess_svc.tools import Tools
 
 T = TypeVar("T")
@@ -38,6 +38,7 @@ class ReadPage:
     """A page's reading and what it took."""
 
     reading: PageReading
+    warnings: tuple[Notice, ...]
     detect_ms: float
     recognise_ms: float
 
@@ -46,6 +47,7 @@ async def read_page(page: PageImage, tools: Tools) -> ReadPage:
     """Find a page's lines, set the page upright, read the lines.
 
     Raises:
+        UnreadablePage: the page holds more text than is read of one page.
         Overloaded, NotReady, DeadlineExceeded.
     """
     clock = _StageClock()
@@ -73,7 +75,20 @@ async def read_page(page: PageImage, tools: Tools) -> ReadPage:
         lines=tuple(lines),
         text_layer=_turned_words(page, rotation_deg),
     )
-    return ReadPage(reading=reading, detect_ms=clock.detect_ms, recognise_ms=clock.recognise_ms)
+    return ReadPage(
+        reading=reading,
+        warnings=_warnings(page, boxes),
+        detect_ms=clock.detect_ms,
+        recognise_ms=clock.recognise_ms,
+    )
+
+
+def _warnings(page: PageImage, boxes: TextBoxes) -> tuple[Notice, ...]:
+    """What became of the page that its reader should know, from its opening to its lines."""
+    if not boxes.left_out:
+        return page.warnings
+    detail = f"the page has more than {MAX_BOXES} lines of text; {boxes.left_out} of the least sure were not read"
+    return (*page.warnings, Notice(code="lines_left_out", detail=detail, page=page.number))
 
 
 async def _tall_lines_the_better_way(
@@ -94,6 +109,8 @@ async def _tall_lines_the_better_way(
 
 def _turned_words(page: PageImage, rotation_deg: int) -> tuple[TextLayerWord, ...]:
     """The PDF's own words where the page turned them."""
+    if rotation_deg == 0:
+        return page.text_layer
     height, width = page.pixels.shape[:2]
     return tuple(
         replace(word, quad=turn_quad(word.quad, rotation_deg=rotation_deg, width_px=width, height_px=height))

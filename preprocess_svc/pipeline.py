@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import DocumentInfo, OpenLimits, PageSelection, Priority
-from ocr_core.contracts.errors import DeadlineExceeded, OcrError, UnreadableDocument, UnreadablePage
+from ocr_core.contracts.errors import DeadlineExceeded, NotReady, OcrError, UnreadableDocument, UnreadablePage
 from ocr_core.contracts.page import Notice, PageError, PageImage
 from ocr_core.contracts.ports import FileOpener, OpenedDocument, TextModels
 from ocr_core.contracts.reading import PageReading, Reading, StageTiming
@@ -65,6 +65,7 @@ async def read_document(
     Raises:
         UnreadableDocument: also where no selected page could be read.
         DeadlineExceeded: nothing that was started goes on.
+        NotReady: also where Triton was started anew meanwhile, with another recogniser.
         OcrError: whatever else the opener or the models report.
     """
     tools = Tools(
@@ -79,23 +80,27 @@ async def read_document(
     with _plain_errors():
         async with asyncio.timeout(deadline.remaining_s()), asyncio.TaskGroup() as group:
             sha256 = group.create_task(tools.in_thread(_sha256, untrusted_bytes))
-            versions = group.create_task(models.versions())
-            charset_sha256 = group.create_task(models.charset_sha256())
+            charset_before = group.create_task(models.charset_sha256())
             opening = opener.open(
                 untrusted_bytes, selection=selection, limits=limits, deadline=deadline, text_layer=text_layer
             )
             opened_s = time.perf_counter()
             async with opening as opened:
                 walk.open_s += time.perf_counter() - opened_s
+                charset_sha256 = await charset_before
                 await walk.read_pages(opened)
                 media_type, page_count = opened.media_type, opened.page_count
+            # Class ids mean nothing under another charset: both ends must agree (1 ms, beside 100 for a page).
+            if await models.charset_sha256() != charset_sha256:
+                raise NotReady("the recogniser was replaced while it read the document")
+            versions = await models.versions()
     return Reading(
         document=DocumentInfo(
             file_name=file_name, media_type=media_type, page_count=page_count, sha256=sha256.result()
         ),
         pages=walk.pages_in_order(),
-        model_versions=versions.result(),
-        charset_sha256=charset_sha256.result(),
+        model_versions=versions,
+        charset_sha256=charset_sha256,
         warnings=tuple(walk.warnings),
         timing=walk.timing(),
     )
@@ -109,6 +114,7 @@ class _Walk:
         self._slots = asyncio.Semaphore(pages_in_flight)
         self._read: list[ReadPage] = []
         self._failed: list[PageError] = []
+        self._started_s = time.perf_counter()
         self.warnings: list[Notice] = []
         self.open_s = 0.0
 
@@ -133,8 +139,9 @@ class _Walk:
 
     async def _read_page(self, page: PageImage) -> None:
         try:
-            self.warnings.extend(page.warnings)
-            self._read.append(await read_page(page, self._tools))
+            read = await read_page(page, self._tools)
+            self.warnings.extend(read.warnings)
+            self._read.append(read)
         except UnreadablePage as error:
             self._failed.append(PageError(number=page.number, code=error.code, detail=error.detail))
         finally:
@@ -153,11 +160,12 @@ class _Walk:
         return tuple(sorted([*pages, *self._failed], key=lambda page: page.number))
 
     def timing(self) -> StageTiming:
-        """What the stages took, summed over the pages."""
+        """What the stages took, summed over the pages, and what has passed since the start."""
         return StageTiming(
             open_ms=self.open_s * 1000,
             detect_ms=sum(page.detect_ms for page in self._read),
             recognise_ms=sum(page.recognise_ms for page in self._read),
+            elapsed_ms=(time.perf_counter() - self._started_s) * 1000,
         )
 
 

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_core.contracts.errors import UnreadablePage
 from ocr_core.contracts.geometry import Quad
 from ocr_core.contracts.reading import LineReading
 from ocr_core.contracts.tensors import CTC_BLANK_ID, RECOGNITION_STRIDE_PX
-from preprocess_svc.crops import batch_crops, cut_lines
+from preprocess_svc.crops import batch_crops, crop_widths_px, cut_lines
 from preprocess_svc.text_boxes import TextBoxes
 from preprocess_svc.tools import Tools
+
+MAX_CROPS_WIDTH_PX = 1_000_000
+"""Lines of a page, laid end to end at 48 pixels height: 144 MB of crops, and some ten seconds of recogniser. A dense
+A4 page has 60,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,10 +77,13 @@ async def recognise_lines(pixels: NDArray[np.uint8], boxes: TextBoxes, tools: To
         One reading a box, in the order of the boxes.
 
     Raises:
+        UnreadablePage: the page holds more text than ``MAX_CROPS_WIDTH_PX``.
         Overloaded, NotReady, DeadlineExceeded.
     """
     if len(boxes) == 0:
         return []
+    if crop_widths_px(boxes.quads).sum() > MAX_CROPS_WIDTH_PX:
+        raise UnreadablePage(f"the page's lines are longer than the limit of {MAX_CROPS_WIDTH_PX} px together")
     crops = await tools.in_thread(cut_lines, pixels, boxes.quads)
     readings = await recognise_crops(crops, tools)
     height, width = pixels.shape[:2]

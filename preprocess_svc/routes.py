@@ -39,6 +39,11 @@ from preprocess_svc.uploads import FILE_PART, Upload, read_submission
 _REF = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
+_FOR_FORMATS_ONLY = ("row", "block")
+"""Of a ``Line``: what writes text and Markdown down needs them; JSON does not carry them."""
+
+_SENT_SOMETIMES = frozenset({"fetch"})
+
 _ERRORS = (
     InvalidRequest,
     Unauthenticated,
@@ -111,7 +116,26 @@ def components() -> dict[str, dict[str, Any]]:
     """The schemas that the routes' documentation refers to."""
     _, of_parameters = openapi_parameters(_REF)
     result = TypeAdapter(OcrResult).json_schema(mode="serialization", ref_template=_REF)
-    return {**result.pop("$defs", {}), **of_parameters, "OcrResult": result}
+    of_result = result.pop("$defs")
+    # What this service knows beyond the text side's answer.
+    of_result["Timing"]["properties"] |= {
+        "fetch": {"type": "number", "description": "Fetching the source from object storage; absent without one."},
+        "wait": {"type": "number", "description": "Waiting for a place among the documents that are read at once."},
+    }
+    for name in _FOR_FORMATS_ONLY:
+        del of_result["Line"]["properties"][name]
+    for schema in (result, *of_result.values()):
+        _require_what_is_always_sent(schema)
+    return {**of_result, **of_parameters, "OcrResult": result}
+
+
+def _require_what_is_always_sent(schema: dict[str, Any]) -> None:
+    """A value that is unknown is sent as null, so that a default in our own values is none to the caller."""
+    properties = schema.get("properties", {})
+    for declared in properties.values():
+        declared.pop("default", None)
+    if properties:
+        schema["required"] = [name for name in properties if name not in _SENT_SOMETIMES]
 
 
 _SUCCESS: dict[str, Any] = {

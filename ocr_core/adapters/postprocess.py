@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import httpx
 from pydantic_core import from_json
 
 from ocr_core.contracts.deadline import Deadline
-from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, error_from_code
+from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
 from ocr_core.contracts.reading import Reading
 from ocr_core.contracts.reading_codec import encode_reading
@@ -19,6 +21,11 @@ REMAINING_HEADER = "X-Ocr-Remaining-S"
 _CONNECT_TIMEOUT_S = 1.0
 _KEEP_ALIVE_S = 30.0  # under the server's own (service.serve.KEEP_ALIVE_S), so that a kept connection is a live one
 _MAX_CONNECTIONS = 64
+
+_PASSED_ON = {error.code: error for error in (Overloaded, NotReady, DeadlineExceeded)}
+"""What may be said to the caller in the text side's words. All else it finds wrong is wrong with what we sent it."""
+
+_logger = logging.getLogger(__name__)
 
 
 class HttpStructurer:
@@ -49,7 +56,8 @@ class HttpStructurer:
         Raises:
             NotReady: the service cannot be reached, or went away over this request.
             DeadlineExceeded: no answer in time.
-            OcrError: whatever it answered, rebuilt by its code.
+            Overloaded, NotReady, DeadlineExceeded: as it answered.
+            InternalError: it answered anything else; the caller has no part in that.
         """
         deadline.check("structure")
         remaining_s = deadline.remaining_s()
@@ -112,9 +120,15 @@ def _rebuild_error(response: httpx.Response) -> OcrError:
         problem = from_json(response.content)
     except ValueError:
         problem = None
-    retry_after = response.headers.get("retry-after", "")
+    code: str | None = None
     match problem:
-        case {"code": str(code), "detail": str(detail)}:
-            return error_from_code(code, detail, retry_after_s=float(retry_after) if retry_after.isdigit() else None)
-        case _:
-            return InternalError(f"the text service answered with status {response.status_code}")
+        case {"code": str(code), "detail": str(detail)} if code in _PASSED_ON:
+            retry_after = response.headers.get("retry-after", "")
+            return _PASSED_ON[code](detail, retry_after_s=float(retry_after) if retry_after.isdecimal() else None)
+        case {"code": str(code)}:
+            pass
+    _logger.error(
+        "The text service refused a reading",
+        extra={"action": "structure.refused", "status": response.status_code, "code": code},
+    )
+    return InternalError("the text service could not work with what it was sent")

@@ -19,7 +19,7 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from ocr_core.adapters.shared_memory import Region, RegionPool, is_orphan
+from ocr_core.adapters.shared_memory import MemoryRefused, Region, RegionPool, is_orphan
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
@@ -32,6 +32,7 @@ from ocr_core.contracts.tensors import (
     DataType,
     ModelSpec,
 )
+from ocr_core.settings import TritonSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +46,9 @@ _NUMPY_TYPES: dict[DataType, type[np.generic]] = {
     DataType.FP32: np.float32,
 }
 
-MAX_EXECUTION_S = 30.0
-"""Longer than any execution takes once it has left Triton's queue; see ``shared_memory`` for what rests that long."""
+MAX_EXECUTION_S = 5.0
+"""Longer than any execution takes once it has left Triton's queue (the longest class: 0.2 s on two cores, behind
+another one); see ``shared_memory`` for what rests that long after the deadline, when the queue throws it out."""
 
 _RETRY_AFTER_S = 1.0
 _TRIES_WITH_MEMORY = 2
@@ -56,7 +58,7 @@ _QUEUE_FULL = "Exceeds maximum queue size"
 _EXPIRED_IN_QUEUE = "Request timeout expired"
 _UNKNOWN_REGION = "Unable to find shared memory region"
 _NOT_LOADED = re.compile(r"is not ready|unknown model|is not found")
-_UNREACHABLE = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED"})
+_UNANSWERED = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED"})
 
 _CHANNEL_ARGUMENTS = [
     ("grpc.max_send_message_length", -1),
@@ -68,19 +70,6 @@ _CHANNEL_ARGUMENTS = [
     # Each client has connections of its own: gRPC would share one among all of a process, and its back-off with it.
     ("grpc.use_local_subchannel_pool", 1),
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TritonSettings:
-    """Where Triton is, and whether it sees this host's memory."""
-
-    address: str = "127.0.0.1:8001"
-    """``host:port`` of its gRPC interface."""
-    shared_memory: bool = True
-    """Pixels through ``/dev/shm``: only where Triton runs on this host, or in a container that shares it."""
-    max_shared_bytes: int = 512 << 20
-    control_timeout_s: float = 5.0
-    """For the calls that carry no document: readiness, versions, registering memory."""
 
 
 class _StaleRegion(Exception):
@@ -113,11 +102,10 @@ class TritonModels:
         self._client: InferenceServerClient | None = None
         self._pool: RegionPool | None = None
         self._versions: dict[str, str] = {}
-        self._charset_sha256: str | None = None
 
     async def start(self) -> None:
         """Open the channel. Triton need not be up yet: calls raise ``NotReady`` until it is."""
-        self._client = InferenceServerClient(self._settings.address, channel_args=_CHANNEL_ARGUMENTS)
+        self._client = InferenceServerClient(self._settings.grpc_url, channel_args=_CHANNEL_ARGUMENTS)
         if self._settings.shared_memory:
             registrar = _Registrar(self._client, timeout_s=self._settings.control_timeout_s)
             self._pool = RegionPool(registrar=registrar, max_bytes=self._settings.max_shared_bytes)
@@ -184,19 +172,19 @@ class TritonModels:
         return dict(self._versions)
 
     async def charset_sha256(self) -> str:
-        """See ``TextModels.charset_sha256``: read from the recogniser's configuration, once for every version.
+        """See ``TextModels.charset_sha256``: what the recogniser's configuration says now.
+
+        Never kept: a Triton that was started anew may serve another recogniser under the same version.
 
         Raises:
             NotReady: Triton does not answer, or the model is not loaded.
             InternalError: the configuration does not say.
         """
-        if self._charset_sha256 is None:
-            response = await self._control("get_model_config", TEXT_RECOGNITION.name)
-            digest = response.config.parameters["charset_sha256"].string_value
-            if not digest:
-                raise InternalError("the recogniser's configuration names no charset")
-            self._charset_sha256 = str(digest)
-        return self._charset_sha256
+        response = await self._control("get_model_config", TEXT_RECOGNITION.name)
+        digest = response.config.parameters["charset_sha256"].string_value
+        if not digest:
+            raise InternalError("the recogniser's configuration names no charset")
+        return str(digest)
 
     def _open_client(self) -> InferenceServerClient:
         if self._client is None:
@@ -212,7 +200,6 @@ class TritonModels:
             try:
                 return await self._through_memory(call, self._pool, region)
             except _StaleRegion:
-                self._pool.forget(region)
                 self._forget_server()
                 _log.info("Triton was started anew: its shared memory is made again", extra={"action": "triton_heal"})
         return await self._through_socket(call)
@@ -222,11 +209,11 @@ class TritonModels:
             return None
         try:
             return await self._pool.lease(_aligned(call.image.nbytes) + sum(map(_aligned, call.output_bytes())))
+        except MemoryRefused as error:
+            _log.warning("Triton refuses shared memory: %s", error, extra={"action": "triton_memory"})
         except InferenceServerException as error:
-            if str(error.status()) in _UNREACHABLE:
-                self._forget_server()
-                raise NotReady("Triton does not answer") from error
-            _log.warning("Triton refuses shared memory: %s", error.message(), extra={"action": "triton_memory"})
+            self._forget_server()
+            raise NotReady("Triton does not answer") from error
         except OSError as error:
             _log.warning("there is no shared memory: %s", error.strerror, extra={"action": "triton_memory"})
         return None
@@ -249,22 +236,24 @@ class TritonModels:
         return [result.as_numpy(spec.name) for spec in call.model.outputs]
 
     async def _through_memory(self, call: _Call, pool: RegionPool, region: Region) -> list[NDArray[np.generic]]:
-        tensor, outputs = _place(call, region)
-        settled = False
+        rests_until_s = call.deadline.at_s + MAX_EXECUTION_S
         try:
+            tensor, outputs = _place(call, region)
             await self._send(call, tensor, outputs)
             answers = _read_outputs(call, region)
-            settled = True
         except InferenceServerException as error:
             if _is_stale_region(error):
+                pool.forget(region)
                 raise _StaleRegion from error
-            settled = _is_answer(error)
-            raise self._translated(error, call) from error
-        finally:
-            if settled:
+            if _is_answer(error):
                 pool.give_back(region)
             else:
-                pool.quarantine(region, until_s=call.deadline.at_s + MAX_EXECUTION_S)
+                pool.quarantine(region, until_s=rests_until_s)
+            raise self._translated(error, call) from error
+        except BaseException:  # cancelled: the server may be at it still
+            pool.quarantine(region, until_s=rests_until_s)
+            raise
+        pool.give_back(region)
         return answers
 
     async def _send(self, call: _Call, tensor: InferInput, outputs: Sequence[InferRequestedOutput]) -> InferResult:
@@ -278,11 +267,7 @@ class TritonModels:
             timeout=max(1, int(remaining_s * 1e6)),
             client_timeout=max(0.001, remaining_s),
         )
-        version = result.get_response().model_version
-        if self._versions.get(call.model.name) != version:
-            self._versions[call.model.name] = version
-            if call.model is TEXT_RECOGNITION:
-                self._charset_sha256 = None
+        self._versions[call.model.name] = result.get_response().model_version
         return result
 
     def _translated(self, error: InferenceServerException, call: _Call) -> OcrError:
@@ -300,7 +285,6 @@ class TritonModels:
     def _forget_server(self) -> None:
         """What was known of the server may not hold of the next one."""
         self._versions.clear()
-        self._charset_sha256 = None
 
 
 class _Registrar:
@@ -311,10 +295,16 @@ class _Registrar:
         self._timeout_s = timeout_s
 
     async def register_system_shared_memory(self, name: str, key: str, byte_size: int) -> None:
-        await self._client.register_system_shared_memory(name, key, byte_size, client_timeout=self._timeout_s)
+        try:
+            await self._client.register_system_shared_memory(name, key, byte_size, client_timeout=self._timeout_s)
+        except InferenceServerException as error:
+            raise _refusal(error) from error
 
     async def unregister_system_shared_memory(self, name: str) -> None:
-        await self._client.unregister_system_shared_memory(name, client_timeout=self._timeout_s)
+        try:
+            await self._client.unregister_system_shared_memory(name, client_timeout=self._timeout_s)
+        except InferenceServerException as error:
+            raise _refusal(error) from error
 
     async def unregister_orphans(self) -> None:
         """Free what processes of this host that were killed had registered."""
@@ -323,8 +313,13 @@ class _Registrar:
             for name in status.regions:
                 if is_orphan(name):
                     await self.unregister_system_shared_memory(name)
-        except InferenceServerException:
-            _log.info("Triton does not answer yet", extra={"action": "triton_start"})
+        except (InferenceServerException, MemoryRefused) as error:
+            _log.info("Triton does not tell of its memory yet: %s", error, extra={"action": "triton_start"})
+
+
+def _refusal(error: InferenceServerException) -> Exception:
+    """The same error where no answer arrived, else the server's no."""
+    return error if str(error.status()) in _UNANSWERED else MemoryRefused(error.message())
 
 
 def _input(call: _Call) -> InferInput:
@@ -371,4 +366,4 @@ def _is_answer(error: InferenceServerException) -> bool:
     message = str(error.message())
     if _QUEUE_FULL in message or _EXPIRED_IN_QUEUE in message:
         return True
-    return str(error.status()) not in {*_UNREACHABLE, "StatusCode.CANCELLED"}
+    return str(error.status()) not in _UNANSWERED

@@ -70,12 +70,12 @@ class PageSelection:
 
     @classmethod
     def parse(cls, untrusted_text: str | None) -> PageSelection:
-        """Read ``1-3,7``.
+        """Read ``1-3,7``; ``all``, and no text at all, mean every page.
 
         Raises:
-            InvalidRequest: the text is not such a list, or a range runs backwards.
+            InvalidRequest: the text is not such a list, blank for example, or a range runs backwards.
         """
-        if untrusted_text is None or untrusted_text.strip() in {"", "all"}:
+        if untrusted_text is None or untrusted_text.strip() == "all":
             return cls()
         ranges: list[tuple[int, int]] = []
         for part in untrusted_text.split(","):

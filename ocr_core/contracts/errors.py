@@ -195,8 +195,3 @@ ERRORS_BY_CODE: dict[str, type[OcrError]] = {
         DeadlineExceeded,
     )
 }
-
-
-def error_from_code(code: str, detail: str, *, retry_after_s: float | None = None) -> OcrError:
-    """Rebuild an error that another process reported; an unknown code becomes an ``InternalError``."""
-    return ERRORS_BY_CODE.get(code, InternalError)(detail, retry_after_s=retry_after_s)

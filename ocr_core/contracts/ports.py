@@ -100,7 +100,7 @@ class TextModels(Protocol):
         ...
 
     async def charset_sha256(self) -> str:
-        """Digest of the charset that the recogniser's class ids refer to."""
+        """Digest of the charset that the recogniser's class ids refer to, as of now: it may be another one later."""
         ...
 
 

@@ -36,16 +36,29 @@ class TelemetryMiddleware:
         attach(scope, context)  # type: ignore[arg-type]  # Starlette's Scope is a MutableMapping[str, Any]
         token = request_id_of_task.set(context.request_id)
         status: int | None = None
+        unread = "Transfer-Encoding" in Headers(scope=scope)
+
+        async def receive_and_note() -> Message:
+            nonlocal unread
+            message = await receive()
+            if not message.get("more_body", False):
+                unread = False
+            return message
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = context.request_id
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID_HEADER] = context.request_id
+                if unread:
+                    # A body without a length that was given up: kept open, the server would take it to its end, which
+                    # may never come, only to throw it away.
+                    headers["Connection"] = "close"
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive_and_note, send_with_id)
         except Exception:
             _logger.exception("A request failed in a way that nobody foresaw", extra={"action": "request.failed"})
             if status is None:

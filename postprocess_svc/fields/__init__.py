@@ -5,5 +5,6 @@
 """
 
 from postprocess_svc.fields.extraction import FIELD_NAMES, FieldsOutcome, extract
+from postprocess_svc.fields.labels import prepare
 
-__all__ = ["FIELD_NAMES", "FieldsOutcome", "extract"]
+__all__ = ["FIELD_NAMES", "FieldsOutcome", "extract", "prepare"]

@@ -70,13 +70,6 @@ class DocumentContext:
                 return
             yield self.facts[number]
 
-    def rows_below(self, facts: RowFacts) -> Iterator[RowFacts]:
-        """The rows below on the same page, nearest first."""
-        for number in range(facts.row.number + 1, len(self.facts)):
-            if self.facts[number].row.page != facts.row.page:
-                return
-            yield self.facts[number]
-
     @cached_property
     def text(self) -> str:
         """All rows' folded text."""

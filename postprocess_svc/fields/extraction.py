@@ -62,7 +62,7 @@ def extract(pages: Sequence[PageLines], *, schema: Schema, families: Sequence[Fi
         Every field; None where the document does not print it. Confidence is not cut off here beyond noise: the
         caller's threshold does that. A family that fails leaves its fields None and a ``field_failed`` notice.
     """
-    fields: dict[str, FieldAnswer] = {name: () if name == FieldName.BANK_ACCOUNTS else None for name in FieldName}
+    fields: dict[str, FieldAnswer] = dict.fromkeys(FIELD_NAMES)
     if schema is Schema.NONE or not any(page.lines for page in pages):
         return FieldsOutcome(fields=fields)
     context = build_context(pages, document_type=_TYPE_BY_SCHEMA.get(schema) or classify(pages))
@@ -88,7 +88,7 @@ def _ask(family: FieldFamily, context: DocumentContext, chosen: dict[FieldName, 
         if field is FieldName.BANK_ACCOUNTS:
             choices = choose_all(field, candidates)
             accounts = [_account(choice) for choice in choices]
-            answers[field] = tuple(account for account in accounts if account is not None)
+            answers[field] = tuple(account for account in accounts if account is not None) or None
             if choices:
                 chosen[field] = choices[0]
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,6 +53,12 @@ def _dictionary() -> dict[str, list[tuple[str, frozenset[Role]]]]:
     return table
 
 
+def prepare() -> None:
+    """Build the dictionaries (15 ms), which otherwise the first document would wait for."""
+    _dictionary()
+    _titles()
+
+
 # A currency code may stand against the label that it belongs to: TOTAL(RM), TOTALRM12.30.
 _AFTER_LABEL = re.compile(r"rm|eur|usd|myr|gbp|chf|inr|sgd|jpy|no|nr")
 _MIN_LETTERS = 3
@@ -63,19 +70,19 @@ _SIGNS = frozenset("#℡☎☏")
 def find_labels(row: Row) -> list[Label]:
     """All labels of a row, left to right, none overlapping another."""
     table = _dictionary()
-    text, starts = row.squashed, row.word_starts
+    text = row.squashed
     labels: list[Label] = []
     at, length = 0, len(text)
     while at < length:
         match = None
         for wording, roles in table.get(text[at : at + 2], ()):
-            if text.startswith(wording, at) and _stands_alone(text, starts, at, wording):
+            if text.startswith(wording, at) and _stands_alone(row, at, wording):
                 if not _begins_a_number(row, at, wording, roles):
                     match = wording, roles
                 break
         if match is None and (single := table.get(text[at])) is not None:
             wording, roles = single[0]
-            if _stands_alone(text, starts, at, wording):
+            if _stands_alone(row, at, wording):
                 match = wording, roles
         if match is None:
             at += 1
@@ -98,16 +105,16 @@ def _begins_a_number(row: Row, at: int, wording: str, roles: frozenset[Role]) ->
     return row.text[after : after + 1] in {"-", "/", "_"} and row.text[after + 1 : after + 2].isdigit()
 
 
-def _stands_alone(text: str, starts: list[bool], at: int, wording: str) -> bool:
+def _stands_alone(row: Row, at: int, wording: str) -> bool:
     """A Latin wording begins and ends with a word; a Japanese one of a single character stands between other things."""
-    end = at + len(wording)
+    text, end = row.squashed, at + len(wording)
     if is_cjk(wording[0]):
         if len(wording) > 1:
             return True
         return (at == 0 or not is_cjk(text[at - 1])) and (end == len(text) or not is_cjk(text[end]))
-    if not starts[at] and not wording.startswith(_COMPOUNDED):
+    if not row.begins_word(at) and not wording.startswith(_COMPOUNDED):
         return False
-    if end == len(text) or starts[end] or not text[end].isalpha():
+    if end == len(text) or row.begins_word(end) or not text[end].isalpha():
         # One letter (T, F) labels only what follows a colon at once.
         return len(wording) >= 2 or wording in _SIGNS or (end < len(text) and text[end] in ":+")
     return len(wording) >= _MIN_LETTERS and _AFTER_LABEL.match(text, end) is not None and _digits_follow(text, end)
@@ -195,7 +202,4 @@ def is_nearly_title(text: str) -> bool:
     allowed = 1 if len(squashed) < 8 else 2
     if len(squashed) < 4:
         return False
-    return any(
-        sum(a != b for a, b in zip(squashed, title, strict=True)) <= allowed
-        for title in _titles().get(len(squashed), ())
-    )
+    return any(sum(map(operator.ne, squashed, title)) <= allowed for title in _titles().get(len(squashed), ()))

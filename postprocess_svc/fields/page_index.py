@@ -83,8 +83,6 @@ class Row:
     squashed: str = field(init=False, default="")
     """``text`` for label lookup: lower case, no accents, spaces, points or hyphens."""
     squash_origins: list[int] = field(init=False, default_factory=list)
-    word_starts: list[bool] = field(init=False, default_factory=list)
-    """Per character of ``squashed``: a word begins here."""
     _extents: dict[tuple[int, int], Extent] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,32 +94,34 @@ class Row:
         return self.bottom - self.top
 
     def _squash(self) -> None:
-        squashed: list[str] = []
-        before = " "
-        for index, character in enumerate(self.text):
-            if character not in _DROPPED_IN_SQUASH:
-                squashed.append(squash_character(character))
-                self.squash_origins.append(index)
-                self.word_starts.append(
-                    not (before.isalpha() and character.isalpha())
-                    or (before.islower() and character.isupper())
-                    or (before > _LAST_LATIN) != (character > _LAST_LATIN)
-                )
-            before = character
-        self.squashed = "".join(squashed)
-        self.squash_origins.append(len(self.text))
+        text = self.text
+        self.squash_origins = [index for index, character in enumerate(text) if character not in _DROPPED_IN_SQUASH]
+        self.squashed = "".join([squash_character(text[index]) for index in self.squash_origins])
+        self.squash_origins.append(len(text))
+
+    def begins_word(self, index: int) -> bool:
+        """Whether a word begins at a character of ``squashed``."""
+        at = self.squash_origins[index]
+        before, character = self.text[at - 1] if at else " ", self.text[at]
+        return (
+            not (before.isalpha() and character.isalpha())
+            or (before.islower() and character.isupper())
+            or (before > _LAST_LATIN) != (character > _LAST_LATIN)
+        )
 
     def _origin_spans(self, start: int, end: int) -> list[tuple[Piece, int, int]]:
         """The printed characters behind a span, piece by piece: (piece, start, end) in the line's own text."""
         spans: list[tuple[Piece, int, int]] = []
-        for origin in self.origins[start:end]:
-            if origin < 0:
-                continue
-            piece, character = self.pieces[origin >> 16], origin & 0xFFFF
-            if spans and spans[-1][0] is piece:
-                spans[-1] = (piece, min(spans[-1][1], character), max(spans[-1][2], character + 1))
-            else:
-                spans.append((piece, character, character + 1))
+        origins = self.origins
+        for piece in self.pieces:
+            # Within a piece origins ascend, so the first and the last say all; only joints (-1) lie between.
+            first, last = max(start, piece.start), min(end, piece.end) - 1
+            while first <= last and origins[first] < 0:
+                first += 1
+            while first <= last and origins[last] < 0:
+                last -= 1
+            if first <= last:
+                spans.append((piece, origins[first] & 0xFFFF, (origins[last] & 0xFFFF) + 1))
         return spans
 
     def printed(self, start: int, end: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 
 from postprocess_svc.fields.candidate import Candidate, Choice, FieldName
 from postprocess_svc.fields.weights import BIAS, WEIGHTS
@@ -30,13 +31,9 @@ def choose(field: FieldName, candidates: Sequence[Candidate]) -> Choice | None:
     """The best candidate, or None where none is believable. Equal values do not compete with each other."""
     if not candidates:
         return None
-    scored = sorted(
-        ((score(field, candidate), position) for position, candidate in enumerate(candidates)), reverse=True
-    )
-    scored.sort(key=lambda item: (-item[0], item[1]))
-    best_score, best_position = scored[0]
-    best = candidates[best_position]
-    rival = next((points for points, position in scored if candidates[position].value != best.value), None)
+    scored = [(score(field, candidate), candidate) for candidate in candidates]
+    best_score, best = max(scored, key=itemgetter(0))  # the first of several
+    rival = max((points for points, candidate in scored if candidate.value != best.value), default=None)
     confidence = _sigmoid(best_score) * _reading(best)
     if rival is not None:
         confidence *= _sigmoid(_MARGIN_BIAS + _MARGIN_SLOPE * (best_score - rival))

@@ -58,6 +58,30 @@ class Role(StrEnum):
     COLUMN = auto()
 
 
+NUMBERS_AND_DATES = frozenset(
+    {
+        Role.INVOICE_NUMBER,
+        Role.NUMBER,
+        Role.OTHER_NUMBER,
+        Role.REGISTRATION,
+        Role.TAX_NUMBER,
+        Role.PHONE,
+        Role.FAX,
+        Role.ACCOUNT_NUMBER,
+        Role.IBAN,
+        Role.BIC,
+        Role.BRANCH,
+        Role.POST_SYMBOL,
+        Role.POST_NUMBER,
+        Role.ISSUE_DATE,
+        Role.DUE_DATE,
+        Role.OTHER_DATE,
+    }
+)
+"""What these labels speak for is digits too, and no amount. A bare "date" is not among them: tables of amounts have a
+column of that name, under whose header amounts may come to stand."""
+
+
 @cache
 def wordings() -> dict[Role, tuple[str, ...]]:
     """Every role's wordings as they are listed.

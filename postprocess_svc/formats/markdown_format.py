@@ -74,7 +74,7 @@ def _fields_table(fields: dict[str, FieldAnswer]) -> str:
     rows: list[tuple[str, ...]] = [("Field", "Value", "As printed", "Confidence", "Page")]
     for name, answer in fields.items():
         match answer:
-            case None | ():
+            case None:
                 continue
             case tuple():
                 rows += [_field_row(name, _account(account), account) for account in answer]

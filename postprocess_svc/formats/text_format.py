@@ -9,5 +9,5 @@ CONTENT_TYPE = "text/plain; charset=utf-8"
 
 
 def render(result: OcrResult) -> RenderedResult:
-    """The text in reading order, a line a row of the page, UTF-8; a form feed between pages."""
+    """The text in reading order, a line a row of the page, UTF-8; a form feed between pages, read or not."""
     return RenderedResult(content_type=CONTENT_TYPE, body=f"{result.text}\n".encode() if result.text else b"")

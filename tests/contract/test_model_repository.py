@@ -130,9 +130,6 @@ def test_the_prepared_onnx_has_the_tensors_and_operators_that_tensorrt_takes(mod
     assert {node.op_type for node in prepared.graph.node} <= set(TENSORRT_OPERATORS.split())
 
 
-# Real pages and crops, sides as in the labelled receipts.
-
-
 @pytest.fixture(scope="module")
 def page(shared_data):
     """(1, H, W, 3) uint8 RGB: the first labelled receipt in the smallest canvas."""
@@ -145,8 +142,8 @@ def page(shared_data):
 
 @pytest.fixture(scope="module")
 def crops(shared_data):
-    """60 real lines of six receipts, (1, 48, W, 3) uint8 RGB each."""
-    return list(itertools.islice(_crops(shared_data), 60))
+    """120 real lines of twelve receipts, (1, 48, W, 3) uint8 RGB each."""
+    return list(itertools.islice(_crops(shared_data), 120))
 
 
 def _rows(shared_data):
@@ -155,7 +152,7 @@ def _rows(shared_data):
 
 
 def _crops(shared_data):
-    for row in _rows(shared_data)[:6]:
+    for row in _rows(shared_data)[:12]:
         picture = cv2.imread(str(shared_data / "sroie" / row["file"]))
         for line in row["lines"][:10]:
             (left, top), _, (right, bottom), _ = ((int(x), int(y)) for x, y in line["quad"])

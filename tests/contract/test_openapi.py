@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
 from ocr_core.contracts.errors import ERRORS_BY_CODE, IdempotencyMismatch, UnreadablePage
-from ocr_core.settings import LimitSettings, PreprocessSettings, StorageSettings, TritonSettings
+from ocr_core.settings import FileOpenerSettings, LimitSettings, PreprocessSettings, StorageSettings, TritonSettings
 from preprocess_svc.main import make_app
 from preprocess_svc.parameters import OcrParameters
+from tests.support.json_schema import mismatches
+from tests.unit.test_formats import RESULT, as_json
 
+RESULT_SCHEMA = {"$ref": "#/components/schemas/OcrResult"}
 PUBLIC_PATHS = {"/v1/ocr", "/healthz", "/readyz", "/metrics"}
 
 
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
     return make_app(
-        settings=PreprocessSettings(), limits=LimitSettings(), triton=TritonSettings(), storage=StorageSettings()
+        settings=PreprocessSettings(),
+        limits=LimitSettings(),
+        triton=TritonSettings(),
+        file_opener=FileOpenerSettings(),
+        storage=StorageSettings(),
     )
 
 
@@ -55,3 +64,41 @@ def test_no_reference_leads_nowhere(document: dict[str, Any]) -> None:
     referred = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
     assert referred
     assert referred <= document["components"]["schemas"].keys()
+
+
+class TestTheResult:
+    """Its schema is what is sent: no property more, none less."""
+
+    @pytest.fixture
+    def answer(self) -> dict[str, Any]:
+        """One value of every kind, as the text side writes it, with what the pixel side adds."""
+        answer: dict[str, Any] = copy.deepcopy(as_json(RESULT))
+        answer["timing_ms"]["wait"] = 0.1
+        return answer
+
+    def test_it_is_what_is_sent(self, document: dict[str, Any], answer: dict[str, Any]) -> None:
+        assert mismatches(answer, RESULT_SCHEMA, document) == []
+
+    def test_every_documented_property_is_sent(self, document: dict[str, Any]) -> None:
+        schemas = document["components"]["schemas"]
+        assert schemas["Line"]["required"] == ["text", "confidence", "quad"] == list(schemas["Line"]["properties"])
+        assert schemas["OcrResult"]["properties"].keys() == set(schemas["OcrResult"]["required"])
+        assert schemas["Timing"]["properties"].keys() - set(schemas["Timing"]["required"]) == {"fetch"}
+
+    @pytest.mark.parametrize(
+        ("change", "told"),
+        [
+            (lambda answer: answer["pages"][0]["lines"][0].update(row=1), "'row' is not documented"),
+            (lambda answer: answer["timing_ms"].update(guess=1.0), "'guess' is not documented"),
+            (lambda answer: answer.pop("warnings"), "'warnings' is missing"),
+            (lambda answer: answer["warnings"][0].pop("page"), "'page' is missing"),
+            (lambda answer: answer["document"].update(page_count="2"), "is not integer"),
+            (lambda answer: answer["pages"][0]["lines"][0]["quad"].pop(), "3 items"),
+            (lambda answer: answer.update(document_type="poem"), "enum"),
+        ],
+    )
+    def test_the_check_itself_can_fail(
+        self, document: dict[str, Any], answer: dict[str, Any], change: Callable[[dict[str, Any]], object], told: str
+    ) -> None:
+        change(answer)
+        assert told in " ".join(mismatches(answer, RESULT_SCHEMA, document))

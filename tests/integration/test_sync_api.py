@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from local_stack.stack import LocalStack
 from ocr_core.contracts.result import OcrResult
 from tests.support.documents import pdf, png
+from tests.support.json_schema import mismatches
 from tests.support.object_store import ObjectStore
 from tests.support.waiting import wait_until
 
@@ -69,6 +70,13 @@ class TestAnswer:
         assert result.request_id == answer.headers["X-Request-Id"]
         assert result.models == {"text_detection": "1", "text_recognition": "1"}
 
+    def test_it_is_what_the_served_document_says_and_nothing_more(self, api: httpx.Client, invoice: bytes) -> None:
+        document = api.get("/openapi.json").json()
+        of_answer = document["paths"]["/v1/ocr"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+        for schema in ("auto", "none", "invoice,receipt"):
+            answer = api.post("/v1/ocr", params={**PATIENT, "schema": schema}, content=invoice)
+            assert mismatches(answer.json(), of_answer, document) == []
+
     def test_the_total_covers_every_stage(self, api: httpx.Client, invoice: bytes) -> None:
         answer = api.post("/v1/ocr", params=PATIENT, content=invoice)
         timing = answer.json()["timing_ms"]
@@ -100,9 +108,16 @@ class TestAnswer:
         assert answer["schemas"].keys() == {"invoice", "receipt"}
 
     def test_fields_below_the_wanted_confidence_are_null(self, api: httpx.Client, invoice: bytes) -> None:
-        answer = api.post("/v1/ocr", params={**PATIENT, "min_confidence": "1"}, content=invoice).json()
-        confidences = [field["confidence"] for field in answer["fields"].values() if isinstance(field, dict)]
-        assert all(confidence == 1 for confidence in confidences)
+        def fields(min_confidence: str) -> dict[str, object]:
+            answer = api.post("/v1/ocr", params={**PATIENT, "min_confidence": min_confidence}, content=invoice)
+            found: dict[str, object] = answer.json()["fields"]
+            return found
+
+        everything, nothing = fields("0"), fields("1")
+        assert everything["total_amount"] is not None
+        assert everything["bank_accounts"]
+        # No product of probabilities is 1: not a single one passes.
+        assert nothing == dict.fromkeys(everything)
 
 
 class TestRequestId:

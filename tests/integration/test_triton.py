@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
+import errno
+import os
+from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.grpc.service_pb2 import ModelConfigResponse
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer, add_GRPCInferenceServiceServicer_to_server
 
 from local_stack.ports import Ports
 from local_stack.triton import REPOSITORY_ROOT
 from model_tools.openvino_models import EngineSettings, TextDetector, TextRecogniser
 from model_tools.prepare import check_charset
-from ocr_core.adapters.triton import TritonModels, TritonSettings
+from ocr_core.adapters.shared_memory import owner_prefix
+from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, Overloaded
 from ocr_core.contracts.tensors import DETECTION_SHAPES, RECOGNITION_WIDTHS_PX, TEXT_DETECTION
+from ocr_core.settings import TritonSettings
 
 REPOSITORY = REPOSITORY_ROOT / "model_repository"
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory lives
 SMALL_SHAPE = min(DETECTION_SHAPES, key=lambda shape: shape[0] * shape[1])
 LARGE_SHAPE = max(DETECTION_SHAPES, key=lambda shape: shape[0] * shape[1])
 
@@ -44,7 +52,7 @@ def _crops(count: int, width_px: int, seed: int = 2) -> np.ndarray:
 
 @pytest.fixture
 def settings(running_stack) -> TritonSettings:
-    return TritonSettings(address=running_stack.triton_grpc_url)
+    return TritonSettings(grpc_url=running_stack.triton_grpc_url)
 
 
 @contextlib.asynccontextmanager
@@ -73,7 +81,7 @@ async def test_answers_are_those_of_the_model_in_process(settings, shared_memory
     recogniser.load([320])
     image, crops = _image(SMALL_SHAPE), _crops(3, 320)
 
-    async with _open(dataclasses.replace(settings, shared_memory=shared_memory)) as models:
+    async with _open(settings.model_copy(update={"shared_memory": shared_memory})) as models:
         found = await models.detect(image, priority=Priority.SYNC, deadline=_soon())
         read = await models.recognise(crops, priority=Priority.BULK, deadline=_soon())
 
@@ -87,7 +95,7 @@ async def test_answers_are_those_of_the_model_in_process(settings, shared_memory
 async def test_both_ways_across_give_the_same_for_every_shape_class(settings):
     async with (
         _open(settings) as through_memory,
-        _open(dataclasses.replace(settings, shared_memory=False)) as through_socket,
+        _open(settings.model_copy(update={"shared_memory": False})) as through_socket,
     ):
         for shape in DETECTION_SHAPES:
             image = _image(shape)
@@ -126,7 +134,7 @@ async def test_many_at_once_are_not_mixed_up(settings):
 
 async def test_a_pool_at_its_limit_lets_the_rest_through_the_socket(settings):
     image = _image(SMALL_SHAPE)
-    async with _open(dataclasses.replace(settings, max_shared_bytes=4 << 20)) as models:
+    async with _open(settings.model_copy(update={"max_shared_bytes": 4 << 20})) as models:
         maps = await asyncio.gather(*(models.detect(image, priority=Priority.SYNC, deadline=_soon()) for _ in range(6)))
 
     for each in maps[1:]:
@@ -157,7 +165,7 @@ async def test_a_full_queue_is_overloaded_at_once(settings):
 @pytest.mark.parametrize("shared_memory", [True, False])
 async def test_a_deadline_ends_what_waits_and_what_runs(settings, shared_memory):
     image = _image(LARGE_SHAPE)
-    async with _open(dataclasses.replace(settings, shared_memory=shared_memory)) as models:
+    async with _open(settings.model_copy(update={"shared_memory": shared_memory})) as models:
         deadline = Deadline.after(0.05)
         answers = await asyncio.gather(
             *(models.detect(image, priority=Priority.SYNC, deadline=deadline) for _ in range(12)),
@@ -207,7 +215,7 @@ async def test_sync_goes_before_bulk(settings):
 async def test_requests_run_one_by_one_on_a_cpu(settings):
     """Whoever shares a batch would wait for its last row: see configs/cpu.pbtxt."""
     image = _image(SMALL_SHAPE)
-    client = InferenceServerClient(settings.address)
+    client = InferenceServerClient(settings.grpc_url)
 
     async def executions() -> tuple[int, int]:
         statistics = (await client.get_inference_statistics(TEXT_DETECTION.name)).model_stats[0]
@@ -233,7 +241,7 @@ async def test_a_batch_of_several_pages_is_answered_page_by_page(settings):
     pages = np.stack([_image(SMALL_SHAPE, seed) for seed in range(TEXT_DETECTION.max_batch_size)])
     tensor = InferInput(TEXT_DETECTION.inputs[0].name, list(pages.shape), "UINT8")
     tensor.set_data_from_numpy(pages)
-    client = InferenceServerClient(settings.address)
+    client = InferenceServerClient(settings.grpc_url)
     together = (await client.infer(TEXT_DETECTION.name, [tensor])).as_numpy(TEXT_DETECTION.outputs[0].name)
     await client.close()
 
@@ -245,7 +253,7 @@ async def test_a_batch_of_several_pages_is_answered_page_by_page(settings):
 
 async def test_nobody_there_is_not_ready():
     port = Ports.free().triton_grpc
-    async with _open(TritonSettings(address=f"127.0.0.1:{port}", control_timeout_s=1.0)) as models:
+    async with _open(TritonSettings(grpc_url=f"127.0.0.1:{port}", control_timeout_s=1.0)) as models:
         assert not await models.ready()
         with pytest.raises(NotReady):
             await models.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon())
@@ -261,8 +269,34 @@ async def test_a_closed_connection_is_not_ready(settings):
         await models.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon())
 
 
+class _ReplacedRecogniser(GRPCInferenceServiceServicer):
+    """A Triton whose recogniser is another one each time it is asked, under one version."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ModelConfig(self, request, context):  # noqa: N802 - gRPC's name
+        del request, context
+        self.asked += 1
+        response = ModelConfigResponse()
+        response.config.parameters["charset_sha256"].string_value = str(self.asked) * 64
+        return response
+
+
+async def test_the_charset_is_that_of_the_recogniser_of_now():
+    server, servicer = grpc.aio.server(), _ReplacedRecogniser()
+    add_GRPCInferenceServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with _open(TritonSettings(grpc_url=f"127.0.0.1:{port}", shared_memory=False)) as models:
+        digests = [await models.charset_sha256() for _ in range(2)]
+    await server.stop(None)
+
+    assert digests == ["1" * 64, "2" * 64]
+
+
 async def test_closing_leaves_no_memory_registered(settings):
-    client = InferenceServerClient(settings.address)
+    client = InferenceServerClient(settings.grpc_url)
     before = set((await client.get_system_shared_memory_status()).regions)
     async with _open(settings) as models:
         await models.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon())
@@ -272,3 +306,47 @@ async def test_closing_leaves_no_memory_registered(settings):
 
     assert len(during) == len(before) + 1
     assert after == before
+
+
+@contextlib.contextmanager
+def _region_file(name: str):
+    path = SHARED_MEMORY / name
+    path.write_bytes(bytes(1 << 16))
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+async def test_a_service_that_was_killed_and_started_again_finds_its_memory_free(settings):
+    """As under compose: the same host name and the same process id, another life."""
+    earlier = f"{owner_prefix().rsplit('-', 2)[0]}-00000000-0"
+    neighbour = f"{earlier.rsplit('-', 3)[0]}-{os.getppid()}-00000000-0"
+    client = InferenceServerClient(settings.grpc_url)
+    before = set((await client.get_system_shared_memory_status()).regions)
+    for name in (earlier, neighbour):
+        with _region_file(name):
+            await client.register_system_shared_memory(name, f"/{name}", 1 << 16)
+
+    async with _open(settings) as models, _open(settings) as others:
+        await asyncio.gather(
+            *(each.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon()) for each in (models, others))
+        )
+        regions = set((await client.get_system_shared_memory_status()).regions)
+    await client.unregister_system_shared_memory(neighbour)
+    await client.unregister_system_shared_memory("nobody-knows-this-one")
+    await client.close()
+
+    assert earlier not in regions
+    assert neighbour in regions
+    assert len([name for name in regions - before if name.startswith(owner_prefix())]) == 2, "their names collide"
+
+
+async def test_without_shared_memory_to_be_had_pixels_go_through_the_socket(settings, monkeypatch):
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    async with _open(settings) as models:
+        found = await models.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon())
+    assert found.shape == SMALL_SHAPE

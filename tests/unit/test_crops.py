@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ocr_core.contracts.reading_codec import MAX_TIMESTEPS_PER_LINE
 from ocr_core.contracts.tensors import (
     RECOGNITION_HEIGHT_PX,
     RECOGNITION_PAD_VALUE,
@@ -138,3 +139,8 @@ def test_a_wide_line_is_cut_between_words_not_through_them() -> None:
     first, *_ = split_wide(crop)
     assert (first[:, -1] == 255).all()
     assert (crop[:, first.shape[1]] == 255).all()
+
+
+def test_an_endless_line_is_squeezed_into_what_a_reading_holds() -> None:
+    ribbon = np.array([[[0, 0], [32_767, 0], [32_767, 12], [0, 12]]], dtype=np.float32)
+    assert crop_widths_px(ribbon).tolist() == [MAX_TIMESTEPS_PER_LINE * RECOGNITION_STRIDE_PX]

@@ -80,7 +80,11 @@ def test_faint_and_tiny_regions_are_not_text() -> None:
     probability = empty_map()
     probability[100:120, 100:300] = 100  # above the binary threshold, below the box threshold
     probability[200:201, 100:102] = 255
-    assert len(find_text_boxes(probability)) == 0
+    boxes = find_text_boxes(probability)
+    assert len(boxes) == 0
+    assert boxes.doubtful_share == 1.0
+    probability[300:320, 100:300] = 230
+    assert 0.1 < find_text_boxes(probability).doubtful_share < 0.5
 
 
 def test_an_empty_map_has_no_boxes() -> None:
@@ -112,3 +116,35 @@ def test_selecting_keeps_quads_and_scores_together() -> None:
     chosen = boxes.select(np.array([2, 0]))
     assert chosen.scores.tolist() == pytest.approx([0.3, 0.1])
     assert chosen.quads[0, 0].tolist() == [16, 17]
+
+
+def test_a_page_of_two_thousand_cells_keeps_its_top() -> None:
+    probability = np.zeros((1472, 1056), dtype=np.uint8)
+    for top in range(8, 1460, 24):
+        for left in range(8, 1040, 32):
+            probability[top : top + 10, left : left + 22] = 230
+    boxes = find_text_boxes(probability)
+    assert len(boxes) == len(range(8, 1460, 24)) * len(range(8, 1040, 32)) > 1_500
+    assert boxes.quads[:, :, 1].min() < 10
+    assert boxes.left_out == 0
+
+
+def test_what_is_left_out_of_an_overfull_page_is_counted_and_least_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preprocess_svc.text_boxes.MAX_BOXES", 3)
+    probability = empty_map()
+    for index, value in enumerate((150, 250, 200, 240, 160)):
+        draw(probability, rectangle((300, 60 + 80 * index), 200, 24, 0), value)
+    boxes = find_text_boxes(probability)
+    assert boxes.left_out == 2
+    middles = boxes.quads[:, :, 1].mean(axis=1)
+    assert sorted(round(float(middle) / 80 - 0.75) for middle in middles) == [1, 2, 3]
+
+
+def test_specks_do_not_push_lines_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preprocess_svc.text_boxes.MAX_REGIONS", 10)
+    probability = empty_map()
+    draw(probability, rectangle((300, 60), 200, 24, 0))
+    probability[200:460:8, 8:600:8] = 255
+    boxes = find_text_boxes(probability)
+    assert len(boxes) == 1
+    assert boxes.left_out > 0

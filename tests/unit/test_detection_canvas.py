@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ocr_core.contracts.tensors import DETECTION_SHAPES
-from preprocess_svc.canvas import PAD_VALUE, SHRINK_TOLERANCE, TILE_OVERLAP_PX, CanvasPlan, lay_out, plan_canvas, stitch
+from preprocess_svc.canvas import (
+    MAX_AREA_PX,
+    PAD_VALUE,
+    SHRINK_TOLERANCE,
+    TILE_OVERLAP_PX,
+    CanvasPlan,
+    lay_out,
+    plan_canvas,
+    stitch,
+)
 from preprocess_svc.detection import (
+    DOUBTFUL_SHARE,
     FIRST_AREA_PX,
     MAX_MAGNIFICATION,
     SMALL_TEXT_PX,
@@ -26,6 +37,8 @@ sides = st.integers(1, 3000)
 @settings(max_examples=300)
 @given(height=sides, width=sides, scale=st.floats(0.2, 2.0))
 def test_a_plan_covers_the_page_and_shrinks_it_little(height: int, width: int, scale: float) -> None:
+    # The finest look has 2.7 million pixels; far beyond that the cost is what counts.
+    assume(height * width * scale**2 <= 4_000_000)
     plan = plan_canvas(height, width, scale)
     assert (plan.canvas_height_px, plan.canvas_width_px) in DETECTION_SHAPES
     rows, columns = np.zeros(plan.scaled_height_px, bool), np.zeros(plan.scaled_width_px, bool)
@@ -123,5 +136,15 @@ def test_only_small_print_is_looked_at_twice() -> None:
     larger = second_scale(boxes_of_height(SMALL_TEXT_PX - 1, plan), plan)
     assert larger is not None
     assert larger > 1.5 * plan.scale_y
+    some = boxes_of_height(SMALL_TEXT_PX + 1, plan)
+    assert second_scale(replace(some, doubtful_share=2 * DOUBTFUL_SHARE), plan) == larger
+    large = boxes_of_height(2 * SMALL_TEXT_PX, plan)
+    assert second_scale(replace(large, doubtful_share=2 * DOUBTFUL_SHARE), plan) is None
     nothing = TextBoxes(quads=np.empty((0, 4, 2), np.float32), scores=np.empty(0, np.float32))
     assert second_scale(nothing, plan) is None
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 32_767), (32_767, 8), (40, 32_767)])
+def test_a_ribbon_costs_a_bounded_work(height: int, width: int) -> None:
+    plan = plan_canvas(height, width, first_scale(height, width))
+    assert 0 < plan.area_px <= MAX_AREA_PX

@@ -51,7 +51,7 @@ def test_a_till_receipt() -> None:
     assert value(outcome, "document_number") == "1234"
     assert value(outcome, "registration_number") == "T1010401089234"
     assert value(outcome, "phone") == "03-3333-4444"
-    assert outcome.fields["bank_accounts"] == ()
+    assert outcome.fields["bank_accounts"] is None
 
 
 def test_points_and_cash_are_no_total() -> None:
@@ -241,3 +241,55 @@ def test_a_french_invoice() -> None:
     assert value(outcome, "total_amount") == "1200.00"
     assert value(outcome, "subtotal") == "1000.00"
     assert value(outcome, "tax_amount") == "200.00"
+
+
+def test_a_number_above_all_words_is_no_item() -> None:
+    outcome = read(
+        receipt(
+            [
+                "204.05018",
+                "SYARIKAT PERNIAGAAN TENGAH",
+                "NO 12, JALAN BUNGA RAYA,",
+                "50100 KUALA LUMPUR",
+                "TEL: 03-2222 3333",
+                "Date: 14/02/2026",
+                ("1 x Notebook", "12.50"),
+                ("Total", "RM 12.50"),
+            ]
+        )
+    )
+    assert value(outcome, "issuer_name") == "SYARIKAT PERNIAGAAN TENGAH"
+    assert value(outcome, "total_amount") == "12.50"
+
+
+def test_whose_name_a_label_says_is_not_the_issuers() -> None:
+    outcome = read(
+        receipt(
+            [
+                "14-02-2026",
+                "TEL: 03-2222 3333",
+                "Cashier: Morning Crew",
+                "GST ID: 002055098368",
+                ("1 x Notebook", "12.50"),
+                ("Total", "RM 12.50"),
+            ]
+        )
+    )
+    assert outcome.fields["issuer_name"] is None
+
+
+def test_a_shop_under_the_title_is_nobodys_branch() -> None:
+    outcome = read(
+        receipt(
+            [
+                "領収証",
+                "みなとヘルスドラッグ見本店",
+                "大阪府大阪市北区見本町4-5-6",
+                "お取扱日 2026年6月7日",
+                ("のど飴", "¥198"),
+                ("合計", "¥198"),
+            ]
+        )
+    )
+    assert value(outcome, "issuer_name") == "みなとヘルスドラッグ見本店"
+    assert value(outcome, "document_date") == "2026-06-07"

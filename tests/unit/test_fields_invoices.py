@@ -288,6 +288,8 @@ def values(outcome: FieldsOutcome, at_least: float = 0.5) -> dict[str, str | int
 
 def accounts(outcome: FieldsOutcome) -> list[Account]:
     listed = outcome.fields["bank_accounts"]
+    if listed is None:
+        return []
     assert isinstance(listed, tuple)
     return [(a.bank, a.branch, a.type, a.number, a.holder) for a in listed if a.confidence >= 0.5]
 
@@ -373,7 +375,7 @@ def test_a_page_without_fields_gives_nulls() -> None:
     outcome = read(page([(100, 100, "吾輩は猫である。"), (100, 150, "名前はまだ無い。")]))
     assert set(outcome.fields) == set(FIELD_NAMES)
     assert values(outcome) == dict.fromkeys(SINGLE)
-    assert outcome.fields["bank_accounts"] == ()
+    assert outcome.fields["bank_accounts"] is None
     assert set(extract([], schema=Schema.AUTO).fields) == set(FIELD_NAMES)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from ocr_core.contracts.geometry import Quad
 from ocr_core.contracts.reading import LineReading
 from postprocess_svc.ctc import DecodedLine
-from postprocess_svc.lines import PageLines, TextLine, text_line
+from postprocess_svc.lines import PageLines, TextLine, normalised_clusters, text_line
 
 LEVEL: Quad = ((100.0, 50.0), (300.0, 50.0), (300.0, 70.0), (100.0, 70.0))
 
@@ -34,35 +35,22 @@ def line(text: str, quad: Quad = LEVEL, **attributes: Any) -> TextLine:
     ],
 )
 def test_normalised(printed: str, normalised: str) -> None:
-    assert line(printed).normalised == normalised
-    assert line(printed).text == printed
+    assert "".join(form for _, form in normalised_clusters(printed)) == normalised
 
 
-def test_a_span_of_the_normalised_text_leads_back_to_what_is_printed() -> None:
-    gaia = line("御社㈱ｶﾞｲｱ様")
-    assert gaia.normalised == "御社(株)ガイア様"
-    for wanted, printed in [
-        ("(株)", "㈱"),
-        ("ガイア", "ｶﾞｲｱ"),
-        ("株", "㈱"),
-        ("様", "様"),
-        ("御社(株)ガイア様", gaia.text),
-    ]:
-        start = gaia.normalised.index(wanted)
-        first, last = gaia.printed_span(start, start + len(wanted))
-        assert gaia.text[first:last] == printed
+def test_a_normalised_cluster_leads_back_to_where_it_is_printed() -> None:
+    assert list(normalised_clusters("御㈱ｶﾞ様")) == [(0, "御"), (1, "(株)"), (2, "ガ"), (4, "様")]
 
 
-@given(st.text(st.sampled_from("aA1 ㈱ｶﾞﾊﾟ½①ガか\u3099請"), max_size=12), st.data())
-def test_every_normalised_span_lies_within_its_printed_span(text: str, data: st.DataObject) -> None:
-    printed = line(text)
-    start = data.draw(st.integers(0, len(printed.normalised)))
-    end = data.draw(st.integers(start, len(printed.normalised)))
-    first, last = printed.printed_span(start, end)
-    assert 0 <= first <= last <= len(text)
-    assert unicodedata.normalize("NFKC", printed.normalised[start:end]) in unicodedata.normalize(
-        "NFKC", text[first:last]
-    )
+@given(st.text(st.sampled_from("aA1 ㈱ｶﾞﾊﾟ½①ガか\u3099請"), max_size=12))
+def test_clusters_cover_the_text_from_left_to_right(text: str) -> None:
+    starts = [start for start, _ in normalised_clusters(text)]
+    assert starts == sorted(set(starts))
+    printed = [text[start:end] for start, end in pairwise([*starts, len(text)])]
+    assert "".join(printed) == text
+    assert [unicodedata.normalize("NFKC", cluster) for cluster in printed] == [
+        form for _, form in normalised_clusters(text)
+    ]
 
 
 def test_characters_stand_where_the_recogniser_saw_them() -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from ocr_core.adapters.file_opener import OpenerSettings
 from ocr_core.contracts.document import OpenLimits
 from ocr_core.settings import (
     GROUPS,
     ExposureSettings,
+    FileOpenerSettings,
     LimitSettings,
     LogSettings,
     PostprocessSettings,
@@ -64,6 +66,9 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
         (StorageSettings, "OCR_STORAGE_ALLOW", "bucket/a/../b"),
         (StorageSettings, "OCR_STORAGE_ALLOW", "bucket//a"),
         (PreprocessSettings, "OCR_PREPROCESS_PROT", "9000"),
+        (TritonSettings, "OCR_TRITON_MAX_SHARED_BYTES", "0"),
+        (FileOpenerSettings, "OCR_OPENER_MAX_CHILDREN", "0"),
+        (FileOpenerSettings, "OCR_OPENER_MAX_WAITING", "-1"),
     ],
 )
 def test_a_bad_value_or_name_stops_the_start_and_names_itself(
@@ -72,6 +77,12 @@ def test_a_bad_value_or_name_stops_the_start_and_names_itself(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=name):
         load(group)
+
+
+def test_the_file_openers_defaults_are_those_of_its_adapter() -> None:
+    settings = load(FileOpenerSettings)
+    adapter = OpenerSettings()
+    assert (settings.max_children, settings.max_waiting) == (adapter.max_children, adapter.max_waiting)
 
 
 def test_secrets_show_neither_in_values_nor_in_errors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import DocumentInfo, MediaType
-from ocr_core.contracts.errors import InvalidRequest, NotReady
+from ocr_core.contracts.errors import DeadlineExceeded, InvalidRequest, NotReady
 from ocr_core.contracts.geometry import Box, Quad
 from ocr_core.contracts.page import Notice, PageError, TextLayerWord
 from ocr_core.contracts.ports import StructureOptions
@@ -37,6 +38,7 @@ INVOICE: tuple[tuple[str, float, float, float], ...] = (
     ("35,000", 1220, 760, 20),
     ("合計", 1000, 800, 20),
     ("385,000", 1220, 800, 20),
+    ("振込先 見本銀行 渋谷支店 普通 1234567", 100, 900, 20),
 )
 
 _CHARACTERS = sorted({character for text, *_ in INVOICE for character in text})
@@ -149,8 +151,11 @@ def test_fields_below_the_wanted_confidence_are_null() -> None:
     assert everything.fields is not None
     assert nothing.fields is not None
     assert everything.fields["total_amount"] is not None
+    accounts = everything.fields["bank_accounts"]
+    assert isinstance(accounts, tuple)
+    assert [account.number for account in accounts] == ["1234567"]
     assert set(nothing.fields) == set(fields.FIELD_NAMES)
-    assert all(not answer for answer in nothing.fields.values())
+    assert all(answer is None for answer in nothing.fields.values())
 
 
 def test_a_page_that_was_not_read_keeps_its_place() -> None:
@@ -159,15 +164,18 @@ def test_a_page_that_was_not_read_keeps_its_place() -> None:
     assert [page.number for page in result.pages] == [1, 2, 3]
     assert isinstance(result.pages[1], UnreadPage)
     assert result.pages[1].error.code == "unreadable_page"
-    first, last = result.text.split(PAGE_BREAK)
-    assert first == last
+    first, second, third = result.text.split(PAGE_BREAK)
+    assert (first, second) == (third, "")
+    as_text = StructureOptions(output_format=OutputFormat.TEXT)
+    body = PIPELINE.answer(encode_reading(reading_of(invoice_page(), broken)), as_text, "req_1").body.decode()
+    assert body.split("\f") == [first + "\n", "\n"]
 
 
 def test_a_document_without_a_line_has_no_fields() -> None:
     result = structured(reading_of(page_reading([])))
     assert result.text == ""
     assert result.fields is not None
-    assert all(not answer for answer in result.fields.values())
+    assert all(answer is None for answer in result.fields.values())
 
 
 def test_a_text_layer_is_asked_where_there_is_one() -> None:
@@ -182,6 +190,21 @@ def test_a_text_layer_is_asked_where_there_is_one() -> None:
         ("rendered_smaller", 1),
         ("text_layer_distrusted", 1),
     ]
+
+
+def test_a_line_that_was_hardly_read_is_kept_where_the_text_layer_spells_it() -> None:
+    lines = [
+        line_reading("請求書", 100, 100, 20, probability=0.45),
+        line_reading("小計", 100, 200, 20, probability=0.45),
+        line_reading("合計", 100, 300, 20, probability=0.45),
+    ]
+    layer = tuple(
+        TextLayerWord(text=text, quad=Box(left=100, top=top, right=160, bottom=top + 20).to_quad())
+        for text, top in (("請求書", 100), ("納品", 200))
+    )
+    result = structured(reading_of(page_reading(lines, text_layer=layer)))
+    assert [(line.text, line.confidence) for line in first_page(result).lines] == [("請求書", pytest.approx(0.45))]
+    assert [notice.code for notice in result.warnings] == ["rendered_smaller", "text_layer_distrusted"]
 
 
 def test_a_skewed_page_is_read_as_a_level_one() -> None:
@@ -232,3 +255,37 @@ def test_every_format_holds_the_text(output_format: OutputFormat) -> None:
     options = StructureOptions(output_format=output_format)
     body = PIPELINE.answer(encode_reading(reading_of(invoice_page())), options, "req_1").body.decode()
     assert "株式会社サンプルテック" in body
+
+
+class PassesLater(Deadline):
+    """Passes at the n-th look, so that a test needs no clock."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__(at_s=math.inf)
+        object.__setattr__(self, "looks_left", looks)
+        object.__setattr__(self, "looks", 0)
+
+    looks: int
+    looks_left: int
+
+    def check(self, stage: str) -> None:
+        object.__setattr__(self, "looks", self.looks + 1)
+        if self.looks > self.looks_left:
+            raise DeadlineExceeded(f"stage '{stage}'")
+
+
+def test_the_deadline_is_looked_at_between_pages_and_between_steps() -> None:
+    two, four = (encode_reading(reading_of(*[invoice_page(number=i + 1) for i in range(n)])) for n in (2, 4))
+    options = StructureOptions(schemas=(Schema.INVOICE, Schema.RECEIPT))
+    looks = []
+    for reading in (two, four):
+        patient = PassesLater(1_000)
+        PIPELINE.answer(reading, options, "req_1", patient)
+        looks.append(patient.looks)
+    assert looks[1] == looks[0] + 2  # once for each page
+    assert looks[0] >= 2 + 5  # and before decoding, classifying, each schema and writing
+    for allowed in range(looks[1]):
+        late = PassesLater(allowed)
+        with pytest.raises(DeadlineExceeded):
+            PIPELINE.answer(four, options, "req_1", late)
+        assert late.looks == allowed + 1  # nothing went on after it

@@ -12,7 +12,7 @@ from postprocess_svc.fields.labels import Phrase
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.page_index import Extent
 from postprocess_svc.fields.values.amounts import UNKNOWN_CURRENCY, WITHOUT_MINOR_UNIT, PrintedAmount
-from postprocess_svc.fields.vocabulary import Role
+from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
 _MAX_ROUNDING = Decimal("0.05")
 """Cash is rounded to five or ten hundredths where one- and two-hundredths coins are gone."""
@@ -40,26 +40,7 @@ _MONEY = frozenset(
         Role.ROUNDING,
     }
 )
-_ELSEWHERE = frozenset(
-    {
-        Role.INVOICE_NUMBER,
-        Role.NUMBER,
-        Role.OTHER_NUMBER,
-        Role.REGISTRATION,
-        Role.TAX_NUMBER,
-        Role.PHONE,
-        Role.FAX,
-        Role.ACCOUNT_NUMBER,
-        Role.IBAN,
-        Role.BIC,
-        Role.BRANCH,
-        Role.POST_SYMBOL,
-        Role.POST_NUMBER,
-        Role.ISSUE_DATE,
-        Role.DUE_DATE,
-        Role.OTHER_DATE,
-    }
-)
+_LABELS = _MONEY | NUMBERS_AND_DATES
 # The role that decides where a phrase has several: 合計点数 counts, 前回 + 請求額 is previous, 消費税 + 対象 is a base.
 _PRECEDENCE = (
     Role.POINTS,
@@ -125,9 +106,7 @@ def collect(context: DocumentContext) -> list[Item]:
         for amount in facts.amounts:
             if amount.measure:
                 continue
-            found = governors(
-                context, facts, start=amount.start, end=amount.end, roles=_MONEY | _ELSEWHERE, values=values
-            )
+            found = governors(context, facts, start=amount.start, end=amount.end, roles=_LABELS, values=values)
             decisive = next((g for g in found if g.relation is not Relation.BELOW), None)
             above = next((g for g in found if g.relation is Relation.BELOW), None)
             governor = decisive or above

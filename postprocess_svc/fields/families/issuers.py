@@ -85,7 +85,7 @@ def _proposals(
     large = cell.extent.height > _LARGE_TYPE * cell.facts.page.text_height
     if not (top or firm or large or is_sender_line(text)):
         return
-    if names.HONORIFIC.search(text):
+    if names.HONORIFIC.search(text) or _is_labelled_otherwise(cell):
         return
     if is_sender_line(text):
         cut = SEPARATORS.search(text)
@@ -148,11 +148,25 @@ def _judge(context: DocumentContext, cell: Cell, piece: Span, domains: set[str],
         "short": float(latin and sum(map(str.isalpha, name)) <= _SHORT_NAME),
         "latin_among_japanese": float(japanese and latin),
         "store_branch": float(
-            japanese and name.endswith(("店", "支店", "営業所")) and not has_form(name) and bool(above)
+            japanese
+            and name.endswith(("店", "支店", "営業所"))
+            and not has_form(name)
+            and any(_may_be_name(other) for other in above)
         ),
         "in_address": float(_is_in_address(context, cell, name, above)),
         "comma": float(cell.text.endswith(",")),
     }
+
+
+def _may_be_name(cell: Cell) -> bool:
+    piece = name_span(cell)
+    return piece is not None and not is_implausible(cell, piece)
+
+
+def _is_labelled_otherwise(cell: Cell) -> bool:
+    """A label and a colon say whose or what name it is, and it is not the issuer's (Cashier: Ann)."""
+    own = [label for label in cell.facts.labels if cell.start <= label.start <= cell.start + 1]
+    return bool(own) and Role.ISSUER not in own[0].roles and cell.facts.row.text[own[0].end : cell.end].startswith(":")
 
 
 def _is_in_address(context: DocumentContext, cell: Cell, name: str, above: list[Cell]) -> bool:
@@ -166,9 +180,14 @@ def _is_in_address(context: DocumentContext, cell: Cell, name: str, above: list[
 
 
 def _first_item_row(context: DocumentContext) -> int:
-    """Number of the first row of the first page with an amount: above it stands who issues the document."""
+    """Number of the first row of the first page with an amount: above it stands who issues the document.
+
+    A number above all words (a queue's or a file's, written or stamped on top) is the price of nothing.
+    """
+    has_words = False
     for facts in context.facts:
-        if any(amount.currency or amount.decimals == 2 or amount.grouped for amount in facts.amounts):
+        has_words = has_words or any(map(str.isalpha, facts.row.text))
+        if has_words and any(amount.currency or amount.decimals == 2 or amount.grouped for amount in facts.amounts):
             return facts.row.number
     return len(context.facts)
 

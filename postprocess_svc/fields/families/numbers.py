@@ -10,27 +10,11 @@ from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.neighbourhood import Relation, governors
 from postprocess_svc.fields.values.folding import is_cjk
-from postprocess_svc.fields.vocabulary import Role
+from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
-_ROLES = frozenset(
+_ROLES = NUMBERS_AND_DATES | frozenset(
     {
-        Role.INVOICE_NUMBER,
-        Role.NUMBER,
-        Role.OTHER_NUMBER,
-        Role.REGISTRATION,
-        Role.TAX_NUMBER,
-        Role.PHONE,
-        Role.FAX,
-        Role.ACCOUNT_NUMBER,
-        Role.IBAN,
-        Role.BIC,
-        Role.POST_SYMBOL,
-        Role.POST_NUMBER,
-        Role.BRANCH,
         Role.DATE,
-        Role.ISSUE_DATE,
-        Role.DUE_DATE,
-        Role.OTHER_DATE,
         Role.TOTAL,
         Role.TOTAL_DUE,
         Role.SUBTOTAL,

@@ -168,11 +168,8 @@ def read_number(printed: str) -> tuple[Decimal, int, bool]:
         return Decimal(number), 0, grouped
     fraction = number[last + 1 :]
     marks = {character for character in number if character in ",."}
-    is_decimal = len(fraction) in {1, 2} or (
-        len(fraction) == 3 and len(marks) == 2 and number.count(number[last]) == 1 and False
-    )
     whole = re.sub(r"[,.]", "", number[:last])
-    if is_decimal:
+    if len(fraction) in {1, 2}:
         return Decimal(f"{whole or '0'}.{fraction}"), len(fraction), len(marks) == 2 or grouped
     return Decimal(whole + fraction), 0, True
 

@@ -111,6 +111,9 @@ _NAME_DAY = re.compile(
 _NO_YEAR = re.compile(r"(?<![\d年])(?<!年 )(\d{1,2}) ?月 ?(\d{1,2}|末) ?日")
 _COMPACT = re.compile(r"(?<![\dA-Za-z-])((?:19|20)\d{2})([01]\d)([0-3]\d)(?![\dA-Za-z-])")
 _HAS_MONTH_NAME = re.compile(rf"(?:{_MONTH})", re.IGNORECASE)
+# Cheap questions before the dear ones: dates are looked for in every row, and most rows hold none.
+_HAS_WORD = re.compile(r"[^\W\d_\u2e80-\U0010ffff]{3}")
+_HAS_DATE_MARK = re.compile(r"\d ?[年月./-]")
 _MAY_BE_ERA = re.compile(r"[令平昭]|[RHSrhs][.' ]? ?[元\d]")
 
 # Reiwa years are printed with two digits as often as Western ones; from 2020 on no Reiwa year reaches 20 before 2038.
@@ -141,26 +144,27 @@ def _is_possible(date: PrintedDate) -> bool:
 
 
 def _readings(text: str, *, short_year_first: bool) -> Iterator[PrintedDate]:
-    if _MAY_BE_ERA.search(text) is not None:
+    has_marks = _HAS_DATE_MARK.search(text) is not None
+    if has_marks and _MAY_BE_ERA.search(text) is not None:
         for match in _ERA.finditer(text):
             offset = _ERA_OFFSET[match[1].lower()]
             count = 1 if match[2] == "元" else int(match[2])
             yield _date(match, year=offset + count, month=int(match[3]), day=_day(match[4]))
-    for pattern in (_YEAR_FIRST_TIGHT, _YEAR_FIRST):
+    for pattern in (_YEAR_FIRST_TIGHT, _YEAR_FIRST) if has_marks else ():
         for match in pattern.finditer(text):
             yield from _year_first(match, short=short_year_first)
-    for pattern in (_YEAR_LAST_TIGHT, _YEAR_LAST):
+    for pattern in (_YEAR_LAST_TIGHT, _YEAR_LAST) if has_marks else ():
         for match in pattern.finditer(text):
             if not (short_year_first and len(match[4]) == 2):
                 yield from _year_last(match)
-    if _HAS_MONTH_NAME.search(text) is not None:
+    if _HAS_WORD.search(text) is not None and _HAS_MONTH_NAME.search(text) is not None:
         for match in _DAY_NAME.finditer(text):
             yield _date(match, year=_long_year(match[3]), month=_MONTHS[match[2].lower()], day=int(match[1]))
         for match in _NAME_DAY.finditer(text):
             yield _date(match, year=int(match[3]), month=_MONTHS[match[1].lower()], day=int(match[2]))
     for match in _COMPACT.finditer(text):
         yield _date(match, year=int(match[1]), month=int(match[2]), day=int(match[3]), compact=True)
-    for match in _NO_YEAR.finditer(text):
+    for match in _NO_YEAR.finditer(text) if has_marks else ():
         yield _date(match, year=None, month=int(match[1]), day=_day(match[2]))
 
 

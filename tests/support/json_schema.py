@@ -1,0 +1,67 @@
+"""Checks an answer against a schema of ``/openapi.json`` strictly: what is not documented must not be sent.
+
+As much of JSON Schema as pydantic writes for our values. A keyword that it does not know is an error, not a pass.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ANNOTATIONS = {"type", "title", "description", "examples"}
+_KEYWORDS = {
+    "object": {"properties", "required", "additionalProperties"},
+    "array": {"items", "prefixItems", "minItems", "maxItems"},
+}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "null": (type(None),),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def mismatches(value: Any, schema: dict[str, Any], document: dict[str, Any], where: str = "$") -> list[str]:
+    """Where ``value`` and ``schema`` part; empty where they agree."""
+    if reference := schema.get("$ref"):
+        name = reference.removeprefix("#/components/schemas/")
+        return mismatches(value, document["components"]["schemas"][name], document, where)
+    if alternatives := schema.get("anyOf"):
+        tried = [mismatches(value, alternative, document, where) for alternative in alternatives]
+        return [] if [] in tried else [f"{where}: none of {len(tried)}: {tried}"]
+    if isinstance(value, bool) or not isinstance(value, _TYPES[schema["type"]]):
+        return [f"{where}: {type(value).__name__} is not {schema['type']}"]
+    known = _KEYWORDS.get(schema["type"], {"enum"}) | _ANNOTATIONS
+    found = [f"{where}: keyword '{keyword}' is not checked here" for keyword in sorted(schema.keys() - known)]
+    match value:
+        case dict():
+            found += _in_object(value, schema, document, where)
+        case list():
+            found += _in_array(value, schema, document, where)
+        case _ if value not in schema.get("enum", [value]):
+            found.append(f"{where}: {value!r} is not in the enum")
+    return found
+
+
+def _in_object(value: dict[str, Any], schema: dict[str, Any], document: dict[str, Any], where: str) -> list[str]:
+    documented = schema.get("properties", {})
+    others = schema.get("additionalProperties", False)
+    found = [f"{where}: '{name}' is missing" for name in schema.get("required", []) if name not in value]
+    for name, item in value.items():
+        if name not in documented and not isinstance(others, dict):
+            found.append(f"{where}: '{name}' is not documented")
+        else:
+            found += mismatches(item, documented.get(name, others), document, f"{where}.{name}")
+    return found
+
+
+def _in_array(value: list[Any], schema: dict[str, Any], document: dict[str, Any], where: str) -> list[str]:
+    if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
+        return [f"{where}: {len(value)} items"]
+    schemas = schema.get("prefixItems") or [schema["items"]] * len(value)
+    return [
+        each
+        for index, (item, of_item) in enumerate(zip(value, schemas, strict=True))
+        for each in mismatches(item, of_item, document, f"{where}[{index}]")
+    ]
