@@ -17,7 +17,7 @@ LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.1
 ARGS ?=
 
 .PHONY: help demo test test-long up down lint format models bench eval lock clean
-.PHONY: environment environment-dev environment-triton
+.PHONY: environment environment-dev environment-triton environment-aws
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +25,10 @@ help: ## list the targets
 demo: environment models ## install, start everything, read the sample invoice, show the result, stop
 	@$(RUN) -m evaluation.demo $(ARGS)
 
-test: environment-dev models ## install what is missing and run all tests, with the real Triton and models
+test: environment-dev environment-aws models ## install what is missing and run all tests, with the real Triton and models
 	@$(RUN) -m pytest -m "not long" $(ARGS)
 
-test-long: environment-dev models ## the tests with their full counts too
+test-long: environment-dev environment-aws models ## the tests with their full counts too
 	@$(RUN) -m pytest $(ARGS)
 
 up: environment models ## start everything in the foreground; Ctrl-C stops it
@@ -65,6 +65,9 @@ environment-dev:
 environment-triton:
 	@$(ENVIRONMENTS) triton
 
+environment-aws:
+	@$(ENVIRONMENTS) aws
+
 lock: ## resolve the requirements anew
 	@$(ENVIRONMENTS) tools
 	$(LOCK) requirements/build.in -o requirements/build.lock
@@ -73,11 +76,12 @@ lock: ## resolve the requirements anew
 	$(LOCK) requirements/postprocess.in -c requirements/services.lock -o requirements/postprocess.lock
 	$(LOCK) requirements/triton.in -o requirements/triton.lock
 	$(LOCK) --no-deps requirements/weights.in -o requirements/weights.lock
+	$(LOCK) requirements/aws.in -o requirements/aws.lock
 	$(LOCK) requirements/triton-image.in -c requirements/triton.lock -o requirements/triton-image.lock
 	$(LOCK) requirements/tools.in -o requirements/tools.lock
 
 clean: ## remove environments, built models, caches and outputs
 	@$(MAKE) down
-	rm -rf .venv .venv-triton .cache .run out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-triton .venv-aws .cache .run out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf model_repository/*/[0-9]*/model.* model_repository/text_recognition/charset.txt model_repository/.prepared.json
 	rm -rf *.egg-info client/*.egg-info

@@ -1,4 +1,4 @@
-"""Makes the virtual environments from the locked requirements: ``.venv`` and ``.venv-triton``.
+"""Makes the virtual environments from the locked requirements: ``.venv``, ``.venv-triton`` and ``.venv-aws``.
 
 Run by the Makefile with whatever ``python3`` the machine has, before anything is installed: standard library only,
 and started as a file, not as a module. What is installed already is left alone, told by a digest of its inputs, so
@@ -88,6 +88,7 @@ PLANS: dict[str, Plan] = {
         requirements=(("-r", "requirements/triton.lock"), ("--no-deps", "-r", "requirements/weights.lock")),
         for_triton=True,
     ),
+    "aws": Plan(folder=".venv-aws", requirements=(("-r", "requirements/aws.lock"),)),
     # For `make lock`, and to fetch a Python for Triton where the machine has none that fits.
     "tools": Plan(folder=".cache/tools", requirements=(("-r", "requirements/tools.lock"),)),
 }

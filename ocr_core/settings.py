@@ -28,6 +28,11 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _empty_to_none(value: object) -> object:
+    # docker-compose writes `NAME=` for a variable that is not set.
+    return None if value == "" else value
+
+
 class SettingsError(Exception):
     """The environment does not make a valid configuration; the message names each offending variable."""
 
@@ -144,11 +149,9 @@ class StorageSettings(SettingsGroup):
                 raise ValueError(f"'{entry}' holds an empty, '.' or '..' path segment")
         return entries
 
-    @field_validator("endpoint_url", "access_key_id", "secret_access_key", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        # docker-compose writes `NAME=` for a variable that is not set.
-        return None if value == "" else value
+    _empty_is_unset = field_validator("endpoint_url", "access_key_id", "secret_access_key", mode="before")(
+        _empty_to_none
+    )
 
 
 class PreprocessSettings(SettingsGroup):
@@ -190,6 +193,130 @@ class PostprocessSettings(SettingsGroup):
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
 
 
+class QueueSettings(SettingsGroup):
+    """SQS, or a server that speaks like it."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_QUEUE_")
+
+    endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Another server than AWS."""
+    region: str = "us-east-1"
+    access_key_id: SecretStr | None = None
+    secret_access_key: SecretStr | None = None
+    """Both empty: the usual AWS chain (environment, profile, instance role)."""
+    name_prefix: str = Field(default="yomitori-", pattern=r"^[A-Za-z0-9_-]{0,50}$")
+    """The queues are ``<prefix>read``, ``…structure``, ``…intake``, and each with ``-dead`` for its dead letters."""
+    create: bool = False
+    """Make queues that are missing, also in the middle: for a local server, which forgets them when it crashes.
+    In production the deployment makes them, and the services need no right to."""
+    max_receives: int = Field(default=10, ge=1, le=1_000)
+    """Of the queues that ``create`` makes: afterwards the queue itself puts a message among the dead letters. A
+    backstop for messages that kill a worker before it can count the attempt, so above ``OCR_BULK_MAX_ATTEMPTS``."""
+    max_polls: PositiveCount = 4
+    """Receives of one process that may wait at the same time, each on a thread of its own."""
+    max_calls: PositiveCount = 4
+    """Other calls of one process at the same time."""
+    delete_delay_s: float = Field(default=0.5, ge=0, le=10)
+    """How long a message that is done may wait to be deleted together with others. Zero: each at once, by itself."""
+
+    _empty_is_unset = field_validator("endpoint_url", "access_key_id", "secret_access_key", mode="before")(
+        _empty_to_none
+    )
+
+
+class ObjectStoreSettings(SettingsGroup):
+    """Where the bulk road keeps uploads, readings and results. Endpoint and keys are those of ``OCR_STORAGE_``."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_OBJECTS_")
+
+    bucket: str = Field(default="yomitori", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    prefix: str = Field(default="", pattern=r"^([A-Za-z0-9._=-]+/)*$")
+    """Before every key; empty, or ends in a slash."""
+    create_bucket: bool = False
+    """Make the bucket if it is missing: for a local server."""
+    public_endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Where callers reach the store, if elsewhere than this service does: presigned URLs name it."""
+    max_transfers: PositiveCount = 8
+    """Calls of one process at the same time."""
+
+    _empty_is_unset = field_validator("public_endpoint_url", mode="before")(_empty_to_none)
+
+
+class BulkSettings(SettingsGroup):
+    """The bulk road: its API, dispatcher and workers."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_BULK_")
+
+    host: str = "127.0.0.1"
+    port: Port = 8001
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Origins whose pages may call the bulk API from a browser, separated by commas."""
+    database_url: SecretStr = SecretStr("sqlite:///.run/bulk/jobs.sqlite3")
+    """As SQLAlchemy writes it; for production ``postgresql+psycopg://…``. It may hold a password."""
+    max_body_bytes: int = Field(default=200_000_000, ge=1)
+    """Of one document, and of one request."""
+    max_pages: int = Field(default=3_000, ge=1)
+    """Of one document."""
+    max_documents: int = Field(default=100_000, ge=1)
+    """Of one job."""
+    max_event_streams: PositiveCount = 64
+    """Server-sent event streams at the same time; one more is answered 429 at once."""
+    url_ttl_s: int = Field(default=3_600, ge=1, le=604_800)
+    """How long presigned uploads and links to results are good."""
+    window: PositiveCount = 32
+    """Documents of one tenant that are sent and not ended: what a quiet tenant may find before its own."""
+    resend_first_s: float = Field(default=30.0, gt=0)
+    resend_max_s: float = Field(default=600.0, gt=0)
+    """A message that no worker has taken up is sent again after the first, then after twice as long each time."""
+    lease_s: int = Field(default=30, ge=2, le=43_200)
+    """How long a silent worker keeps a document: lease and visibility timeout alike. Its heartbeat beats three times
+    as often."""
+    max_attempts: int = Field(default=5, ge=1, le=100)
+    """Of one document and stage; then it has failed, and its message is a dead letter."""
+    retry_first_s: float = Field(default=2.0, ge=0)
+    retry_max_s: float = Field(default=120.0, ge=0)
+    """A document that failed for a reason that may pass is tried again after the first, then after twice as long."""
+    range_pages: int = Field(default=50, ge=1)
+    """A document with more pages is read in ranges of so many, by several workers."""
+    stage_timeout_s: float = Field(default=900.0, gt=0)
+    """The deadline of one attempt at one stage of a document or page range."""
+    read_documents: PositiveCount = 2
+    """Documents that one read worker has in hand."""
+    structure_documents: PositiveCount = 2
+    """Documents that one structure worker has in hand."""
+    poll_wait_s: int = Field(default=5, ge=0, le=20)
+    """How long one receive waits. A worker that is told to stop waits no longer than this for the last one."""
+    intake_tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """To whom documents belong that come by the intake queue: never taken from the message."""
+    shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
+    """How long running work may go on after SIGTERM; then it is released."""
+
+    @property
+    def heartbeat_s(self) -> float:
+        """Between two extensions of a lease: two may be lost before it lapses."""
+        return self.lease_s / 3
+
+
+class WebhookSettings(SettingsGroup):
+    """Calls to the callers' own servers when a job ends."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_WEBHOOK_")
+
+    secret: SecretStr | None = None
+    """Signs deliveries, as Standard Webhooks has it: ``whsec_`` and base64. Empty: jobs with a webhook are refused."""
+    allow_private: bool = False
+    """Deliver to addresses inside the network too: loopback, private and link-local ones. For tests and development."""
+    timeout_s: float = Field(default=10.0, gt=0, le=60)
+    """Of one delivery, from resolving the name to the end of the answer."""
+    max_attempts: int = Field(default=10, ge=1, le=100)
+    retry_first_s: float = Field(default=5.0, gt=0)
+    retry_max_s: float = Field(default=3_600.0, gt=0)
+    max_deliveries: PositiveCount = 8
+    """Deliveries at the same time, so that slow servers do not hold up the others for long."""
+
+    _empty_is_unset = field_validator("secret", mode="before")(_empty_to_none)
+
+
 GROUPS: tuple[type[SettingsGroup], ...] = (
     ExposureSettings,
     LogSettings,
@@ -200,6 +327,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     PreprocessSettings,
     PostprocessSettings,
 )
+"""Those that a service reads; the groups of the bulk road (queue, objects, bulk, webhooks) join them with its own."""
 
 Group = TypeVar("Group", bound=SettingsGroup)
 

@@ -10,6 +10,14 @@ import httpx
 import pytest
 
 from local_stack.stack import REPOSITORY_ROOT, LocalStack
+from tests.support.aws import aws_server  # noqa: F401 - a fixture
+from tests.support.job_stores import (  # noqa: F401 - fixtures
+    empty_job_database,
+    job_clock,
+    job_database,
+    job_database_server,
+    job_store,
+)
 from tests.support.object_store import ObjectStore
 
 SHARED_DATA_VARIABLE = "OCR_SHARED_DATA"

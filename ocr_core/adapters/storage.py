@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ocr_core.adapters.aws_clients import s3_client
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import DocumentTooLarge, Forbidden, InvalidRequest, NotReady, OcrError
 from ocr_core.settings import StorageSettings
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK_BYTES = 1 << 18
-_CONNECT_TIMEOUT_S = 2.0
 _READ_TIMEOUT_S = 5.0
 _ATTEMPTS = 2
 
@@ -70,31 +71,12 @@ class S3Storage:
             abandoned.set()  # a cancelled request leaves its thread behind; it stops at the next chunk
 
     def _make_client(self) -> S3Client:
-        import boto3  # noqa: PLC0415  # only where sources are allowed at all
-        from botocore.config import Config  # noqa: PLC0415
-
-        settings = self._settings
-        own_store = settings.endpoint_url is not None
-        config = Config(
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_S,
-            retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
-            max_pool_connections=settings.max_downloads,
-            # Other stores know neither virtual hosts nor the newer default checksums.
-            s3={"addressing_style": "path" if own_store else "auto"},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
+        return s3_client(
+            self._settings,
+            max_connections=self._settings.max_downloads,
+            read_timeout_s=_READ_TIMEOUT_S,
+            attempts=_ATTEMPTS,
         )
-        access_key, secret_key = settings.access_key_id, settings.secret_access_key
-        client: S3Client = boto3.client(
-            "s3",
-            endpoint_url=settings.endpoint_url,
-            region_name=settings.region,
-            aws_access_key_id=access_key.get_secret_value() if access_key else None,
-            aws_secret_access_key=secret_key.get_secret_value() if secret_key else None,
-            config=config,
-        )
-        return client
 
     @staticmethod
     def _fetch(
@@ -104,22 +86,35 @@ class S3Storage:
 
         deadline.check("download")
         try:
-            answer = client.get_object(Bucket=bucket, Key=key)
-            with closing(answer["Body"]) as body:
-                _check_size(answer["ContentLength"], max_bytes)
-                content = bytearray()
-                # The stated length is the store's word; what comes is counted as well.
-                for chunk in body.iter_chunks(_CHUNK_BYTES):
-                    content += chunk
-                    _check_size(len(content), max_bytes)
-                    deadline.check("download")
-                    if abandoned.is_set():
-                        return b""
+            content = bytearray()
+            for chunk in read_chunks(client, bucket=bucket, key=key, max_bytes=max_bytes):
+                content += chunk
+                deadline.check("download")
+                if abandoned.is_set():
+                    return b""
             return bytes(content)
         except ClientError as error:
             raise _explain(error.response) from None
         except (BotoCoreError, OSError):
             raise NotReady("object storage does not answer") from None
+
+
+def read_chunks(client: S3Client, *, bucket: str, key: str, max_bytes: int) -> Generator[bytes, None, None]:
+    """Read an object; its connection is let go when the iterator ends or is closed.
+
+    Raises:
+        DocumentTooLarge: the object holds more than ``max_bytes``.
+        BotoCoreError, ClientError, OSError: the store's own failures, for the caller to explain.
+    """
+    answer = client.get_object(Bucket=bucket, Key=key)
+    with closing(answer["Body"]) as body:
+        _check_size(answer["ContentLength"], max_bytes)
+        size_bytes = 0
+        # The stated length is the store's word; what comes is counted as well.
+        for chunk in body.iter_chunks(_CHUNK_BYTES):
+            size_bytes += len(chunk)
+            _check_size(size_bytes, max_bytes)
+            yield chunk
 
 
 def _check_size(size_bytes: int, max_bytes: int) -> None:

@@ -14,6 +14,7 @@
       ├ InvalidRequest                                                             400
       ├ Unauthenticated / Forbidden                                                401 / 403
       ├ NotFound / MethodNotAllowed                                                404 / 405
+      ├ IdempotencyMismatch                                                        422
       └ Overloaded / QuotaExceeded                                                 429
     any stage: DeadlineExceeded                                                    504
 
@@ -86,6 +87,15 @@ class MethodNotAllowed(OcrError):
     code = "method_not_allowed"
     title = "Method not allowed"
     http_status = 405
+    retryable = False
+
+
+class IdempotencyMismatch(OcrError):
+    """The key came before, with another body."""
+
+    code = "idempotency_mismatch"
+    title = "The idempotency key belongs to another request"
+    http_status = 422
     retryable = False
 
 
@@ -173,6 +183,7 @@ ERRORS_BY_CODE: dict[str, type[OcrError]] = {
         Forbidden,
         NotFound,
         MethodNotAllowed,
+        IdempotencyMismatch,
         DocumentTooLarge,
         UnsupportedMediaType,
         UnreadableDocument,

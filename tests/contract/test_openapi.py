@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from ocr_core.contracts.errors import ERRORS_BY_CODE, UnreadablePage
+from ocr_core.contracts.errors import ERRORS_BY_CODE, IdempotencyMismatch, UnreadablePage
 from ocr_core.settings import FileOpenerSettings, LimitSettings, PreprocessSettings, StorageSettings, TritonSettings
 from preprocess_svc.main import make_app
 from preprocess_svc.parameters import OcrParameters
@@ -44,8 +44,8 @@ def test_the_public_paths(document: dict[str, Any]) -> None:
 
 def test_every_error_of_the_tree_is_documented_where_it_can_come(document: dict[str, Any]) -> None:
     responses = document["paths"]["/v1/ocr"]["post"]["responses"]
-    # An unreadable page takes its place in the result; the request does not fail by it.
-    for error in set(ERRORS_BY_CODE.values()) - {UnreadablePage}:
+    # An unreadable page takes its place in the result, the request does not fail by it; idempotency keys are for jobs.
+    for error in set(ERRORS_BY_CODE.values()) - {UnreadablePage, IdempotencyMismatch}:
         response = responses[str(error.http_status)]
         assert error.code in response["content"]["application/problem+json"]["examples"]
 

@@ -1,0 +1,128 @@
+"""The connection to SQLite or PostgreSQL: transactions, and what differs between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ocr_core.contracts.errors import NotReady
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a writer waits for SQLite's one write lock; a job of 100,000 documents holds it for some seconds."""
+CONNECT_TIMEOUT_S = 5
+
+_WRITES = "job_store_writes"
+
+
+class Database:
+    """Transactions over one database, for any number of threads."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        """Store where it is; nothing is opened until the first transaction.
+
+        Args:
+            url: ``sqlite:///relative/file`` or ``sqlite:////absolute/file``, or ``postgresql://user@host/name``.
+            pool_size: Connections kept; a few more are opened under load.
+        """
+        self._engine = _engine(sa.make_url(url), pool_size)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+        self.is_sqlite = self._engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads.
+
+        Raises:
+            NotReady: the database does not answer.
+        """
+        with _plain_errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes; on SQLite it holds the write lock from its start (BEGIN IMMEDIATE).
+
+        A read that turns into a write could fail there at once with SQLITE_BUSY, whatever the timeout:
+        https://www.sqlite.org/lang_transaction.html
+
+        Raises:
+            NotReady: the database does not answer.
+        """
+        with _plain_errors(), self._writer.begin() as connection:
+            yield connection
+
+    def insert_if_absent(self, connection: Connection, table: sa.Table, values: Mapping[str, object]) -> bool:
+        """Insert a row unless one with its unique key is there; waits for another's transaction to decide."""
+        insert = sqlite.insert if self.is_sqlite else postgresql.insert
+        statement = insert(table).on_conflict_do_nothing().returning(sa.literal(1))
+        return connection.execute(statement, dict(values)).first() is not None
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._engine.dispose()
+
+
+def insert_all(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert any number of rows, none included."""
+    if rows:
+        connection.execute(sa.insert(table), [dict(row) for row in rows])
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        # The driver's own words may name hosts and files.
+        raise NotReady("the job database does not answer") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise NotReady("the job database went away") from error
+        raise
+
+
+def _engine(url: URL, pool_size: int) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": 30})
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if url.get_backend_name() != "postgresql":
+        raise ValueError("the job database is SQLite or PostgreSQL")
+    return sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=utc"},
+    )
+
+
+def _set_up_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:  # the driver's own type
+    # SQLAlchemy's documented way to take transactions over from the sqlite3 module, which begins them too late:
+    # https://docs.sqlalchemy.org/en/20/dialects/sqlite.html#pysqlite-serializable
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        # A commit that was answered survives a power cut as well, not only the process's death.
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,40 @@
+"""Bring a job database to the newest version: ``python -m ocr_core.adapters.job_store.migrate URL``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def alembic_config(url: str) -> Config:
+    """Alembic's configuration, for its commands from code or from a shell."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    # Config files are interpolated: a percent sign in a password is doubled.
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    return config
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Run the migrations that are missing; any number of processes may do so at once, one does the work.
+
+    Raises:
+        NotReady: the database does not answer.
+    """
+    command.upgrade(alembic_config(url), revision)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="sqlite:////absolute/file or postgresql://user@host/name")
+    upgrade(parser.parse_args().url)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The job store in SQL: SQLite or PostgreSQL, the same statements."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from ocr_core.adapters.job_store.database import Database
+from ocr_core.adapters.job_store.deliveries import SqlWebhooks
+from ocr_core.adapters.job_store.dispatch import SqlDispatch
+from ocr_core.adapters.job_store.leases import SqlLeases
+from ocr_core.adapters.job_store.records import SqlJobRecords
+from ocr_core.adapters.job_store.sweep import SqlSweep
+from ocr_core.adapters.job_store.tables import SCHEMA_REVISION
+from ocr_core.contracts.errors import NotReady
+from ocr_core.contracts.jobs import Clock, StoreRules
+
+
+class SystemClock:
+    """The machine's own wall clock."""
+
+    def now(self) -> datetime:
+        """The moment, in UTC."""
+        return datetime.now(UTC)
+
+
+class SqlJobStore(SqlJobRecords, SqlDispatch, SqlSweep, SqlLeases, SqlWebhooks):
+    """``JobStore`` in SQL; its parts share one database. A context manager that closes its connections."""
+
+    def __init__(
+        self, url: str, *, rules: StoreRules | None = None, clock: Clock | None = None, pool_size: int = 10
+    ) -> None:
+        """Store what it works with; the first call connects.
+
+        Args:
+            url: As ``Database`` takes it. The tables must be there (``migrate.upgrade``).
+            rules: Durations and counts; the defaults where none are given.
+            clock: The machine's own where none is given.
+            pool_size: Connections kept, about one for each thread that calls.
+        """
+        self._database = Database(url, pool_size=pool_size)
+        self._clock = clock or SystemClock()
+        self._rules = rules or StoreRules()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+    def check(self) -> None:
+        """See ``WorkQueue``."""
+        with self._database.reading() as connection:
+            try:
+                found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+            except sa.exc.ProgrammingError as error:
+                raise NotReady("the job database has no tables yet") from error
+        if found != SCHEMA_REVISION:
+            raise NotReady(f"the job database's tables are of version {found}, not {SCHEMA_REVISION}")
