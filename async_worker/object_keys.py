@@ -1,0 +1,68 @@
+"""Where the bulk road keeps its objects: every key is made of our own ids, never of what a caller sent.
+
+::
+
+    uploads/{tenant}/{job}/{position}                       files of a multipart job
+    uploads/{tenant}/{upload}                               presigned uploads
+    readings/{tenant}/{job}/{document}/{token}.msgpack      what the pixel side read, until it is structured
+    results/{tenant}/{job}/{document}/{token}.{extension}   the answer, in JSON and in the further formats
+    results/{tenant}/by-source/{bucket}/{quoted key}.json   the result line of a document that came by the intake
+
+The token is the lease's: each attempt writes under its own, and the job store's row points to the one that won.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from ocr_core.contracts.jobs import Lease
+
+UPLOADS = "uploads"
+READINGS = "readings"
+RESULTS = "results"
+
+_UNQUOTED = re.compile(rb"[A-Za-z0-9._/-]")
+
+
+def new_upload_id() -> str:
+    """A fresh id for a presigned upload; 128 random bits, so that it cannot be guessed."""
+    return f"up_{secrets.token_hex(16)}"
+
+
+def uploads_prefix(tenant: str) -> str:
+    """Below which a tenant's uploads lie; what lies there it may name as a source."""
+    return f"{UPLOADS}/{tenant}/"
+
+
+def job_upload_key(tenant: str, job_id: str, position: int) -> str:
+    """The file of a multipart job, by its 0-based position among the parts."""
+    return f"{uploads_prefix(tenant)}{job_id}/{position}"
+
+
+def presigned_upload_key(tenant: str, upload_id: str) -> str:
+    """A file that a caller uploads by itself."""
+    return f"{uploads_prefix(tenant)}{upload_id}"
+
+
+def reading_key(lease: Lease) -> str:
+    """The reading that the holder of ``lease`` writes."""
+    return f"{READINGS}/{_attempt(lease)}.msgpack"
+
+
+def result_key(lease: Lease, extension: str = "json") -> str:
+    """The result that the holder of ``lease`` writes, by the format's file name extension."""
+    return f"{RESULTS}/{_attempt(lease)}.{extension}"
+
+
+def by_source_key(tenant: str, bucket: str, source_key: str) -> str:
+    """Where the result line of a document goes that came by the intake: found by its source alone.
+
+    Bytes that a key of ours may not hold are written as ``=`` and two hexadecimal digits.
+    """
+    quoted = "".join(chr(byte) if _UNQUOTED.match(bytes([byte])) else f"={byte:02X}" for byte in source_key.encode())
+    return f"{RESULTS}/{tenant}/by-source/{bucket}/{quoted}.json"
+
+
+def _attempt(lease: Lease) -> str:
+    return f"{lease.tenant}/{lease.job_id}/{lease.document_id}/{lease.token}"
