@@ -14,10 +14,12 @@ Answer = TypeVar("Answer")
 
 
 class Blocking:
-    """Runs blocking calls on a bounded number of threads of its own::
+    """Runs blocking calls on a bounded number of threads of its own.
 
-    with Blocking(threads=4) as blocking:
-        lease = await blocking.run(store.claim, message)
+    ::
+
+        with Blocking(threads=4) as blocking:
+            lease = await blocking.run(store.claim, message)
     """
 
     def __init__(self, *, threads: int, name: str = "job-store") -> None:
