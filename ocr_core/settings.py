@@ -249,16 +249,30 @@ class BulkSettings(SettingsGroup):
 
     host: str = "127.0.0.1"
     port: Port = 8001
+    tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$")
+    """To whom everything belongs that comes by the API."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
     """Origins whose pages may call the bulk API from a browser, separated by commas."""
     database_url: SecretStr = SecretStr("sqlite:///.run/bulk/jobs.sqlite3")
     """As SQLAlchemy writes it; for production ``postgresql+psycopg://…``. It may hold a password."""
     max_body_bytes: int = Field(default=200_000_000, ge=1)
-    """Of one document, and of one request."""
+    """Of one document."""
+    max_request_bytes: int = Field(default=2_000_000_000, ge=1)
+    """Of one multipart request, all its files together."""
+    max_json_bytes: int = Field(default=64_000_000, ge=1)
+    """Of one JSON request: 100,000 documents with addresses of some 500 bytes."""
     max_pages: int = Field(default=3_000, ge=1)
     """Of one document."""
     max_documents: int = Field(default=100_000, ge=1)
     """Of one job."""
+    max_submissions: PositiveCount = 32
+    """Requests with jobs in them at the same time; one more is answered 429 at once."""
+    max_spool_bytes: int = Field(default=4_000_000_000, ge=1)
+    """What all of these may keep in temporary files on their way to object storage; more is answered 429."""
+    body_timeout_s: float = Field(default=600.0, gt=0, le=86_400)
+    """How long one request's body may take to arrive."""
+    max_result_streams: PositiveCount = 64
+    """Answers with results at the same time; one more is answered 429 at once."""
     max_event_streams: PositiveCount = 64
     """Server-sent event streams at the same time; one more is answered 429 at once."""
     url_ttl_s: int = Field(default=3_600, ge=1, le=604_800)
