@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 from ocr_client.documents import DocumentFile
 from ocr_client.errors import OcrClientError
+from ocr_client.parallel import map_in_order
 from ocr_client.types import OcrResult
-
-# Documents taken up ahead of the one whose turn it is, per worker: a slow one does not stop its neighbours, and the
-# results that wait for it stay few.
-WINDOW_PER_JOB = 4
 
 Answer = OcrResult | bytes
 
@@ -39,13 +33,4 @@ def read_all(
         except (OcrClientError, OSError) as error:
             return Outcome(document=document, error=error)
 
-    waiting = iter(documents)
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="ocr")
-    try:
-        window: deque[Future[Outcome]] = deque()
-        window.extend(pool.submit(attempt, document) for document in islice(waiting, jobs * WINDOW_PER_JOB))
-        while window:
-            yield window.popleft().result()
-            window.extend(pool.submit(attempt, document) for document in islice(waiting, 1))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return map_in_order(documents, attempt, workers=jobs)

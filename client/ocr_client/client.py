@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, cast, overload
+from typing import Literal, Self, TypedDict, Unpack, cast, overload
 
 import httpx
 
-from ocr_client.errors import AnswerTimedOut, OcrClientError, ServerUnreachable, UnexpectedAnswer, api_error_class
-from ocr_client.retry import RETRIED_STATUSES, RetryPolicy, parse_retry_after_s
+from ocr_client.connection import Connection
+from ocr_client.documents import readable_name
+from ocr_client.errors import UnexpectedAnswer
+from ocr_client.retry import RetryPolicy
 from ocr_client.types import Format, OcrResult, TextLayer
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 # The server keeps the deadline itself; beyond it only the upload and the way back may take time.
 ANSWER_GRACE_S = 15.0
-CONNECT_TIMEOUT_S = 5.0
 SERVER_DEFAULT_TIMEOUT_S = 5.0
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class ReadOptions(TypedDict, total=False):
+    """What may be asked for beside the format, under the API's own names; what is left out or null is its default."""
+
+    schema: str | None
+    """``auto``, ``invoice``, ``receipt``, ``none``, or several with commas."""
+    pages: str | None
+    """1-based selection such as ``1-3,7``."""
+    timeout_s: float | None
+    """The deadline that the server keeps for the whole request, at most 30."""
+    text_layer: TextLayer | None
+    """``prefer`` uses a PDF's own text where it is sound."""
+    min_confidence: float | None
+    """Fields below it are null."""
 
 
 class OcrClient:
@@ -49,25 +63,11 @@ class OcrClient:
         Raises:
             ValueError: The URL is none.
         """
-        self._retry = retry if retry is not None else RetryPolicy()
-        try:
-            base_url = httpx.URL(url.rstrip("/"))
-        except httpx.InvalidURL as error:
-            raise ValueError(f"{url!r}: {error}") from error
-        if base_url.scheme not in {"http", "https"} or not base_url.host:
-            raise ValueError(f"{url!r} is not the URL of a server, like {DEFAULT_URL}")
-        self._http = httpx.Client(
-            # A proxy for the outside world must not see documents on their way to this machine.
-            trust_env=base_url.host not in LOOPBACK_HOSTS,
-            base_url=base_url,
-            headers=dict(headers or {}),
-            timeout=httpx.Timeout(SERVER_DEFAULT_TIMEOUT_S + ANSWER_GRACE_S, connect=CONNECT_TIMEOUT_S),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
-        )
+        self._connection = Connection(url, retry=retry, headers=headers)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -82,13 +82,9 @@ class OcrClient:
         self,
         source: str | Path | bytes,
         *,
-        schema: str | None = None,
-        pages: str | None = None,
         format: Literal["json"] = "json",
-        timeout_s: float | None = None,
-        text_layer: TextLayer | None = None,
-        min_confidence: float | None = None,
         file_name: str | None = None,
+        **options: Unpack[ReadOptions],
     ) -> OcrResult: ...
 
     @overload
@@ -96,13 +92,9 @@ class OcrClient:
         self,
         source: str | Path | bytes,
         *,
-        schema: str | None = None,
-        pages: str | None = None,
         format: Literal["text", "markdown"],
-        timeout_s: float | None = None,
-        text_layer: TextLayer | None = None,
-        min_confidence: float | None = None,
         file_name: str | None = None,
+        **options: Unpack[ReadOptions],
     ) -> bytes: ...
 
     @overload
@@ -110,38 +102,26 @@ class OcrClient:
         self,
         source: str | Path | bytes,
         *,
-        schema: str | None = None,
-        pages: str | None = None,
         format: Format,
-        timeout_s: float | None = None,
-        text_layer: TextLayer | None = None,
-        min_confidence: float | None = None,
         file_name: str | None = None,
+        **options: Unpack[ReadOptions],
     ) -> OcrResult | bytes: ...
 
     def read(
         self,
         source: str | Path | bytes,
         *,
-        schema: str | None = None,
-        pages: str | None = None,
         format: Format = "json",  # noqa: A002 - the API's own name
-        timeout_s: float | None = None,
-        text_layer: TextLayer | None = None,
-        min_confidence: float | None = None,
         file_name: str | None = None,
+        **options: Unpack[ReadOptions],
     ) -> OcrResult | bytes:
-        """Read one document. What is left out takes the server's default.
+        """Read one document.
 
         Args:
             source: A path, or the document's bytes.
-            schema: ``auto``, ``invoice``, ``receipt``, ``none``, or several with commas.
-            pages: 1-based selection such as ``1-3,7``.
             format: ``json`` gives the parsed result, any other format its bytes.
-            timeout_s: The deadline that the server keeps for the whole request, at most 30.
-            text_layer: ``prefer`` uses a PDF's own text where it is sound.
-            min_confidence: Fields below it are null.
             file_name: What the result calls the document; a path's own name if left out.
+            options: See ``ReadOptions``.
 
         Raises:
             OSError: The file cannot be read.
@@ -151,56 +131,20 @@ class OcrClient:
             content = source
         else:
             content = Path(source).read_bytes()
-            file_name = file_name or Path(source).name
-        wishes: dict[str, object] = {
-            "schema": schema,
-            "pages": pages,
-            "format": format,
-            "timeout_s": timeout_s,
-            "text_layer": text_layer,
-            "min_confidence": min_confidence,
-        }
-        body = self._post(
-            "/v1/ocr",
-            content=content,
-            file_name=file_name or "document",
-            params={name: str(value) for name, value in wishes.items() if value is not None},
-            answer_timeout_s=(timeout_s or SERVER_DEFAULT_TIMEOUT_S) + ANSWER_GRACE_S,
-        )
+            file_name = file_name or readable_name(Path(source).name)
+        upload = {"file": (file_name or "document", content, "application/octet-stream")}
+        wishes = {"format": format, **{name: str(value) for name, value in options.items() if value is not None}}
+
+        def build() -> httpx.Request:
+            return self._connection.request("POST", "/v1/ocr", params=wishes, files=upload)
+
+        answer_timeout_s = (options.get("timeout_s") or SERVER_DEFAULT_TIMEOUT_S) + ANSWER_GRACE_S
+        body = self._connection.answer(build, answer_timeout_s=answer_timeout_s).content
         return _decode_result(body) if format == "json" else body
 
     def is_ready(self) -> bool:
         """Whether the server says that its models are warm; false also where nothing answers."""
-        try:
-            return self._http.get("/readyz").status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
-
-    def _post(
-        self, path: str, *, content: bytes, file_name: str, params: dict[str, str], answer_timeout_s: float
-    ) -> bytes:
-        """Send until it is answered with anything but "come back later", or the retries are used up."""
-        attempt = 0
-        while True:
-            try:
-                response = self._http.post(
-                    path,
-                    params=params,
-                    files={"file": (file_name, content, "application/octet-stream")},
-                    timeout=httpx.Timeout(answer_timeout_s, connect=CONNECT_TIMEOUT_S),
-                )
-            except httpx.ConnectTimeout as error:
-                raise ServerUnreachable(f"no connection to {self._http.base_url} in {CONNECT_TIMEOUT_S:g} s") from error
-            except httpx.TimeoutException as error:
-                raise AnswerTimedOut(f"no answer from {self._http.base_url} in {answer_timeout_s:g} s") from error
-            except httpx.TransportError as error:
-                raise ServerUnreachable(f"{self._http.base_url}: {error or type(error).__name__}") from error
-            if response.is_success:
-                return response.content
-            if response.status_code not in RETRIED_STATUSES or attempt >= self._retry.max_retries:
-                raise _error_of(response)
-            time.sleep(self._retry.wait_s(attempt, parse_retry_after_s(response.headers)))
-            attempt += 1
+        return self._connection.is_ready(answer_timeout_s=SERVER_DEFAULT_TIMEOUT_S + ANSWER_GRACE_S)
 
 
 def _decode_result(body: bytes) -> OcrResult:
@@ -216,21 +160,3 @@ def _decode_result(body: bytes) -> OcrResult:
     if not isinstance(untrusted, dict) or "pages" not in untrusted:
         raise UnexpectedAnswer("the server answered 200 without an OCR result")
     return cast("OcrResult", untrusted)
-
-
-def _error_of(response: httpx.Response) -> OcrClientError:
-    """The exception for an error answer: an ``ApiError``, unless it is not this API that answered."""
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = None
-    if not isinstance(problem, dict) or not isinstance(problem.get("code"), str):
-        return UnexpectedAnswer(f"the server answered {response.status_code} without a problem description")
-    request_id = problem.get("request_id")
-    return api_error_class(response.status_code)(
-        code=problem["code"],
-        status=response.status_code,
-        detail=str(problem.get("detail", "")),
-        request_id=request_id if isinstance(request_id, str) else None,
-        retry_after_s=parse_retry_after_s(response.headers),
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,11 @@ def output_paths(documents: list[DocumentFile], folder: Path, suffix: str) -> di
         taken.add(target)
         targets[document.path] = target
     return targets
+
+
+def readable_name(path: Path | str) -> str:
+    """The name as text that can be sent and shown: bytes that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _is_hidden(relative: Path) -> bool:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ocr_client.batch import Answer, Outcome, read_all
 from ocr_client.client import DEFAULT_URL, OcrClient
-from ocr_client.documents import DocumentFile, find_documents, output_paths
+from ocr_client.documents import DocumentFile, find_documents, output_paths, readable_name
 from ocr_client.errors import ApiError, ServerUnreachable
 from ocr_client.exit_status import EXIT_STATUS_HELP, ExitStatus
 from ocr_client.show import result_tables
@@ -129,7 +129,7 @@ def _write_all(outcomes: Iterable[Outcome], writer: _Writer) -> ExitStatus:
                 errors.print(Text(f"ocr: cannot write: {error}", style="red"))
                 status = ExitStatus.SOME_FAILED
             continue
-        errors.print(Text(f"ocr: {outcome.document.path}: {_reason(outcome.error)}", style="red"))
+        errors.print(Text(f"ocr: {readable_name(outcome.document.path)}: {_reason(outcome.error)}", style="red"))
         if isinstance(outcome.error, ServerUnreachable):
             return ExitStatus.SERVER_UNREACHABLE
         status = ExitStatus.SOME_FAILED
@@ -169,7 +169,7 @@ class _Writer:
 
     def _print(self, document: DocumentFile, answer: Answer) -> None:
         if self._titled and self._format != "json":
-            print(f"==> {document.path} <==", flush=True)
+            print(f"==> {readable_name(document.path)} <==", flush=True)
         if isinstance(answer, bytes):
             sys.stdout.buffer.write(answer if answer.endswith(b"\n") else answer + b"\n")
             sys.stdout.buffer.flush()

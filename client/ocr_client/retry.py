@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,31 @@ class RetryPolicy:
             return min(retry_after_s, self.max_wait_s)
         # The exponent is bounded so that a patient policy cannot overflow.
         return min(self.first_wait_s * 2.0 ** min(attempt, 30), self.max_wait_s) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+class Retries:
+    """Counts what failed one after another, and waits in between; a closed client waits no longer."""
+
+    def __init__(self, policy: RetryPolicy, closed: threading.Event) -> None:
+        self._policy = policy
+        self._closed = closed
+        self.count = 0
+
+    def succeeded(self) -> None:
+        """What comes next is a first attempt again."""
+        self.count = 0
+
+    def wait_after(self, error: Exception, retry_after_s: float | None) -> None:
+        """Return when it is time for another attempt.
+
+        Raises:
+            Exception: ``error`` itself, where the attempts are used up or the client was closed.
+        """
+        if self.count >= self._policy.max_retries:
+            raise error
+        if self._closed.wait(self._policy.wait_s(self.count, retry_after_s)):
+            raise error
+        self.count += 1
 
 
 def parse_retry_after_s(headers: Mapping[str, str]) -> float | None:

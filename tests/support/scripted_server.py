@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -18,16 +18,25 @@ class Scripted:
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    breaks: bool = False
+    """The body is announced one byte longer than it is, and the connection ends in the middle of it."""
+    holds: bool = False
+    """After the body (or before the status, where there is none) nothing comes until the server stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """One request as it came."""
 
+    method: str
     path: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
+
+
+Answerer = Callable[[Seen], Scripted]
+"""An answer that depends on the request; called by one request at a time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +44,7 @@ class ScriptedServer:
     """Where it listens, what it will answer (the last answer repeats), and what it has seen."""
 
     url: str
-    script: list[Scripted]
+    script: list[Scripted | Answerer]
     seen: list[Seen] = field(default_factory=list)
 
 
@@ -106,30 +115,52 @@ def problem(status: int, code: str, **headers: str) -> Scripted:
 
 
 @contextmanager
-def scripted_server(*script: Scripted) -> Iterator[ScriptedServer]:
+def scripted_server(*script: Scripted | Answerer) -> Iterator[ScriptedServer]:
     """Serve the script on a free port of 127.0.0.1."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             address = urlsplit(self.path)
-            seen = Seen(path=address.path, query=parse_qs(address.query), headers=dict(self.headers), body=body)
+            seen = Seen(
+                method=self.command,
+                path=address.path,
+                query=parse_qs(address.query),
+                headers=dict(self.headers),
+                body=body,
+            )
             with lock:
                 server.seen.append(seen)
-                answer = server.script.pop(0) if len(server.script) > 1 else server.script[0]
+                entry = server.script.pop(0) if len(server.script) > 1 else server.script[0]
+                answer = entry if isinstance(entry, Scripted) else entry(seen)
+            with suppress(ConnectionError):  # the client had enough
+                self.send(answer)
+
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the base class's names
+
+        def send(self, answer: Scripted) -> None:
+            if answer.holds and not answer.body:
+                stopping.wait()
+            cut = answer.breaks or answer.holds
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("Content-Length", str(len(answer.body) + cut))
             self.end_headers()
             self.wfile.write(answer.body)
+            self.wfile.flush()
+            if answer.holds:
+                stopping.wait()
+            if cut:
+                self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             pass
 
     lock = threading.Lock()
+    stopping = threading.Event()
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server = ScriptedServer(url=f"http://127.0.0.1:{listener.server_port}", script=list(script))
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
@@ -137,6 +168,7 @@ def scripted_server(*script: Scripted) -> Iterator[ScriptedServer]:
     try:
         yield server
     finally:
+        stopping.set()
         listener.shutdown()
         thread.join()
         listener.server_close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,16 @@ import pytest
 from ocr_client.documents import find_documents, output_paths
 
 from tests.support.scripted_server import Scripted, ScriptedServer, problem, result, scripted_server
+from tests.support.waiting import wait_until
 
 TIMEOUT_S = 60
+# Whoever runs the tests in the background has SIGINT ignored, and children inherit that.
+INTERRUPTIBLE = """
+import signal, sys
+from ocr_client.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture
@@ -92,6 +101,48 @@ def test_one_failure_does_not_stop_the_others(folder: Path) -> None:
     assert "req_9" in done.stderr
     assert "missing.pdf: No such file" in done.stderr
     assert json.loads(done.stdout)["id"] == "doc_1"
+
+
+def test_a_name_that_is_not_utf8_is_sent_readably(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"odd\xff.pdf")
+    odd.write_bytes(b"content")
+    (tmp_path / "plain.pdf").write_bytes(b"content")
+    with scripted_server(problem(422, "unreadable_document"), result()) as server:
+        done = ocr(tmp_path, "--url", server.url, "--jobs", "1", "--format", "json")
+    assert done.returncode == 1
+    assert f"{tmp_path}/odd\ufffd.pdf: unreadable_document" in done.stderr
+    assert json.loads(done.stdout)["id"] == "doc_1"
+    assert 'filename="odd\ufffd.pdf"'.encode() in server.seen[0].body
+
+
+def test_a_name_that_is_not_utf8_is_titled_and_written(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in (b"a\xff.pdf", b"b\xff.pdf"):
+        (tmp_path / "in" / os.fsdecode(name)).write_bytes(b"content")
+    with scripted_server(Scripted(body="本文".encode())) as server:
+        titled = ocr(tmp_path / "in", "--url", server.url, "--format", "text", PYTHONUTF8="0", LC_ALL="C.UTF-8")
+        written = ocr(tmp_path / "in", "--url", server.url, "--format", "text", "--output", tmp_path / "out")
+    assert titled.stdout.splitlines()[0] == f"==> {tmp_path}/in/a\ufffd.pdf <=="
+    assert (written.returncode, written.stderr) == (0, "")
+    assert sorted(os.fsencode(path.name) for path in (tmp_path / "out").iterdir()) == [
+        b"a\xff.pdf.txt",
+        b"b\xff.pdf.txt",
+    ]
+
+
+@pytest.mark.parametrize("answer", [problem(503, "not_ready", Retry_After="3600"), Scripted(holds=True)])
+def test_ctrl_c_ends_what_waits(folder: Path, answer: Scripted) -> None:
+    """Both the wait before a retry and the wait for an answer would last longer than anybody's patience."""
+    with scripted_server(answer) as server:
+        command = [sys.executable, "-c", INTERRUPTIBLE, str(folder), "--url", server.url]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                wait_until(lambda: bool(server.seen), "the first request")
+                process.send_signal(signal.SIGINT)
+                _, stderr = process.communicate(timeout=10)
+            finally:
+                process.kill()
+    assert (process.returncode, stderr) == (130, "")
 
 
 def test_no_server(folder: Path) -> None:
