@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from ocr_core.contracts.errors import DocumentTooLarge, InvalidRequest, UnsupportedMediaType
+from ocr_core.service.multipart import FormEvent, MultipartReader, PartStart
 from preprocess_svc.sources import S3Location
-
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks
 
 FILE_PART = "file"
 _MAX_JSON_BYTES = 16_384
@@ -73,24 +68,18 @@ async def _read_raw(request: Request, max_bytes: int, *, limit_name: str) -> byt
 
 
 async def _read_multipart(request: Request, content_type: str, max_body_bytes: int) -> Upload:
-    _, options = parse_options_header(content_type)
-    boundary = options.get(b"boundary")
-    if not boundary:
-        raise InvalidRequest("the multipart body's Content-Type names no boundary")
+    reader = MultipartReader(content_type)
     max_total_bytes = max_body_bytes + _MULTIPART_FRAMING_BYTES
     _check_announced_length(request, max_total_bytes, "max_body_bytes")
     form = _Form(max_file_bytes=max_body_bytes)
     total_bytes = 0
-    try:
-        parser = MultipartParser(boundary, form.callbacks())
-        async for chunk in request.stream():
-            total_bytes += len(chunk)
-            if total_bytes > max_total_bytes:
-                raise _too_large(max_body_bytes, "max_body_bytes")
-            parser.write(chunk)
-        parser.finalize()
-    except FormParserError:
-        raise InvalidRequest("the multipart body is broken") from None
+    async for chunk in request.stream():
+        total_bytes += len(chunk)
+        if total_bytes > max_total_bytes:
+            raise _too_large(max_body_bytes, "max_body_bytes")
+        for event in reader.feed(chunk):
+            form.take(event)
+    reader.finish()
     return form.result()
 
 
@@ -101,54 +90,29 @@ class _Form:
         self._max_file_bytes = max_file_bytes
         self._file_name: str | None = None
         self._content: bytearray | None = None
-        self._header_name = bytearray()
-        self._header_value = bytearray()
-        self._headers: dict[bytes, bytes] = {}
-        self._ended = False
 
-    def callbacks(self) -> MultipartCallbacks:
-        """The parser's events."""
-        return {
-            "on_part_begin": self._headers.clear,
-            "on_header_field": lambda data, start, end: self._header_name.extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._header_value.extend(data[start:end]),
-            "on_header_end": self._end_header,
-            "on_headers_finished": self._start_part,
-            "on_part_data": self._take,
-            "on_end": self._end,
-        }
+    def take(self, event: FormEvent) -> None:
+        """The next event of the form."""
+        if isinstance(event, PartStart):
+            self._start_part(event)
+        elif isinstance(event, bytes) and self._content is not None:
+            self._content += event
+            if len(self._content) > self._max_file_bytes:
+                raise _too_large(self._max_file_bytes, "max_body_bytes")
 
     def result(self) -> Upload:
         """The gathered document."""
-        if not self._ended:
-            raise InvalidRequest("the multipart body ends before its last boundary")
         if self._content is None:
             raise InvalidRequest(f"the multipart body has no part named '{FILE_PART}'")
         return Upload(untrusted_bytes=bytes(self._content), file_name=self._file_name)
 
-    def _end_header(self) -> None:
-        self._headers[bytes(self._header_name).lower()] = bytes(self._header_value)
-        self._header_name.clear()
-        self._header_value.clear()
-
-    def _start_part(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
-        if options.get(b"name") != FILE_PART.encode():
+    def _start_part(self, part: PartStart) -> None:
+        if part.name != FILE_PART:
             raise InvalidRequest(f"the multipart body has one part, named '{FILE_PART}'; parameters go into the query")
         if self._content is not None:
             raise InvalidRequest(f"the multipart body has more than one part named '{FILE_PART}'")
         self._content = bytearray()
-        self._file_name = clean_file_name(options.get(b"filename", b"").decode(errors="replace"))
-
-    def _take(self, data: bytes, start: int, end: int) -> None:
-        if self._content is None:
-            raise InvalidRequest("the multipart body is broken")
-        self._content += data[start:end]
-        if len(self._content) > self._max_file_bytes:
-            raise _too_large(self._max_file_bytes, "max_body_bytes")
-
-    def _end(self) -> None:
-        self._ended = True
+        self._file_name = clean_file_name(part.untrusted_file_name or "")
 
 
 def clean_file_name(untrusted_name: str) -> str | None:
