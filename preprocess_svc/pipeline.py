@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 
@@ -33,6 +33,14 @@ DETECTIONS_IN_FLIGHT = 2
 """Likewise for the detector; each tile of a long page counts as one."""
 
 
+class ReadingDeclined(Exception):
+    """What ``on_opened`` raises where the document is not to be read after all; it comes out as it is."""
+
+
+def _read_on(_opened: OpenedDocument) -> None:
+    pass
+
+
 async def read_document(
     untrusted_bytes: bytes,
     *,
@@ -46,6 +54,7 @@ async def read_document(
     models: TextModels,
     workers: Executor,
     pages_in_flight: int = PAGES_IN_FLIGHT,
+    on_opened: Callable[[OpenedDocument], None] = _read_on,
 ) -> Reading:
     """Open a document and read its pages.
 
@@ -61,8 +70,10 @@ async def read_document(
         models: Detector and recogniser.
         workers: The process's one bounded pool for work on pixels.
         pages_in_flight: How many pages may be in memory at once.
+        on_opened: Told what the document is and how many pages it has, before the first of them is asked for.
 
     Raises:
+        ReadingDeclined: ``on_opened`` did.
         UnreadableDocument: also where no selected page could be read.
         DeadlineExceeded: nothing that was started goes on.
         NotReady: also where Triton was started anew meanwhile, with another recogniser.
@@ -87,6 +98,7 @@ async def read_document(
             opened_s = time.perf_counter()
             async with opening as opened:
                 walk.open_s += time.perf_counter() - opened_s
+                on_opened(opened)
                 charset_sha256 = await charset_before
                 await walk.read_pages(opened)
                 media_type, page_count = opened.media_type, opened.page_count
@@ -177,21 +189,21 @@ def _plain_errors() -> Iterator[None]:
     except TimeoutError as error:
         raise DeadlineExceeded("the deadline passed while the document was being read") from error
     except BaseExceptionGroup as group:
-        first = _first_ocr_error(group)
+        first = _first_foreseen(group)
         if first is None:
             raise
         raise first from group
 
 
-def _first_ocr_error(group: BaseExceptionGroup) -> OcrError | None:
+def _first_foreseen(group: BaseExceptionGroup) -> BaseException | None:
     """The first error of the tree inside nested groups; null where there is something that is none of ours."""
-    ours, others = group.split(OcrError)
+    ours, others = group.split((OcrError, ReadingDeclined))
     if ours is None or others is not None:
         return None
     first: BaseException = ours
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
-    return first if isinstance(first, OcrError) else None
+    return first
 
 
 def _sha256(content: bytes) -> str:
