@@ -32,6 +32,10 @@ def _check_combination(schemas: tuple[Schema, ...]) -> tuple[Schema, ...]:
     return schemas
 
 
+SchemaList = Annotated[tuple[Schema, ...], BeforeValidator(_split), AfterValidator(_check_combination)]
+"""Schemas as callers write them: ``invoice,receipt``."""
+
+
 def _check_selection(text: str) -> str:
     try:
         PageSelection.parse(text)
@@ -47,7 +51,7 @@ class OcrParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schemas: Annotated[tuple[Schema, ...], BeforeValidator(_split), AfterValidator(_check_combination)] = Field(
+    schemas: SchemaList = Field(
         default=(Schema.AUTO,),
         alias="schema",
         min_length=1,
