@@ -176,15 +176,16 @@ class SandboxedDocument:
         Raises:
             OcrError: the child was not killed by damage but by a limit, or it happened too often.
         """
-        job, self._job = self._job, None
+        job = self._job
         if job is None:
             return
         exited = await self._exit_of(job)
-        self._end_job(job)
-        error = exit_error(exited, self._request.limits)
+        self.end()
         self._crashed_pages += 1
-        if type(error) is not UnreadableDocument or self._crashed_pages > MAX_CRASHED_PAGES:
-            raise error
+        by_damage = type(exit_error(exited, self._request.limits)) is UnreadableDocument
+        if not by_damage or self._crashed_pages > MAX_CRASHED_PAGES:
+            # Not kept in a variable: with its own traceback it would be a cycle that holds pages until it is collected.
+            raise exit_error(exited, self._request.limits)
         if exited is not None:
             self._cpu_s += exited.cpu_ms / 1000
         if rest:

@@ -237,6 +237,10 @@ class Forger:
         self.host.close()
         time.sleep(60)
 
+    def stay_after_document(self) -> None:
+        self.document()
+        self.hang_up_and_stay()
+
     def sleep(self) -> None:
         time.sleep(60)
 

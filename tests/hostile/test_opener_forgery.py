@@ -144,6 +144,17 @@ async def test_a_page_that_kills_its_child_costs_that_page_only(opener: LocalFil
     assert [page.number for page in pages if isinstance(page, PageError)] == [2]
 
 
+async def test_a_child_that_hung_up_is_killed_though_its_caller_has_gone(opener: LocalFileOpener) -> None:
+    # More of them than there are places, each given up while the pool is asked how the child ended.
+    for _ in range(4):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await read(opener, b"forge:stay_after_document")
+    document, _ = picture()
+    assert len(await read(opener, document, timeout_s=10)) == 1
+    await assert_no_child_at_work(opener)
+
+
 async def test_neighbours_see_nothing_of_it(opener: LocalFileOpener) -> None:
     attacks = ["segfault", "flood", "spin", "memory_not_sealed", "many_memories", "abort"]
 
