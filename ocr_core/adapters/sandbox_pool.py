@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 import subprocess
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from ocr_core.contracts.errors import NotReady
@@ -49,10 +49,11 @@ class SandboxPool:
     def __init__(self, *, command: tuple[str, ...] = LOCAL_POOL_COMMAND, start_timeout_s: float = 60.0) -> None:
         self._command = command
         self._start_timeout_s = start_timeout_s
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Task[None] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._ready: asyncio.Future[bool] | None = None
+        self._has_served = False
         self._jobs: dict[int, Job] = {}
         self._next_id = 0
         self._closed = False
@@ -66,29 +67,24 @@ class SandboxPool:
     async def start(self) -> None:
         """Make sure that a pool runs and has loaded its decoders.
 
+        All who wait share one start, and it goes on when they give up: the next one finds it further on.
+
         Raises:
             NotReady: it could not be started.
         """
         if self._is_ready():
             return
-        async with self._starting:
-            if self._is_ready():
-                return
-            if self._closed:
-                raise NotReady("the file opener is closed")
-            ready = self._launch()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._start_timeout_s):
-                    await asyncio.wait({ready})
-            if not ready.done() or not ready.result():
-                self._lose()
-                raise NotReady("the file opener could not be started", retry_after_s=1.0)
+        if self._closed:
+            raise NotReady("the file opener is closed")
+        await asyncio.wait({self._begin_start()})
+        if not self._is_ready():
+            raise NotReady("the file opener could not be started", retry_after_s=1.0)
 
     async def close(self) -> None:
         """End the pool and every child."""
         self._closed = True
         self._lose(restart=False)
-        if self._background:
+        while self._background:
             await asyncio.wait(self._background)
 
     async def run(self, document_fd: int, request: bytes) -> Job:
@@ -136,22 +132,45 @@ class SandboxPool:
     def _is_ready(self) -> bool:
         return self._ready is not None and self._ready.done() and self._ready.result()
 
-    def _launch(self) -> asyncio.Future[bool]:
+    def _begin_start(self) -> asyncio.Task[None]:
+        if self._starting is None:
+            self._starting = self._in_background(self._launch())
+        return self._starting
+
+    async def _launch(self) -> None:
+        try:
+            if self._closed:
+                return
+            ready = self._spawn()
+            await asyncio.wait({ready}, timeout=self._start_timeout_s)
+            if not ready.done():
+                self._lose()
+        except OSError:
+            logger.exception("the file opener cannot be executed", extra={"action": "opener_start"})
+        finally:
+            self._starting = None
+
+    def _spawn(self) -> asyncio.Future[bool]:
         loop = asyncio.get_running_loop()
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         here.setblocking(False)
-        with there:
-            # An empty environment: what is not there cannot be read out of /proc/self/environ.
-            self._process = subprocess.Popen(  # noqa: S603 - not a shell, no caller's words; 5 ms, at start
-                [*self._command, "--control-fd", str(there.fileno())],
-                pass_fds=(there.fileno(),),
-                env={},
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        try:
+            with there:
+                # An empty environment: what is not there cannot be read out of /proc/self/environ.
+                self._process = subprocess.Popen(  # noqa: S603 - not a shell, no caller's words; 5 ms, at start
+                    [*self._command, "--control-fd", str(there.fileno())],
+                    pass_fds=(there.fileno(),),
+                    env={},
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+        except OSError:
+            here.close()
+            raise
         self._control = here
+        self._has_served = False
         self._ready = loop.create_future()
         loop.add_reader(here, self._on_control, here)
         return self._ready
@@ -170,6 +189,7 @@ class SandboxPool:
             elif message.kind is PoolMessageKind.READY and self._ready is not None and not self._ready.done():
                 self._ready.set_result(True)
             elif message.kind is PoolMessageKind.EXITED:
+                self._has_served = True
                 job = self._jobs.pop(message.job_id, None)
                 if job is not None:
                     job.exited.set_result(message)
@@ -189,27 +209,22 @@ class SandboxPool:
             asyncio.get_running_loop().remove_reader(control)
             control.close()
         if ready is not None and not ready.done():
-            # Not restarted at once: what could not start will not start now. The next request tries again.
             ready.set_result(False)
-            restart = False
         for job in jobs.values():
             job.exited.set_result(None)
         if process is not None:
             self._in_background(_reap(process, graceful=self._closed))
             if restart and not self._closed:
-                logger.error("the file opener ended; starting it again", extra={"action": "opener_restart"})
-                self._in_background(self._restart())
+                logger.error("the file opener ended", extra={"action": "opener_ended"})
+                # One that has done nothing yet might be started and lost without end; the next request tries again.
+                if self._has_served:
+                    self._begin_start()
 
-    async def _restart(self) -> None:
-        with contextlib.suppress(NotReady):
-            await self.start()
-
-    def _in_background(self, work: object) -> None:
-        if not asyncio.iscoroutine(work):
-            raise TypeError("background work is a coroutine")
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+    def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
 
 async def _reap(process: subprocess.Popen[bytes], *, graceful: bool) -> None:
