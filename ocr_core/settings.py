@@ -251,6 +251,8 @@ class BulkSettings(SettingsGroup):
     port: Port = 8001
     tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$")
     """To whom everything belongs that comes by the API."""
+    vitals_port: Port | None = None
+    """Where a process without the API serves health and metrics. Empty: it serves none."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
     """Origins whose pages may call the bulk API from a browser, separated by commas."""
     database_url: SecretStr = SecretStr("sqlite:///.run/bulk/jobs.sqlite3")
@@ -302,8 +304,15 @@ class BulkSettings(SettingsGroup):
     """How long one receive waits. A worker that is told to stop waits no longer than this for the last one."""
     intake_tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """To whom documents belong that come by the intake queue: never taken from the message."""
+    keep_jobs_days: float = Field(default=30.0, gt=0, le=3_650)
+    """A job that ended longer ago is deleted with its documents, uploads and results."""
+    keep_uploads_days: float = Field(default=37.0, ge=1, le=3_650)
+    """A presigned upload is deleted when it is older, whether or not a job has named it. Longer than jobs are kept, so
+    that a job may be redriven for as long as it is there."""
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
     """How long running work may go on after SIGTERM; then it is released."""
+
+    _empty_is_unset = field_validator("vitals_port", mode="before")(_empty_to_none)
 
     @property
     def heartbeat_s(self) -> float:

@@ -253,8 +253,17 @@ class Leases(Protocol):
 class Webhooks(Protocol):
     """What the webhook sender asks."""
 
-    def claim_webhooks(self, *, limit: int, lease_s: float) -> tuple[WebhookDelivery, ...]:
-        """Deliveries that are due, each claimed under a token for ``lease_s``; one attempt counted."""
+    def claim_webhooks(
+        self, *, limit: int, lease_s: float, skip_origins: Collection[str] = (), skip_tenants: Collection[str] = ()
+    ) -> tuple[WebhookDelivery, ...]:
+        """Deliveries that are due, each claimed under a token for ``lease_s``; one attempt counted.
+
+        Args:
+            limit: How many at most.
+            lease_s: How long they are ours.
+            skip_origins: ``scheme://authority`` as it stands in the URLs; what goes there is left for later.
+            skip_tenants: Likewise by whose it is.
+        """
         ...
 
     def record_webhook(
@@ -281,5 +290,28 @@ class Webhooks(Protocol):
         ...
 
 
-class JobStore(JobRecords, WorkQueue, Leases, Webhooks, Protocol):
+class Retention(Protocol):
+    """What the one asks who deletes what is old or left over. Bounded steps, so that nobody waits long for them."""
+
+    def delete_old_jobs(self, *, keep_s: float, max_documents: int) -> int:
+        """Delete jobs that ended longer ago than ``keep_s`` with all that belongs to them, the oldest first.
+
+        Args:
+            keep_s: How long a job stays after its end; a redriven job has ended when its last run did.
+            max_documents: Of one call; a single job may have more, as it goes in one piece.
+
+        Returns:
+            How many jobs; 0 where no job is old enough.
+        """
+        ...
+
+    def unfinished_documents(self, document_ids: Collection[str]) -> frozenset[str]:
+        """Which of these ids are documents that have not ended; readings of all others are left over.
+
+        At most 500 at once.
+        """
+        ...
+
+
+class JobStore(JobRecords, WorkQueue, Leases, Webhooks, Retention, Protocol):
     """All of it, as one database answers it."""

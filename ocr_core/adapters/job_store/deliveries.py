@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -24,11 +25,18 @@ class SqlWebhooks:
         self._clock = clock
         self._rules = rules
 
-    def claim_webhooks(self, *, limit: int, lease_s: float) -> tuple[WebhookDelivery, ...]:
+    def claim_webhooks(
+        self, *, limit: int, lease_s: float, skip_origins: Collection[str] = (), skip_tenants: Collection[str] = ()
+    ) -> tuple[WebhookDelivery, ...]:
         """See ``Webhooks``. A claim moves the delivery's next time behind its lease: nothing else has to expire."""
         now = self._clock.now()
         table = webhook_deliveries
-        due = sa.and_(table.c.status == DeliveryStatus.PENDING.value, table.c.next_at <= now)
+        due = sa.and_(
+            table.c.status == DeliveryStatus.PENDING.value,
+            table.c.next_at <= now,
+            *(sa.not_(_at(origin)) for origin in skip_origins),
+            *(table.c.tenant != tenant for tenant in skip_tenants),
+        )
         with self._database.reading() as connection:
             if connection.execute(sa.select(table.c.id).where(due).limit(1)).first() is None:
                 return ()
@@ -72,3 +80,10 @@ class SqlWebhooks:
         ours = sa.update(webhook_deliveries).where(webhook_deliveries.c.lease_token == token)
         with self._database.writing() as connection:
             return connection.execute(ours, values).rowcount == 1
+
+
+def _at(origin: str) -> sa.ColumnElement[bool]:
+    """Whether a delivery's URL begins with that origin, and the origin ends there."""
+    url = webhook_deliveries.c.url
+    follows = sa.func.substr(url, len(origin) + 1, 1)
+    return sa.and_(sa.func.substr(url, 1, len(origin)) == origin, follows.in_(["", "/", "?", "#"]))

@@ -13,6 +13,7 @@ from ocr_core.adapters.job_store.deliveries import SqlWebhooks
 from ocr_core.adapters.job_store.dispatch import SqlDispatch
 from ocr_core.adapters.job_store.leases import SqlLeases
 from ocr_core.adapters.job_store.records import SqlJobRecords
+from ocr_core.adapters.job_store.retention import SqlRetention
 from ocr_core.adapters.job_store.sweep import SqlSweep
 from ocr_core.adapters.job_store.tables import SCHEMA_REVISION
 from ocr_core.contracts.errors import NotReady
@@ -27,7 +28,7 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class SqlJobStore(SqlJobRecords, SqlDispatch, SqlSweep, SqlLeases, SqlWebhooks):
+class SqlJobStore(SqlJobRecords, SqlDispatch, SqlSweep, SqlLeases, SqlWebhooks, SqlRetention):
     """``JobStore`` in SQL; its parts share one database. A context manager that closes its connections."""
 
     def __init__(

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration: what the code here is written for."""
 
 
@@ -56,6 +56,7 @@ _Id = sa.String(64)
 _Word = sa.String(64)
 _LEASED = sa.text("lease_token IS NOT NULL")
 _WAITS = sa.text("wait_s > 0")
+_ENDED = sa.text("finished_at IS NOT NULL")
 
 jobs = sa.Table(
     "jobs",
@@ -76,6 +77,7 @@ jobs = sa.Table(
     sa.Column("last_sequence", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime),
+    sa.Index("ix_jobs_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),  # who is old
 )
 
 documents = sa.Table(
@@ -163,6 +165,7 @@ idempotency_keys = sa.Table(
         _Id,
         sa.ForeignKey("jobs.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
         nullable=False,
+        index=True,  # or deleting a job would read every key
     ),
     sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
 )

@@ -1,0 +1,52 @@
+"""What is old is deleted, and what is left over is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from ocr_core.adapters.job_store.closing import ENDED
+from ocr_core.adapters.job_store.database import Database
+from ocr_core.adapters.job_store.tables import documents, jobs
+from ocr_core.contracts.jobs import Clock
+
+MAX_IDS_AT_ONCE = 500
+_MAX_JOBS_A_STEP = 500
+
+
+class SqlRetention:
+    """``Retention`` in SQL."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def delete_old_jobs(self, *, keep_s: float, max_documents: int) -> int:
+        """See ``Retention``. What belongs to a job goes by the foreign keys' cascade, in the same transaction."""
+        old = jobs.c.finished_at <= self._clock.now() - timedelta(seconds=keep_s)
+        query = sa.select(jobs.c.id, jobs.c.total).where(old).order_by(jobs.c.finished_at).limit(_MAX_JOBS_A_STEP)
+        with self._database.reading() as connection:
+            oldest = connection.execute(query).all()
+        ids: list[str] = []
+        count = 0
+        for row in oldest:
+            count += row.total
+            if ids and count > max_documents:
+                break
+            ids.append(row.id)
+        if not ids:
+            return 0
+        # A redrive since then has taken the end away, or holds the row; another process may be deleting it as well.
+        free = sa.select(jobs.c.id).where(jobs.c.id.in_(ids), old).with_for_update(skip_locked=True)
+        with self._database.writing() as connection:
+            return connection.execute(sa.delete(jobs).where(jobs.c.id.in_(free))).rowcount
+
+    def unfinished_documents(self, document_ids: Collection[str]) -> frozenset[str]:
+        """See ``Retention``."""
+        if len(document_ids) > MAX_IDS_AT_ONCE:
+            raise ValueError(f"more than {MAX_IDS_AT_ONCE} ids at once")
+        going = sa.and_(documents.c.id.in_(list(document_ids)), documents.c.status.not_in(ENDED))
+        with self._database.reading() as connection:
+            return frozenset(row.id for row in connection.execute(sa.select(documents.c.id).where(going)))
