@@ -31,7 +31,7 @@ test: environment-dev environment-aws models ## install what is missing and run 
 test-long: environment-dev environment-aws models ## the tests with their full counts too
 	@$(RUN) -m pytest $(ARGS)
 
-up: environment models ## start everything in the foreground; Ctrl-C stops it
+up: environment environment-aws models ## start everything in the foreground; Ctrl-C stops it
 	@exec $(RUN) -m local_stack up $(ARGS)
 
 down: ## stop what `make up` started

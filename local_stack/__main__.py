@@ -8,19 +8,28 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
-from local_stack.configuration import check_addresses, ports_from_settings, read_dot_env
+from local_stack import aws
+from local_stack.configuration import (
+    bulk_plan_from_settings,
+    check_addresses,
+    database_from_settings,
+    ports_from_settings,
+    read_dot_env,
+)
 from local_stack.console import Console
+from local_stack.plan import BulkPlan, inbox
 from local_stack.ports import Ports
-from local_stack.stack import LocalStack, StackError
+from local_stack.stack import DEFAULT_DATA_DIR, LocalStack, StackError
 from local_stack.state import DEFAULT_STATE_FILE, StackState, end_supervisor, start_ticks
+from local_stack.supervisor import Supervisor
 from ocr_core.settings import SettingsError
 
-_DOWN_TIMEOUT_S = 60.0
 _ALIVE_POLL_S = 0.2
+_MAX_WORKERS = 64
 _EXIT_BAD_SETTINGS = 78  # EX_CONFIG of sysexits.h, as the services have it
 
 
@@ -30,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start everything, show the logs, stop on Ctrl-C")
     up.add_argument("--free-ports", action="store_true", help="listen on free ports instead of those set")
+    up.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR, help="where jobs and objects are kept")
+    up.add_argument(
+        "--read-workers", type=_count, default=1, metavar="N", help="processes of the bulk road's pixel side"
+    )
+    up.add_argument("--structure-workers", type=_count, default=1, metavar="N", help="and of its text side")
     commands.add_parser("down", help="stop what `up` started")
     for command in commands.choices.values():
         command.add_argument("--state-file", type=Path, default=DEFAULT_STATE_FILE, help=argparse.SUPPRESS)
@@ -39,15 +53,19 @@ def main(arguments: list[str] | None = None) -> int:
     read_dot_env(Path(".env"))
     try:
         check_addresses()
-        ports = Ports.free() if options.free_ports else ports_from_settings()
+        bulk = bulk_plan_from_settings(
+            options.data_dir, read_workers=options.read_workers, structure_workers=options.structure_workers
+        )
+        ports = (Ports.free if options.free_ports else ports_from_settings)(bulk_vitals=bulk.vitals)
+        environment = database_from_settings()
     except SettingsError as error:
         print(f"settings: {error}", file=sys.stderr)
         return _EXIT_BAD_SETTINGS
-    return bring_up(options.state_file, ports)
+    return bring_up(options.state_file, ports=ports, bulk=bulk, environment=environment)
 
 
-def bring_up(state_file: Path, ports: Ports) -> int:
-    """Start, stay until told to stop or until a service ends, stop."""
+def bring_up(state_file: Path, *, ports: Ports, bulk: BulkPlan, environment: Mapping[str, str]) -> int:
+    """Start, start again what ends by itself, stay until told to stop or until that is in vain, stop."""
     console = Console(sys.stdout)
     earlier = StackState.read(state_file)
     if earlier is not None and earlier.is_running():
@@ -57,6 +75,8 @@ def bring_up(state_file: Path, ports: Ports) -> int:
     _on_signals(stop.set)
     stack = LocalStack(
         ports=ports,
+        environment=environment,
+        bulk=bulk,
         sink=console.log,
         progress=_stoppable(console.progress, stop),
     )
@@ -64,11 +84,13 @@ def bring_up(state_file: Path, ports: Ports) -> int:
     try:
         stack.start()
         _note(stack).write(state_file)
-        console.say(f"ready after {time.monotonic() - started_s:.0f} s: the API is at {stack.api_url}")
-        console.say(f'try:  curl -F file=@evaluation/samples/invoice_ja.pdf "{stack.api_url}/v1/ocr?format=markdown"')
-        console.say("Ctrl-C stops everything")
+        console.say(f"ready after {time.monotonic() - started_s:.0f} s")
+        for sentence in _guide(stack, bulk):
+            console.say(sentence)
+        supervisor = Supervisor(stack, say=console.say)
         while not stop.wait(_ALIVE_POLL_S):
-            stack.check_alive()
+            if supervisor.step():
+                _note(stack).write(state_file)
     except StackError as error:
         console.say(str(error))
         return 1
@@ -90,12 +112,40 @@ def bring_down(state_file: Path) -> int:
         state_file.unlink(missing_ok=True)
         return 0
     console.say(f"stopping the stack at {state.api_url}")
-    if not end_supervisor(state, timeout_s=_DOWN_TIMEOUT_S):
-        console.say(f"process {state.supervisor_pid} has not stopped after {_DOWN_TIMEOUT_S:.0f} s")
+    if not end_supervisor(state):
+        console.say(f"process {state.supervisor_pid} has not stopped after {state.stop_timeout_s:.0f} s")
         return 1
     state_file.unlink(missing_ok=True)
     console.say("stopped")
     return 0
+
+
+def _guide(stack: LocalStack, bulk: BulkPlan) -> list[str]:
+    """What is where, and what to try."""
+    local = f"the local server at {stack.plan.aws_config(bulk).url}"
+    queue = local if bulk.embedded_queue else "yours, as OCR_QUEUE_… says"
+    storage = local if bulk.embedded_storage else "yours, as OCR_STORAGE_… says"
+    sentences = [
+        f"the API is at {stack.api_url}, the bulk API at {stack.bulk_url}",
+        f"queues: {queue}; object storage: {storage}",
+    ]
+    if bulk.has_inbox:
+        bucket, prefix = inbox(stack.plan.environment_of("bulk-dispatcher", {}))
+        keys = f"{aws.ACCESS_KEY_ID}, {aws.SECRET_ACCESS_KEY}"
+        sentences.append(f"what is put below s3://{bucket}/{prefix} is read too (keys: {keys})")
+    return [
+        *sentences,
+        f'try:  curl -F file=@evaluation/samples/invoice_ja.pdf "{stack.api_url}/v1/ocr?format=markdown"',
+        f"      curl -F file=@evaluation/samples/invoice_ja.pdf {stack.bulk_url}/v1/jobs",
+        "Ctrl-C stops everything",
+    ]
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= _MAX_WORKERS:
+        raise ValueError
+    return number
 
 
 def _note(stack: LocalStack) -> StackState:
@@ -104,9 +154,11 @@ def _note(stack: LocalStack) -> StackState:
         supervisor_pid=pid,
         supervisor_start_ticks=start_ticks(pid) or 0,
         api_url=stack.api_url,
+        bulk_url=stack.bulk_url,
         structure_url=stack.structure_url,
         triton_grpc_url=stack.triton_grpc_url,
         process_groups={name: service.pid for name, service in stack.services.items() if service.pid is not None},
+        stop_timeout_s=stack.stop_timeout_s,
     )
 
 

@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 from local_stack.ports import LOOPBACK
+from local_stack.service import ServiceSpec
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -139,10 +140,14 @@ def is_ready(config: AwsConfig) -> bool:
 def notify_queue(config: AwsConfig, *, bucket: str, prefix: str, queue_name: str) -> None:
     """Let new objects under ``prefix`` of ``bucket`` tell a queue, as the deployment does on AWS.
 
-    Both must exist. The server forgets it with its queues: say it again after each start.
+    The server forgets it with its queues: say it again after each start.
+
+    Raises:
+        AwsUnavailable: the server does not answer, or there is no such bucket or queue.
     """
     import boto3.session  # noqa: PLC0415 - 0.3 s; only who asks for notifications pays it
     from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     session = boto3.session.Session(
         aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY, region_name=REGION
@@ -151,19 +156,41 @@ def notify_queue(config: AwsConfig, *, bucket: str, prefix: str, queue_name: str
         "s3", endpoint_url=config.url, config=Config(s3={"addressing_style": "path"}, proxies={})
     )
     rules: list[FilterRuleTypeDef] = [{"Name": "prefix", "Value": prefix}] if prefix else []
-    store.put_bucket_notification_configuration(
-        Bucket=bucket,
-        NotificationConfiguration={
-            "QueueConfigurations": [
-                {
-                    "QueueArn": f"arn:aws:sqs:{REGION}:{_ACCOUNT_ID}:{queue_name}",
-                    "Events": ["s3:ObjectCreated:*"],
-                    "Filter": {"Key": {"FilterRules": rules}},
-                }
-            ]
-        },
+    try:
+        store.put_bucket_notification_configuration(
+            Bucket=bucket,
+            NotificationConfiguration={
+                "QueueConfigurations": [
+                    {
+                        "QueueArn": f"arn:aws:sqs:{REGION}:{_ACCOUNT_ID}:{queue_name}",
+                        "Events": ["s3:ObjectCreated:*"],
+                        "Filter": {"Key": {"FilterRules": rules}},
+                    }
+                ]
+            },
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise AwsUnavailable(f"bucket {bucket} cannot tell queue {queue_name} of new objects: {error}") from error
+    finally:
+        store.close()
+
+
+def service_spec(config: AwsConfig) -> ServiceSpec:
+    """All that ``local_stack.service`` needs to run it; makes the folder that it keeps its objects in.
+
+    Raises:
+        AwsUnavailable: as for ``command``.
+    """
+    arguments = command(config)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    return ServiceSpec(
+        name="aws",
+        command=arguments,
+        environment=environment(config),
+        working_directory=config.data_dir,
+        is_ready=lambda: is_ready(config),
+        stop_grace_s=5.0,
     )
-    store.close()
 
 
 class AwsServer:

@@ -6,8 +6,8 @@ import threading
 import time
 from typing import TextIO
 
-_COLOURS = {"triton": "35", "postprocess": "36", "preprocess": "32", "stack": "1"}
-_NAME_WIDTH = 11
+_COLOURS = {"triton": "35", "aws": "31", "postprocess": "36", "preprocess": "32", "bulk": "34", "stack": "1"}
+_NAME_WIDTH = 15
 _PLAIN_PROGRESS_EVERY_S = 5.0
 _CLEAR_LINE = "\r\x1b[2K"
 
@@ -52,4 +52,4 @@ class Console:
 
     def _label(self, name: str) -> str:
         padded = f"{name:<{_NAME_WIDTH}} |"
-        return f"\x1b[{_COLOURS.get(name, '33')}m{padded}\x1b[0m" if self._is_terminal else padded
+        return f"\x1b[{_COLOURS.get(name.partition('-')[0], '33')}m{padded}\x1b[0m" if self._is_terminal else padded

@@ -36,6 +36,8 @@ class ServiceSpec:
     is_ready: Callable[[], bool]
     clean_up: Callable[[], None] = _nothing
     """Called each time it has ended, for what a killed process leaves behind."""
+    stop_grace_s: float = _STOP_GRACE_S
+    """How long it may take to end when asked to: longer than it gives its own work."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Service:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
     _process: subprocess.Popen[str] | None = None
     _pump: threading.Thread | None = None
+    _asked_to_stop: bool = False
 
     @property
     def pid(self) -> int | None:
@@ -61,6 +64,7 @@ class Service:
 
     def start(self) -> None:
         """Start the process."""
+        self._asked_to_stop = False
         self._process = subprocess.Popen(
             list(self.spec.command),
             env=dict(self.spec.environment),
@@ -77,20 +81,28 @@ class Service:
         self._pump = threading.Thread(target=self._copy_output, args=(self._process,), daemon=True)
         self._pump.start()
 
-    def stop(self, grace_s: float = _STOP_GRACE_S) -> None:
-        """Ask it to end, wait, and end whatever of its group is left."""
-        self._end(signal.SIGTERM, grace_s)
+    def ask_to_stop(self) -> None:
+        """Ask it to end, once, without waiting; ``stop`` then waits."""
+        if self._process is not None and not self._asked_to_stop:
+            self._asked_to_stop = True
+            self._process.terminate()
+
+    def stop(self, grace_s: float | None = None) -> None:
+        """Ask it to end, wait (by default for the spec's grace), and end whatever of its group is left."""
+        self.ask_to_stop()
+        self._end(self.spec.stop_grace_s if grace_s is None else grace_s)
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
-        self._end(signal.SIGKILL, grace_s=5.0)
+        """End it and all that it started at once, as a crash of the machine would."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._end(grace_s=5.0)
 
-    def _end(self, first_signal: signal.Signals, grace_s: float) -> None:
+    def _end(self, grace_s: float) -> None:
         process = self._process
         if process is None:
             return
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, first_signal)
         with suppress(subprocess.TimeoutExpired):
             process.wait(grace_s)
         # Whoever is left of the group: children that outlived their parent, or the process itself if it hangs.

@@ -1,32 +1,32 @@
-"""The whole stack as processes on this machine: Triton, the text side, the pixel side.
+"""The whole stack as processes on this machine: Triton, the text side, the pixel side, and the bulk road.
 
 ``LocalStack`` is what ``make up``, the demo, the benchmarks and the tests start::
 
-    with LocalStack(ports=Ports.free()) as stack:
+    with LocalStack(bulk=True, data_dir=folder) as stack:
         httpx.post(f"{stack.api_url}/v1/ocr", content=document)
+        httpx.post(f"{stack.bulk_url}/v1/jobs", files=[("file", document), …])
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local_stack import triton
+from local_stack import aws, triton
+from local_stack.plan import REPOSITORY_ROOT, BulkPlan, StackPlan, announce_inbox, service_specs
 from local_stack.ports import LOOPBACK, Ports
-from local_stack.service import LogSink, Service, ServiceSpec
+from local_stack.service import LogSink, Service
 from local_stack.watcher import Watcher
 
-REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_DATA_DIR = REPOSITORY_ROOT / ".run"
 STARTUP_TIMEOUT_S = 300.0
 _POLL_S = 0.1
 _LINES_SHOWN_ON_FAILURE = 30
+_SERVE_OTHERS = ("triton", "aws", "postprocess")
+"""Stopped last: the others may need them to end what they have in hand."""
 
 Progress = Callable[[str], None]
 """Takes a short sentence on what is waited for; called a few times a second."""
@@ -51,6 +51,9 @@ class LocalStack:
         *,
         ports: Ports | None = None,
         environment: Mapping[str, str] | None = None,
+        service_environment: Mapping[str, Mapping[str, str]] | None = None,
+        bulk: BulkPlan | bool = False,
+        data_dir: Path = DEFAULT_DATA_DIR,
         sink: LogSink = _say_nothing,
         progress: Progress = _say_nothing,
         startup_timeout_s: float = STARTUP_TIMEOUT_S,
@@ -60,12 +63,22 @@ class LocalStack:
         Args:
             ports: Where to listen; free ports by default.
             environment: Settings for the services, over those of this process.
+            service_environment: Settings for single services, by name, over those for all.
+            bulk: Whether the bulk road is started as well, or how: with one worker of each kind by default.
+            data_dir: Where the bulk road keeps its files, if ``bulk`` does not say.
             sink: Takes every line that a service writes.
             progress: Told what is being waited for.
             startup_timeout_s: How long to wait for readiness.
         """
-        self.ports = ports or Ports.free()
-        self._environment = dict(environment or {})
+        bulk_plan = BulkPlan(data_dir=data_dir) if bulk is True else bulk or None
+        if ports is None:
+            ports = Ports.free(bulk_vitals=bulk_plan.vitals if bulk_plan is not None else 0)
+        self.plan = StackPlan(
+            ports=ports,
+            environment=dict(environment or {}),
+            service_environment=dict(service_environment or {}),
+            bulk=bulk_plan,
+        )
         self._progress = progress
         self._startup_timeout_s = startup_timeout_s
         self._watcher = Watcher()
@@ -74,19 +87,36 @@ class LocalStack:
         """By name, in the order in which they are started."""
 
     @property
+    def ports(self) -> Ports:
+        """Where everything listens."""
+        return self.plan.ports
+
+    @property
     def api_url(self) -> str:
-        """Where the public API is."""
-        return f"http://{LOOPBACK}:{self.ports.preprocess}"
+        """Where the public sync API is."""
+        return self.plan.api_url
+
+    @property
+    def bulk_url(self) -> str:
+        """Where the public bulk API is, if it was started."""
+        return self.plan.bulk_url
 
     @property
     def structure_url(self) -> str:
         """Where the text side is."""
-        return f"http://{LOOPBACK}:{self.ports.postprocess}"
+        return self.plan.structure_url
 
     @property
     def triton_grpc_url(self) -> str:
         """Triton's gRPC endpoint, as ``host:port``."""
-        return f"{LOOPBACK}:{self.ports.triton_grpc}"
+        return self.plan.triton_grpc_url
+
+    @property
+    def stop_timeout_s(self) -> float:
+        """The longest that ``stop`` may take."""
+        graces_s = {name: service.spec.stop_grace_s for name, service in self.services.items()}
+        serving_s = sum(grace_s for name, grace_s in graces_s.items() if name in _SERVE_OTHERS)
+        return max(graces_s.values(), default=0.0) + serving_s + 30.0
 
     def __enter__(self) -> Self:
         self.start()
@@ -103,11 +133,11 @@ class LocalStack:
         Raises:
             StackError: a port is taken, a service ended, or readiness took too long. Nothing is left running.
         """
-        if taken := self.ports.taken():
+        if taken := self.ports.taken(bulk=self.plan.bulk is not None):
             raise StackError(f"port {', '.join(map(str, taken))} on {LOOPBACK} is taken: is a stack running already?")
         try:
-            specs = (self._triton(), self._postprocess(), self._preprocess())
-        except triton.TritonUnavailable as error:
+            specs = service_specs(self.plan)
+        except (triton.TritonUnavailable, aws.AwsUnavailable) as error:
             raise StackError(str(error)) from None
         self.services = {spec.name: Service(spec=spec, watcher=self._watcher, sink=self._sink) for spec in specs}
         self._watcher.start()
@@ -115,15 +145,21 @@ class LocalStack:
             for service in self.services.values():
                 service.start()
             self.wait_ready()
+            self._announce_inbox()
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
-        """Stop everything: first who takes requests, last who serves them."""
-        for service in reversed(self.services.values()):
-            self._progress(f"stopping {service.spec.name}")
-            service.stop()
+        """Stop everything: first, side by side, who takes requests and work; last who serves them."""
+        self._progress("stopping")
+        takers = [service for name, service in self.services.items() if name not in _SERVE_OTHERS]
+        for service in takers:
+            service.ask_to_stop()
+        for service in [*reversed(takers), *reversed(self.services.values())]:
+            if service.pid is not None:
+                self._progress(f"stopping {service.spec.name}")
+                service.stop()
         self._watcher.close()
 
     def wait_ready(self) -> None:
@@ -140,7 +176,7 @@ class LocalStack:
             elapsed_s = time.monotonic() - started_s
             if waiting and elapsed_s > self._startup_timeout_s:
                 name, service = next(iter(waiting.items()))
-                raise StackError(f"{name} was not ready after {elapsed_s:.0f} s{_last_lines(service)}")
+                raise StackError(f"{name} was not ready after {elapsed_s:.0f} s{last_lines(service)}")
             if waiting:
                 self._progress(f"waiting for {', '.join(waiting)} ({elapsed_s:.0f} s)")
                 time.sleep(_POLL_S)
@@ -153,47 +189,16 @@ class LocalStack:
         """
         for name, service in self.services.items():
             if (status := service.exit_status) is not None:
-                raise StackError(f"{name} ended with status {status}{_last_lines(service)}")
+                raise StackError(f"{name} ended with status {status}{last_lines(service)}")
 
-    def _triton(self) -> ServiceSpec:
-        config = triton.TritonConfig(
-            grpc_port=self.ports.triton_grpc, http_port=self.ports.triton_http, metrics_port=self.ports.triton_metrics
-        )
-        return triton.service_spec(config)
-
-    def _postprocess(self) -> ServiceSpec:
-        settings = {"OCR_POSTPROCESS_HOST": LOOPBACK, "OCR_POSTPROCESS_PORT": str(self.ports.postprocess)}
-        return self._python_service("postprocess", "postprocess_svc", settings, self.structure_url)
-
-    def _preprocess(self) -> ServiceSpec:
-        settings = {
-            "OCR_PREPROCESS_HOST": LOOPBACK,
-            "OCR_PREPROCESS_PORT": str(self.ports.preprocess),
-            "OCR_PREPROCESS_STRUCTURE_URL": self.structure_url,
-            "OCR_TRITON_GRPC_URL": self.triton_grpc_url,
-        }
-        return self._python_service("preprocess", "preprocess_svc", settings, self.api_url)
-
-    def _python_service(self, name: str, module: str, settings: Mapping[str, str], url: str) -> ServiceSpec:
-        return ServiceSpec(
-            name=name,
-            command=(sys.executable, "-m", module),
-            environment={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment, **settings},
-            working_directory=REPOSITORY_ROOT,
-            is_ready=lambda: _answers(f"{url}/readyz"),
-        )
+    def _announce_inbox(self) -> None:
+        try:
+            announce_inbox(self.plan)
+        except aws.AwsUnavailable as error:
+            raise StackError(str(error)) from None
 
 
-def _answers(url: str) -> bool:
-    try:
-        # A proxy for the outside world must not see requests to loopback.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=2.0) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _last_lines(service: Service) -> str:
+def last_lines(service: Service) -> str:
+    """The end of its output, to be shown with what went wrong."""
     lines = list(service.lines)[-_LINES_SHOWN_ON_FAILURE:]
     return "".join(f"\n    {line}" for line in lines)

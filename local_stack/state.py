@@ -20,9 +20,12 @@ class StackState:
     supervisor_start_ticks: int
     """Tells the supervisor from a later process with the same number."""
     api_url: str
+    bulk_url: str
     structure_url: str
     triton_grpc_url: str
     process_groups: dict[str, int]
+    stop_timeout_s: float
+    """How long ``down`` waits for the end of everything."""
 
     def is_running(self) -> bool:
         """Whether that very supervisor still lives."""
@@ -54,11 +57,11 @@ def start_ticks(pid: int) -> int | None:
     return None if fields[0] == "Z" else int(fields[19])
 
 
-def end_supervisor(state: StackState, *, timeout_s: float) -> bool:
-    """Ask a stack's supervisor to stop everything; true once it is gone."""
+def end_supervisor(state: StackState) -> bool:
+    """Ask a stack's supervisor to stop everything; true once it is gone, false if it takes longer than it said."""
     if state.is_running():
         os.kill(state.supervisor_pid, signal.SIGTERM)
-    give_up_s = time.monotonic() + timeout_s
+    give_up_s = time.monotonic() + state.stop_timeout_s
     while state.is_running():
         if time.monotonic() > give_up_s:
             return False

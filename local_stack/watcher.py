@@ -42,11 +42,12 @@ class Watcher:
         self._tell(f"-{group_id}\n")
 
     def close(self) -> None:
-        """Let the watcher go."""
+        """Let the watcher go. It never raises: a watcher that is still ending what was left ends by itself."""
         if self._process is not None and self._process.stdin is not None:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
-            self._process.wait(timeout=_GRACE_S * 3)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=_GRACE_S * 3)
 
     def _tell(self, line: str) -> None:
         if self._process is None or self._process.stdin is None:

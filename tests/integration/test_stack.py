@@ -114,9 +114,11 @@ def test_a_stale_note_is_not_believed(tmp_path: Path) -> None:
         supervisor_pid=os.getpid(),
         supervisor_start_ticks=1,  # somebody else, long ago, had this number
         api_url="http://127.0.0.1:1",
+        bulk_url="http://127.0.0.1:4",
         structure_url="http://127.0.0.1:2",
         triton_grpc_url="127.0.0.1:3",
         process_groups={},
+        stop_timeout_s=1.0,
     )
     note.write(tmp_path / "stack.json")
     read = StackState.read(tmp_path / "stack.json")
