@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ocr_core.contracts.deadline import Deadline
@@ -72,9 +72,22 @@ class TextPipeline:
         return formats.render(result, options.output_format)
 
     def structure(
-        self, reading: Reading, *, options: StructureOptions, request_id: str, deadline: Deadline | None = None
+        self,
+        reading: Reading,
+        *,
+        options: StructureOptions,
+        request_id: str,
+        deadline: Deadline | None = None,
+        charsets_by_page: Mapping[int, str] | None = None,
     ) -> OcrResult:
         """Turn class ids into lines in reading order, and lines into fields.
+
+        Args:
+            reading: The whole document.
+            options: What the caller wants.
+            request_id: The result carries it.
+            deadline: Looked at between steps and between pages.
+            charsets_by_page: Digests of the charsets of pages that were not read with the reading's own.
 
         Raises:
             InvalidRequest: a class id is beyond the charset.
@@ -82,12 +95,13 @@ class TextPipeline:
             DeadlineExceeded: before the result was complete.
         """
         started_s = time.perf_counter()
-        charset = self.charsets.named(reading.charset_sha256)
+        digests = charsets_by_page or {}
         warnings = list(reading.warnings)
         pages = []
         for page in reading.pages:
             if isinstance(page, PageReading):
                 _check(deadline)
+                charset = self.charsets.named(digests.get(page.number, reading.charset_sha256))
                 pages.append(self._page_lines(page, charset, warnings))
         answers = _answer_schemas(pages, options, warnings, deadline)
         structure_ms = (time.perf_counter() - started_s) * 1000

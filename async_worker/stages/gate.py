@@ -1,0 +1,64 @@
+"""Nothing new is taken while something that the work needs does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from async_worker.loops import Backoff, wait_or_stop
+from ocr_core.contracts.errors import NotReady
+from ocr_core.service import Readiness
+
+_log = logging.getLogger(__name__)
+
+TRUST_S = 5.0
+"""How long a good answer counts: asking costs some milliseconds, a document that fails for nothing an attempt."""
+
+_WAITS = Backoff(first_s=0.25, max_s=3.0)
+
+
+class Gate:
+    """Open while everything answers."""
+
+    def __init__(self, readiness: Readiness, *, name: str) -> None:
+        self._readiness = readiness
+        self._name = name
+        self._good_until_s = 0.0
+
+    def suspect(self) -> None:
+        """Something did not answer: ask before the next message is taken."""
+        self._good_until_s = 0.0
+
+    async def answers(self) -> bool:
+        """Ask now."""
+        return await self._ask() is None
+
+    async def until_open(self, stop: asyncio.Event) -> None:
+        """Return when everything answers, or when ``stop`` is set."""
+        failures = 0
+        while not stop.is_set():
+            if time.monotonic() < self._good_until_s:
+                return
+            silent = await self._ask()
+            if silent is None:
+                if failures:
+                    _log.info("Everything answers again", extra={"action": f"{self._name}.gate_open"})
+                return
+            failures += 1
+            if failures == 1:
+                _log.warning(
+                    "Nothing new is taken until everything answers",
+                    extra={"action": f"{self._name}.gate_closed", "detail": silent},
+                )
+            await wait_or_stop(stop, _WAITS.wait_s(failures))
+
+    async def _ask(self) -> str | None:
+        """Who does not answer; null where all do."""
+        try:
+            await self._readiness.check()
+        except NotReady as error:
+            self.suspect()
+            return error.detail
+        self._good_until_s = time.monotonic() + TRUST_S
+        return None

@@ -1,0 +1,184 @@
+"""Pixels: a document, or a range of its pages, from its source to a stored ``Reading``."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import itertools
+import math
+from concurrent.futures import Executor
+from functools import partial
+
+from async_worker.object_keys import reading_key
+from async_worker.stages.metrics import StageMetrics
+from async_worker.stages.sources import JobSources
+from async_worker.stages.work import Closing, NotBegun, insist
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import DocumentInfo, OpenLimits, PageSelection, Priority
+from ocr_core.contracts.errors import NotReady, UnreadableDocument, UnreadablePage
+from ocr_core.contracts.job_store import Leases
+from ocr_core.contracts.jobs import Lease, PageRange, Stage
+from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.page import PageError
+from ocr_core.contracts.ports import FileOpener, OpenedDocument, TextModels
+from ocr_core.contracts.reading import PageReading, Reading
+from ocr_core.contracts.reading_codec import encode_reading
+from ocr_core.settings import BulkSettings
+from preprocess_svc.pipeline import ReadingDeclined, read_document
+
+SOURCE_CHANGED = "the object at the source was replaced while its pages were being read"
+READING_CONTENT_TYPE = "application/vnd.msgpack"
+
+
+class ReadStage:
+    """``StageWork`` of ``Stage.READ`` and ``Stage.READ_RANGE``."""
+
+    def __init__(
+        self,
+        *,
+        store: Leases,
+        objects: ObjectStore,
+        sources: JobSources,
+        opener: FileOpener,
+        models: TextModels,
+        workers: Executor,
+        limits: OpenLimits,
+        settings: BulkSettings,
+        metrics: StageMetrics,
+    ) -> None:
+        self._store = store
+        self._objects = objects
+        self._sources = sources
+        self._opener = opener
+        self._models = models
+        self._workers = workers
+        self._limits = bulk_limits(limits, settings)
+        self._range_pages = settings.range_pages
+        self._metrics = metrics
+
+    async def work(self, lease: Lease, deadline: Deadline) -> Closing:
+        """See ``StageWork``."""
+        try:
+            content = await self._sources.fetch(lease, max_bytes=self._limits.max_body_bytes, deadline=deadline)
+        except NotReady as error:
+            raise NotBegun(error) from error
+        try:
+            reading = await self._read(lease, content, deadline)
+        except _IsLong as long:
+            ranges = split_pages(long.page_count, self._range_pages)
+            commit = partial(self._store.split_into_ranges, lease.token, ranges=ranges, page_count=long.page_count)
+            return Closing(outcome="split", commit=commit)
+        return await self._keep(lease, reading, deadline)
+
+    async def _read(self, lease: Lease, content: bytes, deadline: Deadline) -> Reading:
+        look = _FirstLook(lease, at_most_pages=self._range_pages)
+        pages = () if lease.pages is None else ((lease.pages.first, lease.pages.last),)
+        try:
+            return await read_document(
+                content,
+                file_name=_file_name(lease),
+                selection=PageSelection(ranges=pages),
+                limits=self._limits,
+                text_layer=False,
+                priority=Priority.BULK,
+                deadline=deadline,
+                opener=self._opener,
+                models=self._models,
+                workers=self._workers,
+                on_opened=look,
+            )
+        except UnreadableDocument as error:
+            if lease.pages is None or look.opened is None or type(error) is not UnreadableDocument:
+                raise
+            # Other ranges may hold pages that can be read; if none does, the structure stage says so.
+            return await self._unread(lease, lease.pages, look.opened, content, error)
+
+    async def _unread(
+        self, lease: Lease, pages: PageRange, opened: OpenedDocument, content: bytes, error: UnreadableDocument
+    ) -> Reading:
+        """The reading of a range that has no readable page."""
+        loop = asyncio.get_running_loop()
+        sha256 = await loop.run_in_executor(self._workers, lambda: hashlib.sha256(content).hexdigest())
+        return Reading(
+            document=DocumentInfo(
+                file_name=_file_name(lease),
+                media_type=opened.media_type,
+                page_count=opened.page_count,
+                sha256=sha256,
+            ),
+            pages=tuple(
+                PageError(number=number, code=UnreadablePage.code, detail=error.detail)
+                for number in range(pages.first, pages.last + 1)
+            ),
+            model_versions=await self._models.versions(),
+            charset_sha256=await self._models.charset_sha256(),
+            warnings=opened.warnings,
+        )
+
+    async def _keep(self, lease: Lease, reading: Reading, deadline: Deadline) -> Closing:
+        """Store the reading under the attempt's own key."""
+        encoded = await asyncio.get_running_loop().run_in_executor(self._workers, encode_reading, reading)
+        key = reading_key(lease)
+        await insist(lambda: self._objects.put(key, encoded, content_type=READING_CONTENT_TYPE), deadline)
+        for page in reading.pages:
+            self._metrics.pages.labels("read" if isinstance(page, PageReading) else "unreadable").inc()
+        if lease.stage is Stage.READ_RANGE:
+            commit = partial(self._store.finish_range, lease.token, reading_key=key)
+        else:
+            page_count = reading.document.page_count
+            commit = partial(self._store.finish_read, lease.token, reading_key=key, page_count=page_count)
+        return Closing(outcome="read", commit=commit, written_keys=(key,))
+
+
+def bulk_limits(limits: OpenLimits, settings: BulkSettings) -> OpenLimits:
+    """What one opening may cost here.
+
+    Bytes and pages are the bulk road's own. The budgets of pixels and of processor time are meant for
+    ``limits.max_pages``; no opening reads more than ``range_pages`` here, and a page may cost as much as there.
+    """
+    share = max(1.0, settings.range_pages / limits.max_pages)
+    return dataclasses.replace(
+        limits,
+        max_body_bytes=settings.max_body_bytes,
+        max_pages=settings.max_pages,
+        max_document_pixels=math.ceil(limits.max_document_pixels * share),
+        max_cpu_s=limits.max_cpu_s * share,
+    )
+
+
+def split_pages(page_count: int, range_pages: int) -> tuple[PageRange, ...]:
+    """As few ranges of at most ``range_pages`` as there can be, as even as they can be, so that all end together."""
+    count = math.ceil(page_count / range_pages)
+    ends = [page_count * number // count for number in range(count + 1)]
+    return tuple(PageRange(first=before + 1, last=end) for before, end in itertools.pairwise(ends))
+
+
+def _file_name(lease: Lease) -> str:
+    """As the caller said, else the source's last segment, as on the sync road."""
+    return lease.file_name or lease.source.rsplit("/", 1)[-1]
+
+
+class _IsLong(ReadingDeclined):
+    """The document has more pages than are read at one time."""
+
+    def __init__(self, page_count: int) -> None:
+        super().__init__(f"{page_count} pages")
+        self.page_count = page_count
+
+
+class _FirstLook:
+    """Looks at a document that has just been opened, before its first page."""
+
+    def __init__(self, lease: Lease, *, at_most_pages: int) -> None:
+        self._lease = lease
+        self._at_most_pages = at_most_pages
+        self.opened: OpenedDocument | None = None
+
+    def __call__(self, opened: OpenedDocument) -> None:
+        if self._lease.pages is None:
+            if opened.page_count > self._at_most_pages:
+                raise _IsLong(opened.page_count)
+        elif opened.page_count != self._lease.page_count:
+            raise UnreadableDocument(SOURCE_CHANGED)
+        self.opened = opened

@@ -1,0 +1,112 @@
+"""Text: stored readings to a stored result."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
+from pydantic_core import to_json
+
+from async_worker.object_keys import result_key
+from async_worker.stages.merging import merge_readings
+from async_worker.stages.work import Closing, NotBegun, insist
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.errors import DeadlineExceeded, InternalError, InvalidRequest, NotFound, NotReady
+from ocr_core.contracts.job_store import Leases
+from ocr_core.contracts.jobs import Lease
+from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.ports import StructureOptions
+from ocr_core.contracts.reading_codec import MAX_READING_BYTES, decode_reading
+from ocr_core.contracts.result import OutputFormat
+from postprocess_svc import formats
+from postprocess_svc.formats import json_format
+from postprocess_svc.pipeline import TextPipeline
+
+FILE_EXTENSIONS: Mapping[OutputFormat, str] = MappingProxyType(
+    {OutputFormat.JSON: "json", OutputFormat.TEXT: "txt", OutputFormat.MARKDOWN: "md"}
+)
+"""Of the stored results."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Object:
+    key: str
+    content_type: str
+    body: bytes
+
+
+class StructureStage:
+    """``StageWork`` of ``Stage.STRUCTURE``."""
+
+    def __init__(self, *, store: Leases, objects: ObjectStore, pipeline: TextPipeline, workers: Executor) -> None:
+        self._store = store
+        self._objects = objects
+        self._pipeline = pipeline
+        self._workers = workers
+
+    async def work(self, lease: Lease, deadline: Deadline) -> Closing:
+        """See ``StageWork``."""
+        untrusted_readings = await self._load(lease, deadline)
+        structure = partial(self._structure, untrusted_readings, lease, deadline)
+        objects = await asyncio.get_running_loop().run_in_executor(self._workers, structure)
+        # The JSON links to the others, so it comes last.
+        for written in objects:
+            await insist(partial(self._put, written), deadline)
+        return Closing(
+            outcome="done",
+            commit=partial(self._store.finish_document, lease.token, result_key=objects[-1].key),
+            written_keys=tuple(written.key for written in objects),
+            spent_keys=lease.reading_keys,
+        )
+
+    async def _load(self, lease: Lease, deadline: Deadline) -> list[bytes]:
+        try:
+            async with asyncio.timeout(deadline.remaining_s()):
+                return await asyncio.gather(
+                    *(self._objects.get(key, max_bytes=MAX_READING_BYTES) for key in lease.reading_keys)
+                )
+        except NotReady as error:
+            raise NotBegun(error) from error
+        except NotFound as error:
+            raise InternalError("what was read of the document is no longer there") from error
+        except TimeoutError as error:
+            raise DeadlineExceeded("the deadline passed before stage 'structure' began") from error
+
+    async def _put(self, written: _Object) -> None:
+        await self._objects.put(written.key, written.body, content_type=written.content_type)
+
+    def _structure(self, untrusted_readings: Sequence[bytes], lease: Lease, deadline: Deadline) -> list[_Object]:
+        """The objects to be stored, the JSON result last."""
+        deadline.check("structure")
+        options = StructureOptions(schemas=lease.schemas)
+        try:
+            merged = merge_readings([decode_reading(untrusted) for untrusted in untrusted_readings])
+            result = self._pipeline.structure(
+                merged.reading,
+                options=options,
+                request_id=lease.job_id,
+                deadline=deadline,
+                charsets_by_page=merged.charsets_by_page,
+            )
+        except InvalidRequest as error:  # it was ours, not the caller's
+            raise InternalError(f"what was read of the document is damaged: {error.detail}") from error
+        # The document's own id, so that every attempt and every line names it alike.
+        result = dataclasses.replace(result, id=lease.document_id)
+        objects, links = [], {}
+        for output_format in dict.fromkeys(lease.formats):
+            if output_format is OutputFormat.JSON:
+                continue
+            rendered = formats.render(result, output_format)
+            key = result_key(lease, FILE_EXTENSIONS[output_format])
+            objects.append(_Object(key=key, content_type=rendered.content_type, body=rendered.body))
+            links[output_format.value] = self._objects.uri(key)
+        value = json_format.to_json_value(result)
+        if links:
+            value["links"] = dict(links)
+        key = result_key(lease, FILE_EXTENSIONS[OutputFormat.JSON])
+        return [*objects, _Object(key=key, content_type=json_format.CONTENT_TYPE, body=to_json(value))]
