@@ -257,6 +257,9 @@ class BulkSettings(SettingsGroup):
     """Origins whose pages may call the bulk API from a browser, separated by commas."""
     database_url: SecretStr = SecretStr("sqlite:///.run/bulk/jobs.sqlite3")
     """As SQLAlchemy writes it; for production ``postgresql+psycopg://…``. It may hold a password."""
+    migrate: bool = True
+    """Bring the database's tables to the newest version at start; any number of processes may try at once. Switch it
+    off where the deployment does it, and the services have no right to."""
     max_body_bytes: int = Field(default=200_000_000, ge=1)
     """Of one document."""
     max_request_bytes: int = Field(default=2_000_000_000, ge=1)
@@ -300,6 +303,8 @@ class BulkSettings(SettingsGroup):
     """Documents that one read worker has in hand."""
     structure_documents: PositiveCount = 2
     """Documents that one structure worker has in hand."""
+    nice: int = Field(default=5, ge=0, le=19)
+    """By how much read and structure workers yield the processors to the sync road on the same machine."""
     poll_wait_s: int = Field(default=5, ge=0, le=20)
     """How long one receive waits. A worker that is told to stop waits no longer than this for the last one."""
     intake_tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
