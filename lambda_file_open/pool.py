@@ -27,6 +27,8 @@ from ocr_core.contracts.pool_wire import MESSAGE_BYTES, NOT_STARTED, PoolMessage
 
 _SPARE_AFTER_MS = 20
 """How long the pool is quiet before it prepares the next spare: not while the file that took the last is decoded."""
+_MAX_DOUBLINGS = 8
+"""Of that time where spares fail: up to five seconds, so that a machine in need is not kept busy with forks."""
 _FIRST_INHERITED_FD = 3
 
 
@@ -52,6 +54,7 @@ class Pool:
         self._run = run
         self._children: dict[int, _Child] = {}
         self._spare: _Child | None = None
+        self._failed_spares = 0
         self._poll = select.poll()
 
     def serve(self) -> None:
@@ -66,7 +69,8 @@ class Pool:
                 os.kill(child.pid, signal.SIGKILL)
 
     def _serve_once(self) -> bool:
-        events = self._poll.poll(None if self._spare else _SPARE_AFTER_MS)
+        spare_after_ms = _SPARE_AFTER_MS << min(self._failed_spares, _MAX_DOUBLINGS)
+        events = self._poll.poll(None if self._spare else spare_after_ms)
         if not events:
             self._prepare_spare()
         for fd, _ in events:
@@ -85,7 +89,11 @@ class Pool:
         message = PoolMessage.decode(body)
         if message.kind is PoolMessageKind.OPEN:
             try:
-                self._start(message.job_id, descriptors)
+                # Fewer than two where this process had no room for more: no fault of the document's.
+                if len(descriptors) != 2 or not self._start(message.job_id, descriptors):
+                    self._report(
+                        PoolMessage(kind=PoolMessageKind.EXITED, job_id=message.job_id, wait_status=NOT_STARTED)
+                    )
             finally:
                 # Only the child may hold them: the host learns of the child's end when its socket closes.
                 for descriptor in descriptors:
@@ -96,18 +104,17 @@ class Pool:
                     os.kill(child.pid, signal.SIGKILL)
         return True
 
-    def _start(self, job_id: int, descriptors: list[int]) -> None:
+    def _start(self, job_id: int, descriptors: list[int]) -> bool:
         if self._spare is not None:
             child, self._spare = self._spare, None
             if self._hand_over(child, job_id, descriptors):
-                return
+                self._failed_spares = 0
+                return True
         try:
             child = self._fork(early=False)
         except OSError:
-            self._report(PoolMessage(kind=PoolMessageKind.EXITED, job_id=job_id, wait_status=NOT_STARTED))
-            return
-        if not self._hand_over(child, job_id, descriptors):
-            self._report(PoolMessage(kind=PoolMessageKind.EXITED, job_id=job_id, wait_status=NOT_STARTED))
+            return False
+        return self._hand_over(child, job_id, descriptors)
 
     def _hand_over(self, child: _Child, job_id: int, descriptors: list[int]) -> bool:
         """Give a waiting child its job; false where it has ended meanwhile (it is reaped like any other)."""
@@ -125,8 +132,10 @@ class Pool:
 
     def _prepare_spare(self) -> None:
         # A machine that is short of processes may have some when a file comes.
-        with contextlib.suppress(OSError):
+        try:
             self._spare = self._fork(early=True)
+        except OSError:
+            self._failed_spares += 1
 
     def _fork(self, *, early: bool) -> _Child:
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -140,7 +149,14 @@ class Pool:
         if pid == 0:
             _live_and_die(self._run, there, parent_pid, early=early)
         there.close()
-        child = _Child(pid=pid, pidfd=os.pidfd_open(pid), channel=here)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:
+            here.close()
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        child = _Child(pid=pid, pidfd=pidfd, channel=here)
         self._children[child.pidfd] = child
         self._poll.register(child.pidfd, select.POLLIN)
         return child
@@ -152,6 +168,7 @@ class Pool:
         os.close(child.pidfd)
         if child is self._spare:
             self._spare = None
+            self._failed_spares += 1
         if child.channel is not None:
             child.channel.close()
         if child.job_id is not None:
