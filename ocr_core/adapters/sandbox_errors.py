@@ -72,9 +72,11 @@ def exit_error(exited: PoolMessage | None, limits: OpenLimits) -> OcrError:
         return DocumentTooLarge(
             f"opening the document takes more processor time than the limit of {limits.max_cpu_s:g} seconds"
         )
-    # Nobody but the kernel sends SIGKILL unasked: it was out of memory.
-    if signal_number == signal.SIGKILL or exited.peak_memory_kib * 1024 >= limits.max_memory_bytes * _MEMORY_SHARE:
+    if exited.peak_memory_kib * 1024 >= limits.max_memory_bytes * _MEMORY_SHARE:
         return failure_error(Failure.MEMORY, limits)
+    if signal_number == signal.SIGKILL:
+        # Nobody but the kernel sends it unasked: the machine was out of memory, and this child was not the reason.
+        return NotReady("the machine was short of memory; the same request may succeed later", retry_after_s=1.0)
     return UnreadableDocument("the document is damaged: its decoder failed")
 
 

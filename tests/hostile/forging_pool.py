@@ -257,6 +257,14 @@ class Forger:
         while True:
             eaten.append(np.ones(1 << 20))
 
+    def killed(self) -> None:
+        """As by the machine's own out-of-memory killer."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def killed_with_much_memory(self) -> None:
+        np.ones(self.request.limits.max_memory_bytes * 9 // 10, dtype=np.uint8)
+        self.killed()
+
     def grow_file(self) -> None:
         os.ftruncate(self.memory(), 1 << 34)
 

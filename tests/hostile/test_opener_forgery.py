@@ -138,6 +138,19 @@ async def test_the_memory_limit_ends_the_child_and_is_named(opener: LocalFileOpe
     await assert_unharmed(opener)
 
 
+async def test_who_is_killed_for_the_machines_want_of_memory_is_not_too_large(opener: LocalFileOpener) -> None:
+    with pytest.raises(NotReady) as caught:
+        await read(opener, b"forge:killed")
+    assert caught.value.retryable
+    await assert_unharmed(opener)
+
+
+async def test_who_is_killed_near_its_own_limit_is_too_large(opener: LocalFileOpener) -> None:
+    with pytest.raises(DocumentTooLarge, match="memory than the limit of 200000000 bytes"):
+        await read(opener, b"forge:killed_with_much_memory", limits=OpenLimits(max_memory_bytes=200_000_000))
+    await assert_unharmed(opener)
+
+
 async def test_a_page_that_kills_its_child_costs_that_page_only(opener: LocalFileOpener) -> None:
     pages = await read(opener, b"forge:crash_on_page_2")
     assert [page.number for page in pages] == list(range(1, 13))
