@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ocr_core.contracts.queues import (
     MAX_BATCH_MESSAGES,
     MAX_MESSAGE_BYTES,
+    MAX_REASON_CHARACTERS,
+    REASON_ATTRIBUTE,
     Delivery,
     OutgoingMessage,
     SendFailure,
@@ -15,18 +17,25 @@ from ocr_core.contracts.queues import (
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        MessageAttributeValueTypeDef,
+        MessageTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
-_MAX_REASON_CHARACTERS = 500
-_REASON_ATTRIBUTE = "reason"
 # The attribute counts as well: its name, its type's name, and at most four bytes a character.
-_MAX_DEAD_BODY_BYTES = MAX_MESSAGE_BYTES - len(_REASON_ATTRIBUTE) - len("String") - 4 * _MAX_REASON_CHARACTERS
+_MAX_DEAD_BODY_BYTES = MAX_MESSAGE_BYTES - len(REASON_ATTRIBUTE) - len("String") - 4 * MAX_REASON_CHARACTERS
 _NOBODY = "unknown"
 
 
 def send_one(client: SQSClient, url: str, message: OutgoingMessage) -> None:
     """Send one message."""
-    client.send_message(QueueUrl=url, MessageBody=message.body, MessageGroupId=message.group_id)
+    client.send_message(
+        QueueUrl=url,
+        MessageBody=message.body,
+        MessageGroupId=message.group_id,
+        MessageAttributes=_reason(message.reason) if message.reason is not None else {},
+    )
 
 
 def batches(messages: Sequence[OutgoingMessage]) -> Iterator[range]:
@@ -49,10 +58,7 @@ def send_batch(
     """Send one run in one call; those that the server did not take."""
     answer = client.send_message_batch(
         QueueUrl=url,
-        Entries=[
-            {"Id": str(index), "MessageBody": messages[index].body, "MessageGroupId": messages[index].group_id}
-            for index in batch
-        ],
+        Entries=[_entry(index, messages[index]) for index in batch],
     )
     return tuple(
         SendFailure(index=int(entry["Id"]), code=entry["Code"], retryable=not entry["SenderFault"])
@@ -68,9 +74,7 @@ def dead_letter(client: SQSClient, url: str, message: Delivery, reason: str) -> 
         QueueUrl=url,
         MessageBody=body,
         MessageGroupId=message.group_id or _NOBODY,
-        MessageAttributes={
-            _REASON_ATTRIBUTE: {"DataType": "String", "StringValue": reason[:_MAX_REASON_CHARACTERS] or "unknown"}
-        },
+        MessageAttributes=_reason(reason[:MAX_REASON_CHARACTERS] or "unknown"),
     )
 
 
@@ -86,5 +90,22 @@ def delivery_of(message: MessageTypeDef) -> Delivery:
         group_id=system.get("MessageGroupId", ""),
         receive_count=int(system.get("ApproximateReceiveCount", "1")),
         sent_at_s=None if sent_ms is None else int(sent_ms) / 1_000,
-        reason=attributes[_REASON_ATTRIBUTE].get("StringValue") if _REASON_ATTRIBUTE in attributes else None,
+        reason=attributes[REASON_ATTRIBUTE].get("StringValue") if REASON_ATTRIBUTE in attributes else None,
     )
+
+
+def _entry(index: int, message: OutgoingMessage) -> SendMessageBatchRequestEntryTypeDef:
+    """A message of a batch, by its place in what is sent."""
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(index),
+        "MessageBody": message.body,
+        "MessageGroupId": message.group_id,
+    }
+    if message.reason is not None:
+        entry["MessageAttributes"] = _reason(message.reason)
+    return entry
+
+
+def _reason(reason: str) -> dict[str, MessageAttributeValueTypeDef]:
+    """Why a message is among the dead letters, as its attribute."""
+    return {REASON_ATTRIBUTE: {"DataType": "String", "StringValue": reason}}

@@ -34,6 +34,9 @@ MAX_RETENTION_S = 1_209_600
 """14 days: the longest that a queue keeps a message."""
 MAX_GROUP_ID_CHARACTERS = 128
 """Of a ``MessageGroupId``: letters, digits and ASCII punctuation."""
+MAX_REASON_CHARACTERS = 500
+REASON_ATTRIBUTE = "reason"
+"""The message attribute that says why a message is among the dead letters."""
 
 # What SQS lets into a body: https://www.w3.org/TR/REC-xml/#charsets
 _FORBIDDEN_CHARACTERS = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -66,6 +69,8 @@ class OutgoingMessage:
     body: str
     group_id: str
     """The tenant. SQS serves the groups of a queue fairly (``MessageGroupId`` on a standard queue)."""
+    reason: str | None = None
+    """For what is sent to a dead-letter queue: why; up to 500 characters, no document text."""
 
     max_bytes: ClassVar[int] = MAX_MESSAGE_BYTES
 
@@ -74,13 +79,18 @@ class OutgoingMessage:
             raise InternalError("a message holds something, and no control characters")
         if self.size_bytes > self.max_bytes:
             raise MessageTooLarge(f"a message of {self.size_bytes} bytes is over the limit of {self.max_bytes}")
+        if self.reason is not None and (
+            not 1 <= len(self.reason) <= MAX_REASON_CHARACTERS or _FORBIDDEN_CHARACTERS.search(self.reason)
+        ):
+            raise InternalError(f"a reason is 1 to {MAX_REASON_CHARACTERS} characters, none of them control characters")
         if not _GROUP_ID.fullmatch(self.group_id):
             raise InternalError("a message's group is 1 to 128 letters, digits or punctuation marks")
 
     @property
     def size_bytes(self) -> int:
-        """What the queue counts."""
-        return len(self.body.encode())
+        """What the queue counts: the body, and the reason with its attribute's name and type."""
+        reason_bytes = len(f"{REASON_ATTRIBUTE}String{self.reason}".encode()) if self.reason is not None else 0
+        return len(self.body.encode()) + reason_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

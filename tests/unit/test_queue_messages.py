@@ -59,3 +59,11 @@ def test_a_downloads_name_cannot_break_its_header(name: str) -> None:
 @pytest.mark.parametrize("key", ["readings/t/job_1/doc_1/a.0-49.msgpack", "a", "a/b-c_d=e.json"])
 def test_keys_of_ids_pass(key: str) -> None:
     check_key(key, max_bytes=1_024)
+
+
+def test_a_reason_is_bounded_and_counted() -> None:
+    reasoned = OutgoingMessage(body="{}", group_id="t", reason="none of 3 attempts came to an end")
+    assert reasoned.size_bytes == 2 + len("reason") + len("String") + len("none of 3 attempts came to an end")
+    for bad in ("", "x" * 501, "a\0b"):
+        with pytest.raises(InternalError):
+            OutgoingMessage(body="{}", group_id="t", reason=bad)
