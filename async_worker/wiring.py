@@ -14,6 +14,7 @@ from async_worker.api.app import make_app
 from async_worker.blocking import Blocking
 from async_worker.dispatcher import Dispatcher
 from async_worker.intake.role import Intake
+from async_worker.job_sources import JobSources
 from async_worker.preparing import Step
 from async_worker.roles import Role, RoleName
 from async_worker.stages.attempt import Workshop
@@ -21,7 +22,7 @@ from async_worker.stages.consumer import StageConsumer
 from async_worker.stages.gate import Gate
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.read_stage import ReadStage
-from async_worker.stages.sources import JobSources
+from async_worker.stages.sources import SourceReader
 from async_worker.stages.structure_stage import StructureStage
 from async_worker.stages.work import StageWork
 from async_worker.vitals import HttpRole, make_vitals_app, no_lifespan
@@ -229,11 +230,14 @@ class House:
 
     def _read(self) -> Role:
         settings = self._settings
-        allow = settings.storage.allow
         stage = ReadStage(
             store=self._store,
             objects=self._objects,
-            sources=JobSources(objects=self._objects, storage=self._storage, allow=allow),
+            sources=SourceReader(
+                sources=JobSources(allow_list=AllowList(settings.storage.allow), objects=self._objects),
+                objects=self._objects,
+                storage=self._storage,
+            ),
             opener=self._opener,
             models=self._models,
             workers=self._threads(settings.preprocess.cpu_threads, "pixels"),

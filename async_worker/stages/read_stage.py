@@ -12,7 +12,7 @@ from functools import partial
 
 from async_worker.object_keys import reading_key
 from async_worker.stages.metrics import StageMetrics
-from async_worker.stages.sources import JobSources
+from async_worker.stages.sources import SourceReader
 from async_worker.stages.work import Closing, NotBegun, insist
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import DocumentInfo, OpenLimits, PageSelection, Priority
@@ -39,7 +39,7 @@ class ReadStage:
         *,
         store: Leases,
         objects: ObjectStore,
-        sources: JobSources,
+        sources: SourceReader,
         opener: FileOpener,
         models: TextModels,
         workers: Executor,

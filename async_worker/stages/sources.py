@@ -1,31 +1,32 @@
-"""Where a job's documents come from: a tenant's own uploads, or what the operator's allow-list permits."""
+"""Fetches the documents of leases: a tenant's own uploads, or what the operator's allow-list permits."""
 
 from __future__ import annotations
 
 import asyncio
 
 from async_worker import object_keys
+from async_worker.job_sources import JobSources
 from ocr_core.contracts.deadline import Deadline
-from ocr_core.contracts.errors import DeadlineExceeded, Forbidden, InvalidRequest, NotFound
+from ocr_core.contracts.errors import DeadlineExceeded, InternalError, InvalidRequest, NotFound
 from ocr_core.contracts.jobs import Lease
 from ocr_core.contracts.objects import ObjectStore
-from preprocess_svc.sources import AllowList, S3Location, Sources, Storage
+from preprocess_svc.sources import Storage
 
 
-class JobSources:
-    """Fetches the document of a lease, checking anew what was checked when the job came in."""
+class SourceReader:
+    """Checks anew what was checked when the job came in, and fetches."""
 
-    def __init__(self, *, objects: ObjectStore, storage: Storage, allow: tuple[str, ...]) -> None:
+    def __init__(self, *, sources: JobSources, objects: ObjectStore, storage: Storage) -> None:
         """Store where documents may come from.
 
         Args:
+            sources: Who may name what.
             objects: Our own bucket, where uploads lie.
-            storage: Other buckets.
-            allow: The allow-list, as ``OCR_STORAGE_ALLOW`` has it.
+            storage: Any other bucket.
         """
+        self._sources = sources
         self._objects = objects
-        self._elsewhere = Sources(allow_list=AllowList(allow), storage=storage)
-        self._all_uploads = objects.uri(f"{object_keys.UPLOADS}/_").removesuffix("_")
+        self._storage = storage
 
     async def fetch(self, lease: Lease, *, max_bytes: int, deadline: Deadline) -> bytes:
         """The document, whole.
@@ -35,17 +36,15 @@ class JobSources:
             InvalidRequest: there is no such object, in the words of the sync API.
             DocumentTooLarge, NotReady, DeadlineExceeded.
         """
-        location = S3Location.parse(lease.source)
-        if not lease.source.startswith(self._all_uploads):
-            return await self._elsewhere.fetch(location, max_bytes=max_bytes, deadline=deadline)
-        key = f"{object_keys.UPLOADS}/{lease.source.removeprefix(self._all_uploads)}"
-        if not key.startswith(object_keys.uploads_prefix(lease.tenant)):
-            # Whatever the allow-list covers: other tenants' uploads are nobody's source.
-            raise Forbidden("parameter 'source': that bucket and prefix are not on the allow-list")
+        location = self._sources.check(lease.tenant, lease.source)
+        uploads = object_keys.uploads_prefix(lease.tenant)
+        own = self._objects.uri(uploads.rstrip("/")) + "/"
+        if not lease.source.startswith(own):
+            return await self._storage.fetch(location.bucket, location.key, max_bytes=max_bytes, deadline=deadline)
         try:
             async with asyncio.timeout(deadline.remaining_s()):
-                return await self._objects.get(key, max_bytes=max_bytes)
-        except NotFound as error:
+                return await self._objects.get(uploads + lease.source.removeprefix(own), max_bytes=max_bytes)
+        except (NotFound, InternalError) as error:  # the latter for a key that we never give out
             raise InvalidRequest("parameter 'source': there is no such object") from error
         except TimeoutError as error:
             raise DeadlineExceeded("the deadline passed before stage 'download' ended") from error
