@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -26,23 +25,23 @@ from ocr_core.contracts.errors import (
     UnreadableDocument,
     UnsupportedMediaType,
 )
-from ocr_core.contracts.result import OcrResult
 from ocr_core.service import RequestContext, context_of, problem_responses
 from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
 from ocr_core.service.race import finish_in_time
+from ocr_core.service.result_schema import REF, result_schemas
 from preprocess_svc.admission import Permit
 from preprocess_svc.parameters import OcrParameters, openapi_parameters
 from preprocess_svc.sources import S3Location
 from preprocess_svc.sync_road import SyncRoad
 from preprocess_svc.uploads import FILE_PART, Upload, read_submission
 
-_REF = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
-_FOR_FORMATS_ONLY = ("row", "block")
-"""Of a ``Line``: what writes text and Markdown down needs them; JSON does not carry them."""
-
-_SENT_SOMETIMES = frozenset({"fetch"})
+_TIMINGS = {
+    "fetch": "Fetching the source from object storage; absent without one.",
+    "wait": "Waiting for a place among the documents that are read at once.",
+}
+"""What this service knows beyond the text side's answer."""
 
 _ERRORS = (
     InvalidRequest,
@@ -63,7 +62,7 @@ _ERRORS = (
 def make_router(road: SyncRoad) -> APIRouter:
     """The public routes of the pixel side."""
     router = APIRouter(tags=["ocr"])
-    parameters, _ = openapi_parameters(_REF)
+    parameters, _ = openapi_parameters(REF)
 
     @router.post(
         "/v1/ocr",
@@ -114,28 +113,8 @@ def _answer(content_type: str, body: bytes, context: RequestContext) -> Response
 
 def components() -> dict[str, dict[str, Any]]:
     """The schemas that the routes' documentation refers to."""
-    _, of_parameters = openapi_parameters(_REF)
-    result = TypeAdapter(OcrResult).json_schema(mode="serialization", ref_template=_REF)
-    of_result = result.pop("$defs")
-    # What this service knows beyond the text side's answer.
-    of_result["Timing"]["properties"] |= {
-        "fetch": {"type": "number", "description": "Fetching the source from object storage; absent without one."},
-        "wait": {"type": "number", "description": "Waiting for a place among the documents that are read at once."},
-    }
-    for name in _FOR_FORMATS_ONLY:
-        del of_result["Line"]["properties"][name]
-    for schema in (result, *of_result.values()):
-        _require_what_is_always_sent(schema)
-    return {**of_result, **of_parameters, "OcrResult": result}
-
-
-def _require_what_is_always_sent(schema: dict[str, Any]) -> None:
-    """A value that is unknown is sent as null, so that a default in our own values is none to the caller."""
-    properties = schema.get("properties", {})
-    for declared in properties.values():
-        declared.pop("default", None)
-    if properties:
-        schema["required"] = [name for name in properties if name not in _SENT_SOMETIMES]
+    _, of_parameters = openapi_parameters(REF)
+    return {**result_schemas(timings=_TIMINGS, sent_sometimes={"fetch"}), **of_parameters}
 
 
 _SUCCESS: dict[str, Any] = {

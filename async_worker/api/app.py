@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
+from async_worker.api.form_uploads import Discards
+from async_worker.api.idempotency import HEADER as IDEMPOTENCY_HEADER
+from async_worker.api.idempotency import REPLAYED_HEADER
+from async_worker.api.json_jobs import JsonJobs
+from async_worker.api.openapi import components
+from async_worker.api.places import Places
+from async_worker.api.results import Results
+from async_worker.api.routes import BulkApi, make_router
+from async_worker.api.spool import SpoolBudget
+from async_worker.api.submissions import Desk, Submissions
+from async_worker.api.tenancy import Tenancy
+from async_worker.api.upload_targets import UploadDesk
+from async_worker.api.watches import Watches
 from async_worker.blocking import Blocking
+from async_worker.job_sources import JobSources
+from async_worker.result_lines import ResultLines
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.service import Readiness, create_app
 from ocr_core.service.app import Lifespan
+from ocr_core.service.middleware import REQUEST_ID_HEADER
 from ocr_core.settings import BulkSettings, StorageSettings, WebhookSettings
 from ocr_core.telemetry import Metrics
+from preprocess_svc.sources import AllowList
 
 _DESCRIPTION = "Jobs of up to a hundred thousand documents: send them, watch them, read their results as they end."
 
@@ -46,12 +66,68 @@ def make_app(
         stopping: Set when the process is told to stop, before the server waits for its requests to end: streams that
             would go on for as long as their jobs do end then.
     """
-    return create_app(
+    watches = Watches(store=store, blocking=blocking)
+    discards = Discards()
+    api = BulkApi(
+        tenancy=Tenancy(tenant=bulk.tenant),
+        store=store,
+        blocking=blocking,
+        submissions=Submissions(
+            Desk(
+                store=store,
+                blocking=blocking,
+                objects=objects,
+                json_jobs=JsonJobs(
+                    sources=JobSources(allow_list=AllowList(storage.allow), objects=objects),
+                    max_documents=bulk.max_documents,
+                ),
+                bulk=bulk,
+                webhooks=webhooks,
+                places=Places(bulk.max_submissions, what="requests with jobs", metrics=metrics),
+                budget=SpoolBudget(bulk.max_spool_bytes, metrics=metrics),
+                discards=discards,
+            )
+        ),
+        uploads=UploadDesk(objects, ttl_s=bulk.url_ttl_s, max_file_bytes=bulk.max_body_bytes),
+        watches=watches,
+        results=Results(
+            store=store,
+            blocking=blocking,
+            lines=ResultLines(objects, link_ttl_s=bulk.url_ttl_s),
+            watches=watches,
+        ),
+        event_places=Places(bulk.max_event_streams, what="event streams", metrics=metrics),
+        result_places=Places(bulk.max_result_streams, what="answers with results", metrics=metrics),
+        bulk=bulk,
+    )
+
+    @asynccontextmanager
+    async def whole_lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan(app):
+            ending = asyncio.create_task(watches.stop_with(stopping))
+            try:
+                yield
+            finally:
+                ending.cancel()
+                await discards.finish()
+
+    app = create_app(
         title="Yomitori bulk",
         version=version("yomitori"),
         description=_DESCRIPTION,
         metrics=metrics,
         readiness=readiness,
-        routers=[],
-        lifespan=lifespan,
+        routers=[make_router(api)],
+        lifespan=whole_lifespan,
+        components=components(),
     )
+    if bulk.cors_origins:
+        # Around everything else, so that a page can read refusals and faults as well.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=bulk.cors_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("Content-Type", "Last-Event-ID", IDEMPOTENCY_HEADER, REQUEST_ID_HEADER),
+            expose_headers=("Location", "Retry-After", REPLAYED_HEADER, REQUEST_ID_HEADER),
+        )
+    return app

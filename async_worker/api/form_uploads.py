@@ -46,6 +46,11 @@ class FormUploads:
                 task.result()
         self._tasks = [task for task in self._tasks if not task.done()]
 
+    @property
+    def any(self) -> bool:
+        """Whether there is something to discard."""
+        return bool(self._keys)
+
     async def finish(self) -> None:
         """Wait until everything is stored.
 
@@ -81,6 +86,8 @@ class Discards:
 
     def begin(self, uploads: FormUploads) -> None:
         """Delete in the background."""
+        if not uploads.any:
+            return
         task = asyncio.create_task(uploads.discard())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

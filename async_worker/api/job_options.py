@@ -37,6 +37,7 @@ class JobOptions(BaseModel):
         default=(Schema.AUTO,),
         alias="schema",
         min_length=1,
+        json_schema_extra={"default": Schema.AUTO.value},
         description="Which fields to extract: `auto` classifies first, `none` gives lines only; several with commas.",
     )
     formats: Annotated[tuple[OutputFormat, ...], AfterValidator(_check_formats)] = Field(

@@ -1,0 +1,43 @@
+"""The schema of ``OcrResult`` for ``/openapi.json``, as it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from ocr_core.contracts.result import OcrResult
+
+REF = "#/components/schemas/{model}"
+
+_FOR_FORMATS_ONLY = ("row", "block")
+"""Of a ``Line``: what writes text and Markdown down needs them; JSON does not carry them."""
+
+
+def result_schemas(*, timings: Mapping[str, str], sent_sometimes: Collection[str]) -> dict[str, dict[str, Any]]:
+    """``OcrResult`` and what it refers to, by name.
+
+    Args:
+        timings: What the service measures beyond the text side's answer, with its description.
+        sent_sometimes: The properties that may be absent; all others are always sent.
+    """
+    result = TypeAdapter(OcrResult).json_schema(mode="serialization", ref_template=REF)
+    schemas = result.pop("$defs")
+    schemas["Timing"]["properties"] |= {
+        name: {"type": "number", "description": description} for name, description in timings.items()
+    }
+    for name in _FOR_FORMATS_ONLY:
+        del schemas["Line"]["properties"][name]
+    for schema in (result, *schemas.values()):
+        _require_what_is_always_sent(schema, sent_sometimes)
+    return {**schemas, "OcrResult": result}
+
+
+def _require_what_is_always_sent(schema: dict[str, Any], sent_sometimes: Collection[str]) -> None:
+    """A value that is unknown is sent as null, so that a default in our own values is none to the caller."""
+    properties = schema.get("properties", {})
+    for declared in properties.values():
+        declared.pop("default", None)
+    if properties:
+        schema["required"] = [name for name in properties if name not in sent_sometimes]
