@@ -278,6 +278,8 @@ class BulkSettings(SettingsGroup):
     """How long one request's body may take to arrive."""
     max_result_streams: PositiveCount = 64
     """Answers with results at the same time; one more is answered 429 at once."""
+    stream_stall_s: float = Field(default=60.0, gt=0, le=3_600)
+    """How long a caller may read nothing of such an answer; then it is cut."""
     max_event_streams: PositiveCount = 64
     """Server-sent event streams at the same time; one more is answered 429 at once."""
     url_ttl_s: int = Field(default=3_600, ge=1, le=604_800)
