@@ -5,7 +5,8 @@
     TritonConfig ──► command(), environment(), is_ready() ──► service_spec() ──► local_stack.service.Service
 
 It serves the two models of ``model_repository`` with explicit model control, and only gRPC, HTTP (health) and metrics
-on 127.0.0.1. The wheel lives in an environment of its own, as a container would: it pins ``numpy<2``.
+on 127.0.0.1. The wheel lives in an environment of its own, as a container would: it pins ``numpy<2``. Between it and us
+stands ``model_tools/triton_guard.py``, which ends it when one of its model processes has ended.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import http.client
 import os
 import re
+import sys
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ from local_stack.service import ServiceSpec
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 MODEL_NAMES = ("text_detection", "text_recognition")
 
+_GUARD = REPOSITORY_ROOT / "model_tools" / "triton_guard.py"
 _PREFIX = "yomitori-triton"
 _SHARED_MEMORY_DIR = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory lives, not a temporary file
 
@@ -62,7 +65,9 @@ class _Installation:
 
 
 def command(config: TritonConfig) -> list[str]:
-    """The arguments that start ``tritonserver``; also puts the stub in place and sweeps what killed servers left.
+    """The arguments that start ``tritonserver`` under its guard.
+
+    Also puts the Python backend's stub in place, and sweeps what killed servers left.
 
     Raises:
         TritonUnavailable: the environment, the wheel or its Python stub is missing.
@@ -70,6 +75,7 @@ def command(config: TritonConfig) -> list[str]:
     installation = _find(config.environment_dir)
     sweep_shared_memory()
     return [
+        *(sys.executable, "-I", "-S", str(_GUARD)),
         str(installation.server),
         f"--model-repository={config.model_repository}",
         f"--model-config-name={config.model_config_name}",

@@ -58,6 +58,9 @@ _QUEUE_FULL = "Exceeds maximum queue size"
 _EXPIRED_IN_QUEUE = "Request timeout expired"
 _UNKNOWN_REGION = "Unable to find shared memory region"
 _NOT_LOADED = re.compile(r"is not ready|unknown model|is not found")
+# "Stub process 'text_recognition_0_1' is not healthy.": a model process was killed. model_tools/triton_guard.py ends
+# such a server, which is then started anew.
+_MODEL_PROCESS_GONE = re.compile(r"Stub process.* is not healthy|Failed to obtain the health mutex")
 _UNANSWERED = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED"})
 
 _CHANNEL_ARGUMENTS = [
@@ -276,7 +279,7 @@ class TritonModels:
             return Overloaded(f"the queue of model '{call.model.name}' is full", retry_after_s=_RETRY_AFTER_S)
         if _EXPIRED_IN_QUEUE in message or status == "StatusCode.DEADLINE_EXCEEDED":
             return DeadlineExceeded(f"the deadline passed before stage '{call.model.name}' ended")
-        if status == "StatusCode.UNAVAILABLE" or _NOT_LOADED.search(message):
+        if status == "StatusCode.UNAVAILABLE" or _NOT_LOADED.search(message) or _MODEL_PROCESS_GONE.search(message):
             self._forget_server()
             return NotReady(f"model '{call.model.name}' does not answer")
         _log.error("Triton failed: %s %s", status, message, extra={"action": "triton_error"})
