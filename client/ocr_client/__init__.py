@@ -12,18 +12,30 @@ from ocr_client.errors import (
     ServerUnreachable,
     UnexpectedAnswer,
 )
+from ocr_client.job_types import Job, JobCounts, JobStatus, LineError, LineStatus, ResultLine
+from ocr_client.jobs import DEFAULT_BULK_URL, JobsClient
 from ocr_client.retry import RetryPolicy
+from ocr_client.submission import JobDocument
 from ocr_client.types import OcrResult
 
 __all__ = [
+    "DEFAULT_BULK_URL",
     "DEFAULT_URL",
     "AnswerTimedOut",
     "ApiError",
     "DocumentRefused",
+    "Job",
+    "JobCounts",
+    "JobDocument",
+    "JobStatus",
+    "JobsClient",
+    "LineError",
+    "LineStatus",
     "OcrClient",
     "OcrClientError",
     "OcrResult",
     "RequestRefused",
+    "ResultLine",
     "RetryPolicy",
     "ServerBusy",
     "ServerFailed",

@@ -139,7 +139,8 @@ class OcrClient:
             return self._connection.request("POST", "/v1/ocr", params=wishes, files=upload)
 
         answer_timeout_s = (options.get("timeout_s") or SERVER_DEFAULT_TIMEOUT_S) + ANSWER_GRACE_S
-        body = self._connection.answer(build, answer_timeout_s=answer_timeout_s).content
+        retries = self._connection.new_retries(repeatable=False)
+        body = self._connection.answer(build, retries, answer_timeout_s=answer_timeout_s)
         return _decode_result(body) if format == "json" else body
 
     def is_ready(self) -> bool:

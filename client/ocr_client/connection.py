@@ -8,15 +8,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from ocr_client.errors import (
-    AnswerTimedOut,
-    ApiError,
-    OcrClientError,
-    ServerUnreachable,
-    UnexpectedAnswer,
-    api_error_class,
-)
-from ocr_client.retry import RETRIED_STATUSES, Retries, RetryPolicy, parse_retry_after_s
+from ocr_client.errors import AnswerTimedOut, OcrClientError, ServerUnreachable, UnexpectedAnswer, api_error_class
+from ocr_client.retry import Retries, RetryPolicy, parse_retry_after_s
 
 CONNECT_TIMEOUT_S = 5.0
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -52,39 +45,36 @@ class Connection:
         self._closed.set()
         self._http.close()
 
-    def new_retries(self, policy: RetryPolicy | None = None) -> Retries:
-        """Counts the repeats of one operation; its waits end when the connection is closed."""
-        return Retries(policy if policy is not None else self._retry, self._closed)
+    def pause(self, duration_s: float) -> None:
+        """Wait, unless the client is closed meanwhile.
 
-    def answer(
-        self, build: Callable[[], httpx.Request], *, answer_timeout_s: float, repeatable: bool = False
-    ) -> httpx.Response:
-        """Send until it is answered with anything but "come back later", or the retries are used up.
+        Raises:
+            OcrClientError: it was.
+        """
+        if self._closed.wait(duration_s):
+            raise OcrClientError("the client was closed")
+
+    def new_retries(self, policy: RetryPolicy | None = None, *, repeatable: bool) -> Retries:
+        """Counts the repeats of one operation; its waits end when the connection is closed."""
+        return Retries(policy if policy is not None else self._retry, self._closed, repeatable=repeatable)
+
+    def answer(self, build: Callable[[], httpx.Request], retries: Retries, *, answer_timeout_s: float) -> bytes:
+        """The body of the first answer that is a success; what may pass is waited for.
 
         Args:
             build: Makes the request, anew for each attempt: a body that streams is used up by one.
+            retries: What is waited for, and for how long.
             answer_timeout_s: Of each attempt.
-            repeatable: To send it twice does no harm, so an attempt without an answer is repeated too. A server
-                that nothing was ever sent to is not waited for.
 
         Raises:
             ServerUnreachable, AnswerTimedOut, UnexpectedAnswer, ApiError: See ``ocr_client.errors``.
         """
-        retries = self.new_retries()
         while True:
             try:
                 with self.stream(build(), read_timeout_s=answer_timeout_s) as response:
-                    response.read()
-                    return response
-            except ApiError as error:
-                if error.status not in RETRIED_STATUSES:
-                    raise
-                retries.wait_after(error, error.retry_after_s)
-            except (ServerUnreachable, AnswerTimedOut) as error:
-                never_sent = isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
-                if not repeatable or (never_sent and retries.count == 0):
-                    raise
-                retries.wait_after(error, None)
+                    return response.read()
+            except OcrClientError as error:
+                retries.wait_after(error)
 
     def request(
         self,
@@ -106,6 +96,8 @@ class Connection:
         Raises:
             ServerUnreachable, AnswerTimedOut, UnexpectedAnswer, ApiError: See ``ocr_client.errors``.
         """
+        if self._closed.is_set():
+            raise OcrClientError("the client was closed")
         request.extensions["timeout"] = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S).as_dict()
         try:
             response = self._http.send(request, stream=True)
@@ -117,11 +109,13 @@ class Connection:
             finally:
                 response.close()
         except httpx.ConnectTimeout as error:
-            raise ServerUnreachable(f"no connection to {self._http.base_url} in {CONNECT_TIMEOUT_S:g} s") from error
+            message = f"no connection to {self._http.base_url} in {CONNECT_TIMEOUT_S:g} s"
+            raise ServerUnreachable(message, connected=False) from error
         except httpx.TimeoutException as error:
             raise AnswerTimedOut(f"no answer from {self._http.base_url} in {read_timeout_s:g} s") from error
         except httpx.TransportError as error:
-            raise ServerUnreachable(f"{self._http.base_url}: {error or type(error).__name__}") from error
+            message = f"{self._http.base_url}: {error or type(error).__name__}"
+            raise ServerUnreachable(message, connected=not isinstance(error, httpx.ConnectError)) from error
         except httpx.DecodingError as error:
             raise UnexpectedAnswer(f"{self._http.base_url}: {error}") from error
 
@@ -140,7 +134,8 @@ def error_of(response: httpx.Response) -> OcrClientError:
     except ValueError:
         problem = None
     if not isinstance(problem, dict) or not isinstance(problem.get("code"), str):
-        return UnexpectedAnswer(f"the server answered {response.status_code} without a problem description")
+        message = f"the server answered {response.status_code} without a problem description"
+        return UnexpectedAnswer(message, status=response.status_code)
     request_id = problem.get("request_id")
     return api_error_class(response.status_code)(
         code=problem["code"],

@@ -21,7 +21,15 @@ class OcrClientError(Exception):
 
 
 class ServerUnreachable(OcrClientError):
-    """No connection to the server, or it broke before the answer was complete."""
+    """No connection to the server, or it broke before the answer was complete.
+
+    Attributes:
+        connected: There was a connection, so the server may have heard something.
+    """
+
+    def __init__(self, message: str, *, connected: bool = True) -> None:
+        super().__init__(message)
+        self.connected = connected
 
 
 class AnswerTimedOut(OcrClientError):
@@ -29,7 +37,15 @@ class AnswerTimedOut(OcrClientError):
 
 
 class UnexpectedAnswer(OcrClientError):
-    """The answer is not what this API gives; something else may listen on that address."""
+    """The answer is not what this API gives; something else may listen on that address, or stand before it.
+
+    Attributes:
+        status: HTTP status, where that was all that could be understood.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ApiError(OcrClientError):

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from ocr_client.errors import AnswerTimedOut, ApiError, OcrClientError, ServerUnreachable, UnexpectedAnswer
+
 RETRIED_STATUSES = frozenset({429, 503})
+"""Answers that say that nothing was done."""
+REPEATED_STATUSES = RETRIED_STATUSES | {500, 502, 504}
+"""Those, and the ones after which something may have been done, for requests that may be sent twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,26 +45,50 @@ class RetryPolicy:
 class Retries:
     """Counts what failed one after another, and waits in between; a closed client waits no longer."""
 
-    def __init__(self, policy: RetryPolicy, closed: threading.Event) -> None:
+    def __init__(self, policy: RetryPolicy, closed: threading.Event, *, repeatable: bool) -> None:
+        """Start at nought.
+
+        Args:
+            policy: How often, and how long.
+            closed: Set when the client is closed.
+            repeatable: To send the request twice does no harm, so one that found no answer is sent again too.
+        """
         self._policy = policy
         self._closed = closed
-        self.count = 0
+        self._repeatable = repeatable
+        self._count = 0
+        self._reached = False
 
     def succeeded(self) -> None:
         """What comes next is a first attempt again."""
-        self.count = 0
+        self._count = 0
+        self._reached = True
 
-    def wait_after(self, error: Exception, retry_after_s: float | None) -> None:
+    def wait_after(self, error: OcrClientError) -> None:
         """Return when it is time for another attempt.
 
         Raises:
-            Exception: ``error`` itself, where the attempts are used up or the client was closed.
+            OcrClientError: ``error`` itself, where no attempt would mend it, the attempts are used up, or the client
+                was closed.
         """
-        if self.count >= self._policy.max_retries:
+        if self._count >= self._policy.max_retries or not self._may_pass(error):
             raise error
-        if self._closed.wait(self._policy.wait_s(self.count, retry_after_s)):
+        retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
+        if self._closed.wait(self._policy.wait_s(self._count, retry_after_s)):
             raise error
-        self.count += 1
+        self._count += 1
+
+    def _may_pass(self, error: OcrClientError) -> bool:
+        """Whether the same request may go well later."""
+        match error:
+            case ServerUnreachable(connected=False) if self._count == 0 and not self._reached:
+                return False  # a server that never was there is not waited for
+            case ServerUnreachable() | AnswerTimedOut():
+                return self._repeatable
+            case ApiError(status=status) | UnexpectedAnswer(status=status):
+                return status in (REPEATED_STATUSES if self._repeatable else RETRIED_STATUSES)
+            case _:
+                return False
 
 
 def parse_retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -159,9 +160,14 @@ def scripted_server(*script: Scripted | Answerer) -> Iterator[ScriptedServer]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             pass
 
+    class Listener(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            if not isinstance(sys.exception(), ConnectionError):  # clients leave as they like
+                super().handle_error(request, client_address)  # type: ignore[arg-type]
+
     lock = threading.Lock()
     stopping = threading.Event()
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listener = Listener(("127.0.0.1", 0), Handler)
     server = ScriptedServer(url=f"http://127.0.0.1:{listener.server_port}", script=list(script))
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -1,0 +1,190 @@
+"""``JobsClient``: many documents in, a result line for each out, however long it takes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self, Unpack
+from urllib.parse import quote
+
+import httpx
+
+from ocr_client.connection import Connection
+from ocr_client.following import follow_changes, follow_results
+from ocr_client.job_types import Job, ResultLine
+from ocr_client.retry import Retries, RetryPolicy
+from ocr_client.submission import JobDocument, JobOptions, Source, as_documents, as_form, as_json
+from ocr_client.uploads import LocalFile, OnUploaded, upload_files
+
+DEFAULT_BULK_URL = "http://127.0.0.1:8001"
+ANSWER_TIMEOUT_S = 30.0
+# A form's files are stored before it is answered, and a job of a hundred thousand documents takes its time too.
+SUBMIT_TIMEOUT_S = 300.0
+
+
+class JobsClient:
+    """A connection to one bulk API; safe to share between threads, to be closed after use.
+
+    Whatever is asked is asked again where an answer is lost: a job is made once, because its request carries an
+    ``Idempotency-Key``, and a result line is given out once, because it has a number.
+
+    Example:
+        >>> with JobsClient() as jobs:  # doctest: +SKIP
+        ...     job = jobs.submit(["a.pdf", "s3://inbox/b.pdf"], schema="invoice")
+        ...     for line in jobs.results(job.id):
+        ...         print(line.reference, line.error or line.result["text"])
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_BULK_URL,
+        *,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Connect when first used.
+
+        Args:
+            url: Where the bulk API listens.
+            retry: What to do where an answer is lost, or says "later".
+            headers: Sent with every request; to object storage none of them goes.
+
+        Raises:
+            ValueError: The URL is none.
+        """
+        self._retry = retry
+        self._connection = Connection(url, retry=retry, headers=headers)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def submit(
+        self,
+        documents: Iterable[Source | JobDocument],
+        *,
+        idempotency_key: str | None = None,
+        on_uploaded: OnUploaded | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """Make a job of local files and ``s3://`` objects, in any mixture.
+
+        Up to 50 files of 32 MB together go in one multipart request. More than that, files with references, and files
+        beside objects go straight into object storage by presigned URLs, eight at a time; then the job names them.
+
+        Args:
+            documents: Paths, addresses ``s3://bucket/key``, or ``JobDocument`` where a reference is wanted.
+            idempotency_key: The same key and the same job, also from another process, is the same job. Made up where
+                it is left out, which covers the repeats of this one call. Uploads have a new address each time, so
+                over several calls the key holds for multipart and for objects alone.
+            on_uploaded: Told how many files are uploaded.
+            options: See ``JobOptions``.
+
+        Raises:
+            ValueError: There are no documents.
+            OSError: A file cannot be read.
+            OcrClientError: See ``ocr_client.errors``.
+        """
+        listed = as_documents(documents)
+        headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+        form = as_form(listed, options)
+        if form is not None:
+            return self._submit({**headers, **form.headers}, form.body)
+        content = as_json(listed, self._sources(listed, on_uploaded), options)
+        return self._submit({**headers, "Content-Type": "application/json"}, lambda: content)
+
+    def status(self, job_id: str) -> Job:
+        """The job as it stands, with its webhooks.
+
+        Raises:
+            OcrClientError: See ``ocr_client.errors``; 404 where there is no such job.
+        """
+        return self._job(job_id, self._connection.new_retries(repeatable=True))
+
+    def changes(self, job_id: str) -> Iterator[Job]:
+        """The job at once and whenever it changes, until it has ended; a server's restart is waited out.
+
+        Raises:
+            OcrClientError: As for ``status``.
+        """
+        return follow_changes(self._connection, _path(job_id), lambda retries: self._job(job_id, retries))
+
+    def wait(self, job_id: str) -> Job:
+        """The job once it has ended.
+
+        Raises:
+            OcrClientError: As for ``status``.
+        """
+        *_, job = self.changes(job_id)
+        return job
+
+    def results(self, job_id: str, *, cursor: int = 0, follow: bool = True) -> Iterator[ResultLine]:
+        """Result lines, each once and in order, over as many connections as it takes.
+
+        Args:
+            job_id: Whose.
+            cursor: The ``sequence`` of the last line that is known already; 0 for all.
+            follow: Until the job has ended and all its lines are out; else those that there are now.
+
+        Raises:
+            OcrClientError: As for ``status``.
+        """
+
+        def get_job(retries: Retries) -> Job:
+            return self._job(job_id, retries)
+
+        return follow_results(self._connection, _path(job_id), get_job, cursor=cursor, follow=follow)
+
+    def cancel(self, job_id: str) -> Job:
+        """Drop what has not ended; what is done stays readable. A job that has ended stays as it is.
+
+        Raises:
+            OcrClientError: As for ``status``.
+        """
+        return self._job(job_id, self._connection.new_retries(repeatable=True), method="DELETE")
+
+    def redrive(self, job_id: str) -> Job:
+        """Run the job's failed documents again; new lines follow the old ones under the same references.
+
+        Raises:
+            OcrClientError: As for ``status``; 400 where the job was cancelled.
+        """
+        retries = self._connection.new_retries(repeatable=True)
+        return self._job(job_id, retries, method="POST", action="/redrive")
+
+    def _submit(self, headers: Mapping[str, str], body: Callable[[], Iterator[bytes] | bytes]) -> Job:
+        def build() -> httpx.Request:
+            return self._connection.request("POST", "/v1/jobs", headers=headers, content=body())
+
+        retries = self._connection.new_retries(repeatable=True)
+        return Job.decode(self._connection.answer(build, retries, answer_timeout_s=SUBMIT_TIMEOUT_S))
+
+    def _sources(self, documents: Sequence[JobDocument], on_uploaded: OnUploaded | None) -> list[str]:
+        """Where each lies in object storage; local files only after they were uploaded there."""
+        files = [LocalFile.of(document) for document in documents if document.address is None]
+        told = on_uploaded if on_uploaded is not None else _tell_nobody
+        uploaded = iter(upload_files(self._connection, files, retry=self._retry, on_uploaded=told))
+        return [document.address or next(uploaded) for document in documents]
+
+    def _job(self, job_id: str, retries: Retries, *, method: str = "GET", action: str = "") -> Job:
+        def build() -> httpx.Request:
+            return self._connection.request(method, f"{_path(job_id)}{action}")
+
+        return Job.decode(self._connection.answer(build, retries, answer_timeout_s=ANSWER_TIMEOUT_S))
+
+
+def _path(job_id: str) -> str:
+    return f"/v1/jobs/{quote(job_id, safe='')}"
+
+
+def _tell_nobody(_count: int) -> None:
+    """Nobody asked."""
