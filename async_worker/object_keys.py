@@ -13,6 +13,7 @@ The token is the lease's: each attempt writes under its own, and the job store's
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 
@@ -21,6 +22,9 @@ from ocr_core.contracts.jobs import Lease
 UPLOADS = "uploads"
 READINGS = "readings"
 RESULTS = "results"
+
+MAX_QUOTED_CHARACTERS = 700
+"""Of a source's key within ours: with the tenant, the bucket and our own prefix it stays within a key's 1,024 bytes."""
 
 _UNQUOTED = re.compile(rb"[A-Za-z0-9._/-]")
 
@@ -58,9 +62,12 @@ def result_key(lease: Lease, extension: str = "json") -> str:
 def by_source_key(tenant: str, bucket: str, source_key: str) -> str:
     """Where the result line of a document goes that came by the intake: found by its source alone.
 
-    Bytes that a key of ours may not hold are written as ``=`` and two hexadecimal digits.
+    Bytes that a key of ours may not hold are written as ``=`` and two hexadecimal digits. A key that becomes too long
+    by that is replaced by ``=sha256/`` and its digest.
     """
     quoted = "".join(chr(byte) if _UNQUOTED.match(bytes([byte])) else f"={byte:02X}" for byte in source_key.encode())
+    if len(quoted) > MAX_QUOTED_CHARACTERS:
+        quoted = f"=sha256/{hashlib.sha256(source_key.encode()).hexdigest()}"
     return f"{RESULTS}/{tenant}/by-source/{bucket}/{quoted}.json"
 
 
