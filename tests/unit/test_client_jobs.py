@@ -89,10 +89,7 @@ def test_few_files_go_in_one_form(files: list[Path]) -> None:
 
 
 def test_objects_go_by_their_addresses() -> None:
-    documents: list[str | JobDocument] = [
-        "s3://inbox/a/b c.pdf",
-        JobDocument(source="s3://inbox/2", reference="invoice 7"),
-    ]
+    named = JobDocument(source="s3://inbox/2", reference="invoice 7")
     with scripted_server(ACCEPTED) as server, JobsClient(server.url) as jobs:
         jobs.submit(["s3://inbox/a/b c.pdf", named], schema="auto", idempotency_key="mine")
     (seen,) = server.seen
