@@ -1,16 +1,39 @@
-"""The webhook sender's role."""
+"""The webhook sender's role: due deliveries are claimed, attempted side by side, and what became of them is noted."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Iterable
+
+import prometheus_client
 
 from async_worker.blocking import Blocking
-from async_worker.webhooks.addresses import Resolver
+from async_worker.loops import Backoff, repeat, wait_or_stop
+from async_worker.webhooks.addresses import Resolver, SystemResolver
+from async_worker.webhooks.calls import Caller
+from async_worker.webhooks.filing import SCHEME, Filing
+from async_worker.webhooks.messages import body_of, headers_of
+from async_worker.webhooks.outcomes import Outcome, retry_after_s
+from ocr_core.adapters.job_store import SystemClock
+from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.webhooks import WebhookDelivery
 from ocr_core.settings import WebhookSettings
 from ocr_core.telemetry import Metrics
+
+IDLE_S = 0.25
+FULL_S = 0.05
+"""Between two looks where nothing is due, and where no place is free."""
+LEASE_MARGIN_S = 30.0
+"""Beyond an attempt's own deadline: for reading a result, and for noting how it went."""
+_NOTE_TRIES = 5
+
+_log = logging.getLogger(__name__)
 
 
 class WebhookSender:
@@ -27,16 +50,148 @@ class WebhookSender:
         shutdown_grace_s: float = 30.0,
         resolver: Resolver | None = None,
         clock: Clock | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        """Store what it works with.
+
+        Args:
+            store: Called through ``blocking`` only.
+            objects: Where result lines of the intake's documents go.
+            blocking: Threads for the store.
+            settings: Secret, deadline, retries, how many at once.
+            metrics: Of the process.
+            shutdown_grace_s: How long attempts may go on after ``stop``; those that are cut off are made again.
+            resolver: Names to addresses; the machine's own where none is given.
+            clock: For the moment that is signed; the machine's own where none is given.
+            tls: Whom to trust; the usual authorities where none is given.
+        """
         self._store = store
-        self._objects = objects
         self._blocking = blocking
         self._settings = settings
-        self._metrics = metrics
         self._shutdown_grace_s = shutdown_grace_s
-        self._resolver = resolver
-        self._clock = clock
+        self._clock = clock or SystemClock()
+        self._filing = Filing(store=store, objects=objects, blocking=blocking)
+        self._caller = Caller(settings=settings, resolver=resolver or SystemResolver(), clock=self._clock, tls=tls)
+        self._running: dict[asyncio.Task[None], WebhookDelivery] = {}
+        self._attempts = prometheus_client.Counter(
+            "ocr_bulk_webhook_attempts", "Attempts at deliveries, by outcome.", ("outcome",), registry=metrics.registry
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """See ``Role``."""
-        await stop.wait()
+        try:
+            await repeat(lambda: self._step(stop), name="webhooks", stop=stop)
+            if self._running:
+                await asyncio.wait(self._running, timeout=self._shutdown_grace_s)
+        finally:
+            cut_off = list(self._running)
+            for task in cut_off:
+                task.cancel()
+            await asyncio.gather(*cut_off, return_exceptions=True)
+
+    async def _step(self, stop: asyncio.Event) -> float:
+        """Claim what is due and begin with it; the seconds until the next look.
+
+        One receiver that is slow holds up a part of the places and no more, and so does one tenant with many.
+
+        Raises:
+            NotReady: the database does not answer.
+        """
+        most = self._settings.max_deliveries
+        free = most - len(self._running)
+        if free <= 0:
+            return FULL_S
+        of_origin = max(1, most // 4)
+        running = self._running.values()
+        claimed = await self._blocking.run(
+            self._store.claim_webhooks,
+            limit=min(free, of_origin),
+            lease_s=self._settings.timeout_s + LEASE_MARGIN_S,
+            skip_origins=_full((origin_of(each.url) for each in running), of_origin),
+            skip_tenants=_full((each.tenant for each in running), max(1, most * 3 // 4)),
+        )
+        for delivery in claimed:
+            task = asyncio.create_task(self._deliver(delivery, stop))
+            self._running[task] = delivery
+            task.add_done_callback(self._running.pop)
+        return 0.0 if claimed else IDLE_S
+
+    async def _deliver(self, delivery: WebhookDelivery, stop: asyncio.Event) -> None:
+        """One attempt and its note. It raises nothing: its neighbours go on, and the delivery comes again."""
+        try:
+            outcome = await self._attempt(delivery)
+        except Exception:
+            _log.exception(
+                "A delivery failed inside the server", extra={"action": "webhooks.fault", "delivery_id": delivery.id}
+            )
+            outcome = Outcome(delivered=False, error="an error inside the server")
+        wait_s = retry_after_s(outcome, delivery.attempts, self._settings)
+        self._tell(delivery, outcome, wait_s)
+        await self._note(delivery, outcome, wait_s, stop)
+
+    async def _attempt(self, delivery: WebhookDelivery) -> Outcome:
+        if delivery.url.startswith(SCHEME):
+            return await self._filing.file(delivery)
+        secret = self._settings.secret
+        if secret is None:
+            return Outcome(delivered=False, error="the server has no secret to sign with any more")
+        body = body_of(delivery)
+        headers = headers_of(delivery, body, secret=secret, now=self._clock.now())
+        return await self._caller.post(delivery.url, body=body, headers=headers)
+
+    def _tell(self, delivery: WebhookDelivery, outcome: Outcome, wait_s: float | None) -> None:
+        """To the log and the metrics; the URL stays out, as receivers keep secrets in them."""
+        if outcome.delivered:
+            self._attempts.labels("delivered").inc()
+            return
+        self._attempts.labels("given_up" if wait_s is None else "failed").inc()
+        _log.warning(
+            "A delivery was given up" if wait_s is None else "A delivery failed and is tried again",
+            extra={
+                "action": "webhooks.failed",
+                "delivery_id": delivery.id,
+                "job_id": delivery.job_id,
+                "attempts": delivery.attempts,
+                "status_code": outcome.status_code,
+                "reason": outcome.error,
+            },
+        )
+
+    async def _note(
+        self, delivery: WebhookDelivery, outcome: Outcome, wait_s: float | None, stop: asyncio.Event
+    ) -> None:
+        """Write down how it went. What cannot be noted is attempted again when the claim has run out."""
+        if delivery.token is None:
+            return
+        for failures in range(1, _NOTE_TRIES + 1):
+            try:
+                await self._blocking.run(
+                    self._store.record_webhook,
+                    delivery.token,
+                    delivered=outcome.delivered,
+                    status_code=outcome.status_code,
+                    error=outcome.error,
+                    retry_after_s=wait_s,
+                )
+            except NotReady:
+                await wait_or_stop(stop, Backoff(max_s=5.0).wait_s(failures))
+            except Exception:
+                _log.exception(
+                    "A delivery could not be noted", extra={"action": "webhooks.fault", "delivery_id": delivery.id}
+                )
+                return
+            else:
+                return
+
+
+def origin_of(url: str) -> str:
+    """``scheme://authority`` as it stands in the URL: what slow receivers are counted by."""
+    scheme, separator, rest = url.partition("://")
+    for end in "/?#":
+        rest = rest.partition(end)[0]
+    return f"{scheme}{separator}{rest}"
+
+
+def _full(names: Iterable[str], most: int) -> tuple[str, ...]:
+    """The names that come as often as they may."""
+    return tuple(name for name, count in Counter(names).items() if count >= most)
