@@ -218,6 +218,17 @@ class BulkHouse:
             self.running[name].start()
         return dead
 
+    def make_whole(self) -> None:
+        """Everything runs, nothing is paused, and nothing is in the way."""
+        self.break_network(Faults())
+        for process in self.running.values():
+            if process.alive:
+                process.resume()
+        if not self.double.alive or self.double.spared:
+            self.double.restart()
+        if self.restart_dead():
+            self.wait_ready()
+
     def _kill_all(self) -> None:
         for process in self.running.values():
             process.kill()
@@ -288,11 +299,15 @@ class BulkHouse:
         job: dict[str, Any] = answer.json()
         return job
 
-    def wait_done(self, job_id: str, *, patience_s: float = PATIENCE_S, url: str = "") -> dict[str, Any]:
-        """The job, once it has ended."""
+    def wait_done(
+        self, job_id: str, *, patience_s: float = PATIENCE_S, url: str = "", supervised: bool = True
+    ) -> dict[str, Any]:
+        """The job, once it has ended; meanwhile who has died is started again, unless ``supervised`` is false."""
         job: dict[str, Any] = {}
 
         def ended() -> bool:
+            if supervised:
+                self.restart_dead()
             job.update(self.job(job_id, url=url))
             return bool(job["status"] in {"done", "cancelled"})
 

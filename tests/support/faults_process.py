@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -139,6 +138,7 @@ class DoubleProcess(FaultyProcess):
     def __init__(self, folder: Path, *, slow_s: float = 5.0, detection_s: float = 0.0, spare: bool = False) -> None:
         self.port = free_port()
         self.journal_path = folder / "triton-double.jsonl"
+        self.spared = spare
         self._options = {"slow_s": slow_s, "detection_s": detection_s}
         super().__init__(
             name="triton",
@@ -165,6 +165,7 @@ class DoubleProcess(FaultyProcess):
         """Kill it if it lives, and start it anew; with ``spare`` it heeds no marks from now on."""
         if self.alive:
             self.kill()
+        self.spared = spare
         self.command = self._command(spare=spare)
         self.start()
 
@@ -199,8 +200,3 @@ class DoubleProcess(FaultyProcess):
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def sleep_until(at_s: float) -> None:
-    """Sleep until that ``time.monotonic``."""
-    time.sleep(max(0.0, at_s - time.monotonic()))
