@@ -1,0 +1,238 @@
+"""The bulk API under a real server in a thread of its own, over a real job store and a real object store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from async_worker.api.app import make_app
+from async_worker.blocking import Blocking
+from async_worker.vitals import HttpRole
+from local_stack.aws import AwsServer
+from ocr_core.adapters.aws_clients import s3_client
+from ocr_core.adapters.job_store import SqlJobStore
+from ocr_core.adapters.object_store import S3ObjectStore
+from ocr_core.contracts.job_store import JobRecords
+from ocr_core.contracts.jobs import Job
+from ocr_core.service import Readiness
+from ocr_core.settings import BulkSettings, ObjectStoreSettings, StorageSettings, WebhookSettings
+from ocr_core.telemetry import Metrics
+from tests.support.aws import free_port, object_settings, storage_settings
+from tests.support.job_stores import claim, read, send
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+TENANT = "acme"
+ALLOWED = ("inbox", "archive/invoices")
+WEBHOOKS = WebhookSettings(secret=SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+SOURCES = [{"source": f"s3://inbox/{n}.pdf", "reference": f"r{n}"} for n in range(3)]
+
+
+class Bucket:
+    """What lies in the object store, seen past the API."""
+
+    def __init__(self, server: AwsServer, settings: ObjectStoreSettings) -> None:
+        self.name = settings.bucket
+        self._client: S3Client = s3_client(storage_settings(server), max_connections=2, read_timeout_s=10, attempts=3)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """In key order."""
+        page = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix)
+        return [item["Key"] for item in page.get("Contents", [])]
+
+    def get(self, key: str) -> bytes:
+        """A whole object."""
+        return self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store one."""
+        self._client.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+
+class ServedApi:
+    """A running API. ``store`` may be something that breaks; it answers on a free port of 127.0.0.1."""
+
+    def __init__(
+        self,
+        *,
+        store: JobRecords,
+        objects: ObjectStoreSettings,
+        storage: StorageSettings,
+        bulk: BulkSettings | None = None,
+        webhooks: WebhookSettings | None = None,
+    ) -> None:
+        self.port = free_port()
+        self._store = store
+        self._objects = S3ObjectStore(objects, storage)
+        self._storage = storage.model_copy(update={"allow": ALLOWED})
+        self._bulk = (bulk or BulkSettings()).model_copy(update={"tenant": TENANT})
+        self._webhooks = webhooks or WebhookSettings()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="bulk-api")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self.client = httpx.Client(base_url=self.url, timeout=60.0, trust_env=False)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        wait_until(self._answers, "the API")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.tell_to_stop()
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+        self.client.close()
+
+    def tell_to_stop(self) -> None:
+        """As SIGTERM would."""
+        if self._loop is not None and self._stop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it has ended."""
+        return not self._thread.is_alive()
+
+    def submit(self, count: int = 3, **options: Any) -> dict[str, Any]:
+        """A job of so many documents, answered 202."""
+        documents = [{"source": f"s3://inbox/{n}.pdf", "reference": f"r{n}"} for n in range(count)]
+        answer = self.client.post("/v1/jobs", json={"documents": documents, **options})
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    def metric(self, name: str) -> float:
+        """A value of ``/metrics``, without labels."""
+        for line in self.client.get("/metrics").text.splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.split()[1])
+        raise KeyError(name)
+
+    def _answers(self) -> bool:
+        try:
+            return self.client.get("/healthz").status_code == 200
+        except httpx.TransportError:
+            assert self._thread.is_alive(), "the API has ended"
+            return False
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+
+        @asynccontextmanager
+        async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+            await self._objects.start()
+            await self._objects.ensure_bucket()
+            yield
+            await self._objects.close()
+
+        with Blocking(threads=8) as blocking:
+            app = make_app(
+                store=self._store,
+                blocking=blocking,
+                objects=self._objects,
+                bulk=self._bulk,
+                storage=self._storage,
+                webhooks=self._webhooks,
+                metrics=Metrics(),
+                readiness=Readiness(),
+                lifespan=lifespan,
+                stopping=self._stop,
+            )
+            await HttpRole(app, host="127.0.0.1", port=self.port, shutdown_grace_s=20).run(self._stop)
+
+
+class ApiHouse:
+    """One store, one bucket, and as many APIs over them as a test wants."""
+
+    def __init__(self, *, store: SqlJobStore, server: AwsServer, stack: ExitStack) -> None:
+        self.store = store
+        self._server = server
+        self._stack = stack
+        self._settings = object_settings(prefix="bulk/")
+        self.bucket = Bucket(server, self._settings)
+        stack.callback(self.bucket.close)
+
+    @property
+    def uploads(self) -> list[str]:
+        """Keys of all uploads."""
+        return self.bucket.keys("bulk/uploads/")
+
+    def serve(
+        self,
+        bulk: BulkSettings | None = None,
+        *,
+        webhooks: WebhookSettings | None = None,
+        store: JobRecords | None = None,
+    ) -> ServedApi:
+        """An API that runs until the test ends."""
+        served = ServedApi(
+            store=store or self.store,
+            objects=self._settings,
+            storage=storage_settings(self._server),
+            bulk=bulk,
+            webhooks=webhooks,
+        )
+        return self._stack.enter_context(served)
+
+    def job(self, answer: dict[str, Any]) -> Job:
+        """The job as the store has it."""
+        return self.store.get_job(TENANT, answer["id"])
+
+    def finish(self, count: int | None = None, *, links: bool = False) -> None:
+        """Work off what is due, or so many documents of it: results that are small and tell their document."""
+        done = 0
+        while (count is None or done < count) and (messages := send(self.store, limit=1)):
+            lease = claim(self.store, messages[0])
+            read(self.store, lease)
+            (message,) = send(self.store, limit=1)
+            lease = claim(self.store, message)
+            key = f"results/{lease.tenant}/{lease.job_id}/{lease.document_id}/{lease.token}"
+            result: dict[str, object] = {"id": lease.document_id, "text": f"text of {lease.reference}"}
+            if links:
+                self.bucket.put(f"bulk/{key}.md", f"# {lease.reference}".encode())
+                result["links"] = {"markdown": f"s3://{self.bucket.name}/bulk/{key}.md"}
+            self.bucket.put(f"bulk/{key}.json", json.dumps(result).encode())
+            assert self.store.finish_document(lease.token, result_key=f"{key}.json")
+            done += 1
+
+    def fail(self) -> None:
+        """Fail the next document that is due."""
+        (message,) = send(self.store, limit=1)
+        lease = claim(self.store, message)
+        assert self.store.fail_document(lease.token, code="unreadable_document", detail="it is broken")
+
+
+@contextmanager
+def api_house(store: SqlJobStore, server: AwsServer) -> Iterator[ApiHouse]:
+    """A house whose servers end with the block."""
+    with ExitStack() as stack:
+        yield ApiHouse(store=store, server=server, stack=stack)
+
+
+@pytest.fixture
+def house(job_store: SqlJobStore, aws_server: AwsServer) -> Iterator[ApiHouse]:
+    """Over SQLite and over PostgreSQL."""
+    with api_house(job_store, aws_server) as made:
+        yield made
