@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Generator
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from ocr_core.contracts.errors import DeadlineExceeded, DocumentTooLarge, InternalError
 
 if TYPE_CHECKING:
     from boto3.s3.transfer import TransferConfig
+    from mypy_boto3_s3 import S3Client
+    from urllib3 import BaseHTTPResponse
 
+_CHUNK_BYTES = 1 << 18
 _PART_BYTES = 8 << 20
 """Of a multipart upload; S3 takes up to 10,000 parts of 5 MiB or more."""
 _KEY = re.compile(r"[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*")
@@ -61,8 +65,7 @@ class BoundedFile:
             raise DeadlineExceeded("the upload was given up")
         chunk = self._file.read(size)
         self.size_bytes += len(chunk)
-        if self.size_bytes > self._max_bytes:
-            raise DocumentTooLarge(f"the object holds more than the limit of {self._max_bytes} bytes (max_body_bytes)")
+        _check_size(self.size_bytes, self._max_bytes)
         return chunk
 
     def stop(self) -> None:
@@ -71,18 +74,65 @@ class BoundedFile:
 
 
 class Download:
-    """Chunks that are taken on one thread and may be given up on another."""
+    """One object's bytes: taken on one thread at a time, given up from any other.
 
-    def __init__(self, chunks: Generator[bytes, None, None]) -> None:
-        self._chunks = chunks
-        self._lock = threading.Lock()
+    Nothing is asked of the store before the first chunk is.
+    """
+
+    def __init__(self, client: S3Client, *, bucket: str, key: str, max_bytes: int) -> None:
+        self._chunks = self._read(client, bucket, key, max_bytes)
+        self._taking = threading.Lock()
+        self._given_up = threading.Event()
+        self._response: BaseHTTPResponse | None = None
 
     def next_chunk(self) -> bytes | None:
-        """The next chunk; null at the end."""
-        with self._lock:
+        """The next chunk; null at the end.
+
+        Raises:
+            DocumentTooLarge: the object holds more than it may.
+            BotoCoreError, ClientError, OSError: the store's own failures, for the caller to explain.
+        """
+        with self._taking:
             return next(self._chunks, None)
 
+    def whole(self) -> bytes:
+        """All of them; as ``next_chunk`` otherwise."""
+        content = bytearray()
+        while (chunk := self.next_chunk()) is not None:
+            content += chunk
+        return bytes(content)
+
+    def give_up(self) -> None:
+        """Let nothing more come, and wake the thread that waits for bytes: a store that stalls must not keep it."""
+        self._given_up.set()
+        response = self._response
+        if response is not None:
+            # The connection may have ended, or its last byte may have come, at this very moment.
+            with contextlib.suppress(OSError, RuntimeError, ValueError):
+                response.shutdown()
+
     def close(self) -> None:
-        """Let go of the connection, once the chunk that is under way has come."""
-        with self._lock:
+        """Let go of the connection, once nobody takes a chunk."""
+        with self._taking:
             self._chunks.close()
+
+    def _read(self, client: S3Client, bucket: str, key: str, max_bytes: int) -> Generator[bytes, None, None]:
+        answer = client.get_object(Bucket=bucket, Key=key)
+        # botocore's body opens to urllib3's response, which can be shut down from elsewhere.
+        with (body := answer["Body"]) as response:
+            self._response = cast("BaseHTTPResponse", response)
+            try:
+                # The stated length, where there is one, is the store's word; what comes is counted as well.
+                _check_size(answer.get("ContentLength", 0), max_bytes)
+                size_bytes = 0
+                while not self._given_up.is_set() and (chunk := body.read(_CHUNK_BYTES)):
+                    size_bytes += len(chunk)
+                    _check_size(size_bytes, max_bytes)
+                    yield chunk
+            finally:
+                self._response = None
+
+
+def _check_size(size_bytes: int, max_bytes: int) -> None:
+    if size_bytes > max_bytes:
+        raise DocumentTooLarge(f"the object holds more than the limit of {max_bytes} bytes (max_body_bytes)")

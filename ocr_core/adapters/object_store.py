@@ -7,8 +7,7 @@ boto3 blocks, so it runs in a bounded number of threads. What a caller names by 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,7 +16,6 @@ from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 from ocr_core.adapters.aws_clients import s3_client
 from ocr_core.adapters.object_parts import BoundedFile, Download, check_key, disposition, transfer_config
-from ocr_core.adapters.storage import read_chunks
 from ocr_core.contracts.errors import InternalError, NotFound, NotReady, OcrError
 from ocr_core.contracts.objects import MAX_KEY_BYTES, MAX_PRESIGNED_S, ObjectInfo
 from ocr_core.settings import ObjectStoreSettings, StorageSettings
@@ -118,21 +116,11 @@ class S3ObjectStore:
             NotFound: there is none.
             DocumentTooLarge: it holds more than ``max_bytes``.
         """
-        name = self._key(key)
-        abandoned = threading.Event()
-
-        def read(client: S3Client) -> bytes:
-            content = bytearray()
-            for chunk in self._chunks(client, name, max_bytes):
-                content += chunk
-                if abandoned.is_set():
-                    break
-            return bytes(content)
-
+        download = self._download(key, max_bytes)
         try:
-            return await self._call(read)
+            return await self._call(lambda _client: download.whole())
         finally:
-            abandoned.set()
+            download.give_up()
 
     @asynccontextmanager
     async def stream(self, key: str, *, max_bytes: int) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -142,8 +130,7 @@ class S3ObjectStore:
             NotFound: there is none; with the first chunk, as everything else.
             DocumentTooLarge: it holds more than ``max_bytes``.
         """
-        name = self._key(key)
-        download = await self._call(lambda client: Download(self._chunks(client, name, max_bytes)))
+        download = self._download(key, max_bytes)
 
         async def follow() -> AsyncIterator[bytes]:
             while (chunk := await self._call(lambda _client: download.next_chunk())) is not None:
@@ -152,6 +139,7 @@ class S3ObjectStore:
         try:
             yield follow()
         finally:
+            download.give_up()
             # Shielded: a caller that was cancelled must still let go of the connection.
             await asyncio.shield(self._call(lambda _client: download.close()))
 
@@ -163,6 +151,8 @@ class S3ObjectStore:
         """
         name = self._key(key)
         answer = await self._call(lambda client: client.head_object(Bucket=self._settings.bucket, Key=name))
+        if "ContentLength" not in answer:
+            raise NotReady("object storage does not say how large an object is")
         return ObjectInfo(key=key, size_bytes=answer["ContentLength"], modified_at_s=answer["LastModified"].timestamp())
 
     async def delete(self, key: str) -> None:
@@ -224,7 +214,7 @@ class S3ObjectStore:
 
     async def _call(self, operation: Callable[[S3Client], Answer]) -> Answer:
         if self._executor is None or self._client is None:
-            raise NotReady("object storage is not connected")
+            raise _not_connected()
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, self._client, operation)
 
     def _run(self, client: S3Client, operation: Callable[[S3Client], Answer]) -> Answer:
@@ -240,8 +230,10 @@ class S3ObjectStore:
     def _page(self, client: S3Client, *, prefix: str, after: str) -> ListObjectsV2OutputTypeDef:
         return client.list_objects_v2(Bucket=self._settings.bucket, Prefix=prefix, StartAfter=after)
 
-    def _chunks(self, client: S3Client, name: str, max_bytes: int) -> Generator[bytes, None, None]:
-        return read_chunks(client, bucket=self._settings.bucket, key=name, max_bytes=max_bytes)
+    def _download(self, key: str, max_bytes: int) -> Download:
+        if self._client is None:
+            raise _not_connected()
+        return Download(self._client, bucket=self._settings.bucket, key=self._key(key), max_bytes=max_bytes)
 
     def _make_clients(self) -> None:
         self._client = self._make_client(None)
@@ -282,6 +274,10 @@ class S3ObjectStore:
         except ClientError as error:
             if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":  # another process was first
                 raise
+
+
+def _not_connected() -> NotReady:
+    return NotReady("object storage is not connected")
 
 
 def _explain(response: object) -> OcrError:

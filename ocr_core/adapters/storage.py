@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ocr_core.adapters.aws_clients import s3_client
+from ocr_core.adapters.object_parts import Download
 from ocr_core.contracts.deadline import Deadline
-from ocr_core.contracts.errors import DocumentTooLarge, Forbidden, InvalidRequest, NotReady, OcrError
+from ocr_core.contracts.errors import DeadlineExceeded, Forbidden, InvalidRequest, NotReady, OcrError
 from ocr_core.settings import StorageSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_CHUNK_BYTES = 1 << 18
 _READ_TIMEOUT_S = 5.0
 _ATTEMPTS = 2
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_BETWEEN_THE_STORE_AND_US = frozenset(
+    {
+        "AccountProblem",
+        "AuthorizationHeaderMalformed",
+        "ExpiredToken",
+        "IllegalLocationConstraintException",
+        "InvalidAccessKeyId",
+        "InvalidSecurity",
+        "InvalidToken",
+        "NotSignedUp",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "RequestTimeout",
+        "SignatureDoesNotMatch",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TokenRefreshRequired",
+        "TooManyRequests",
+        "TooManyRequestsException",
+    }
+)
+"""Refusals of our keys, clock, region or pace, whatever their status: the same document may be read later."""
 
 
 class S3Storage:
@@ -51,24 +73,19 @@ class S3Storage:
             Forbidden: the store refuses our credentials.
             DocumentTooLarge: the object holds more than ``max_bytes``.
             NotReady: the store does not answer.
-            DeadlineExceeded: the deadline passed between two chunks.
+            DeadlineExceeded: the deadline passed.
         """
         if self._client is None or self._executor is None:
             raise NotReady("object storage is not configured")
-        abandoned = threading.Event()
+        deadline.check("download")
+        download = Download(self._client, bucket=bucket, key=key, max_bytes=max_bytes)
         try:
-            download = partial(
-                self._fetch,
-                self._client,
-                bucket=bucket,
-                key=key,
-                max_bytes=max_bytes,
-                deadline=deadline,
-                abandoned=abandoned,
-            )
-            return await asyncio.get_running_loop().run_in_executor(self._executor, download)
+            async with asyncio.timeout(deadline.remaining_s()):
+                return await asyncio.get_running_loop().run_in_executor(self._executor, _fetch, download)
+        except TimeoutError:
+            raise DeadlineExceeded("the deadline passed before stage 'download' ended") from None
         finally:
-            abandoned.set()  # a cancelled request leaves its thread behind; it stops at the next chunk
+            download.give_up()
 
     def _make_client(self) -> S3Client:
         return s3_client(
@@ -78,48 +95,16 @@ class S3Storage:
             attempts=_ATTEMPTS,
         )
 
-    @staticmethod
-    def _fetch(
-        client: S3Client, *, bucket: str, key: str, max_bytes: int, deadline: Deadline, abandoned: threading.Event
-    ) -> bytes:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-        deadline.check("download")
-        try:
-            content = bytearray()
-            for chunk in read_chunks(client, bucket=bucket, key=key, max_bytes=max_bytes):
-                content += chunk
-                deadline.check("download")
-                if abandoned.is_set():
-                    return b""
-            return bytes(content)
-        except ClientError as error:
-            raise _explain(error.response) from None
-        except (BotoCoreError, OSError):
-            raise NotReady("object storage does not answer") from None
+def _fetch(download: Download) -> bytes:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-
-def read_chunks(client: S3Client, *, bucket: str, key: str, max_bytes: int) -> Generator[bytes, None, None]:
-    """Read an object; its connection is let go when the iterator ends or is closed.
-
-    Raises:
-        DocumentTooLarge: the object holds more than ``max_bytes``.
-        BotoCoreError, ClientError, OSError: the store's own failures, for the caller to explain.
-    """
-    answer = client.get_object(Bucket=bucket, Key=key)
-    with closing(answer["Body"]) as body:
-        _check_size(answer["ContentLength"], max_bytes)
-        size_bytes = 0
-        # The stated length is the store's word; what comes is counted as well.
-        for chunk in body.iter_chunks(_CHUNK_BYTES):
-            size_bytes += len(chunk)
-            _check_size(size_bytes, max_bytes)
-            yield chunk
-
-
-def _check_size(size_bytes: int, max_bytes: int) -> None:
-    if size_bytes > max_bytes:
-        raise DocumentTooLarge(f"the object holds more than the limit of {max_bytes} bytes (max_body_bytes)")
+    try:
+        return download.whole()
+    except ClientError as error:
+        raise _explain(error.response) from None
+    except (BotoCoreError, OSError):
+        raise NotReady("object storage does not answer") from None
 
 
 def _explain(response: object) -> OcrError:
@@ -128,10 +113,17 @@ def _explain(response: object) -> OcrError:
         case {"Error": {"Code": "NoSuchKey" | "NoSuchBucket" | "404"}}:
             # 400 and not 404: the route exists, one of its parameters is off, and api.md's table for it has no 404.
             return InvalidRequest("parameter 'source': there is no such object")
+        case {"Error": {"Code": str(code)}} if code in _BETWEEN_THE_STORE_AND_US:
+            return NotReady(f"object storage refuses this service: {code}")
         case {"ResponseMetadata": {"HTTPStatusCode": 401 | 403}}:
             # Also S3's answer for a missing key to those who may not list the bucket.
             return Forbidden("parameter 'source': object storage does not let this service read that object")
-        case {"ResponseMetadata": {"HTTPStatusCode": int(status)}} if status < 500:
+        case {"ResponseMetadata": {"HTTPStatusCode": int(status)}} if _is_refusal(status):
             return InvalidRequest("parameter 'source': object storage does not take that name")
         case _:
             return NotReady("object storage failed")
+
+
+def _is_refusal(status: int) -> bool:
+    """Of what was asked for, rather than of its moment or its place."""
+    return status // 100 == 4 and status not in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
