@@ -39,8 +39,8 @@ from ocr_core.telemetry import request_id_of_task
 
 _log = logging.getLogger(__name__)
 
-DATABASE_DOWN_DELAY_S = 2
-"""After how long a message comes again that could not be claimed because the job store did not answer."""
+SOMETHING_DOWN_DELAY_S = 2
+"""After how long a message comes again that was not claimed because something did not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +134,16 @@ class Attempt:
             await self._shop.queue.dead_letter(self._delivery, reason)
 
     async def _claim(self, message: StageMessage) -> Lease | None:
+        if not await self._shop.gate.is_open():
+            await self._give_back(delay_s=SOMETHING_DOWN_DELAY_S)
+            return None
         if not self._keeper.message_ours:  # the process was stopped meanwhile
             return None
         try:
             claimed = await self._shop.blocking.run(self._shop.store.claim, message)
         except NotReady:
             self._shop.gate.suspect()
-            await self._give_back(delay_s=DATABASE_DOWN_DELAY_S)
+            await self._give_back(delay_s=SOMETHING_DOWN_DELAY_S)
             return None
         if isinstance(claimed, ClaimRefusal):
             self._shop.metrics.refusals.labels(claimed.value).inc()

@@ -43,8 +43,8 @@ class StageConsumer:
         """See ``Role``."""
         try:
             while not stop.is_set():
-                await self._shop.gate.until_open(stop)
                 await self._until_a_place_is_free(stop)
+                await self._shop.gate.until_open(stop)
                 if not stop.is_set():
                     await self._receive(stop)
         finally:

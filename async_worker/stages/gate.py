@@ -34,13 +34,15 @@ class Gate:
         """Ask now."""
         return await self._ask() is None
 
+    async def is_open(self) -> bool:
+        """Ask, unless that was done a moment ago."""
+        return self._is_trusted or await self.answers()
+
     async def until_open(self, stop: asyncio.Event) -> None:
         """Return when everything answers, or when ``stop`` is set."""
         failures = 0
         while not stop.is_set():
-            if time.monotonic() < self._good_until_s:
-                return
-            silent = await self._ask()
+            silent = None if self._is_trusted else await self._ask()
             if silent is None:
                 if failures:
                     _log.info("Everything answers again", extra={"action": f"{self._name}.gate_open"})
@@ -52,6 +54,10 @@ class Gate:
                     extra={"action": f"{self._name}.gate_closed", "detail": silent},
                 )
             await wait_or_stop(stop, _WAITS.wait_s(failures))
+
+    @property
+    def _is_trusted(self) -> bool:
+        return time.monotonic() < self._good_until_s
 
     async def _ask(self) -> str | None:
         """Who does not answer; null where all do."""
