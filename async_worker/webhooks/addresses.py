@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 import threading
 from collections.abc import Sequence
@@ -30,6 +31,11 @@ MAX_LOOK_UPS = 32
 """At the same time. A name server that does not answer holds a thread for half a minute."""
 
 _HTTPS_PORT = 443
+_PORTS = {"http": 80, "https": _HTTPS_PORT}
+_LAST_PORT = 65_535
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_MAX_NAME_CHARACTERS = 253
 _FIRST_FREE_PORT = 1_024
 _LOCAL_SUFFIXES = ("localhost", "local", "internal", "lan", "intranet", "corp", "home")
 
@@ -130,9 +136,13 @@ def parse_target(untrusted_url: str, *, allow_private: bool) -> Target:
         raise InvalidRequest("webhook_url is not an address") from error
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
         raise InvalidRequest("webhook_url is not an https address")
-    if not host or url.userinfo or "#" in untrusted_url:
-        raise InvalidRequest("webhook_url has a host, and neither user nor fragment")
-    port = url.port or (_HTTPS_PORT if url.scheme == "https" else 80)
+    if url.userinfo or "#" in untrusted_url:
+        raise InvalidRequest("webhook_url has neither user nor fragment")
+    if not (_NAME.fullmatch(host) and len(host) <= _MAX_NAME_CHARACTERS) and _written_out(host) is None:
+        raise InvalidRequest("webhook_url does not name a host")
+    port = url.port if url.port is not None else _PORTS[url.scheme]
+    if not 1 <= port <= _LAST_PORT:
+        raise InvalidRequest(f"webhook_url: a port is 1 to {_LAST_PORT}")
     if not allow_private:
         if port != _HTTPS_PORT and port < _FIRST_FREE_PORT:
             raise InvalidRequest(f"webhook_url: the port is {_HTTPS_PORT}, or one from {_FIRST_FREE_PORT} up")

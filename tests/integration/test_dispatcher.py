@@ -1,0 +1,151 @@
+"""The dispatcher over a real database and a real queue server: fair, thrifty, and not to be robbed of a message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import pytest
+
+from async_worker.dispatcher import Dispatcher, WorkSender
+from local_stack.aws import AwsServer
+from ocr_core.adapters.aws_clients import sqs_client
+from ocr_core.adapters.queue import SqsQueues
+from ocr_core.contracts.errors import NotReady
+from ocr_core.contracts.jobs import Stage, StoreRules
+from ocr_core.contracts.messages import StageMessage
+from ocr_core.contracts.queues import QueueName
+from ocr_core.settings import BulkSettings
+from ocr_core.telemetry import Metrics
+from tests.support.aws import make_server
+from tests.support.bulk_roles import Rooms, at_work, bulk_rooms, leased, receive_all, until
+from tests.support.job_stores import new_job
+
+SHORT_RESENDS = StoreRules(resend_first_s=0.3, resend_max_s=1.0)
+
+
+@pytest.fixture
+async def rooms(aws_server: AwsServer, tmp_path: Path) -> AsyncIterator[Rooms]:
+    async with bulk_rooms(aws_server, tmp_path) as opened:
+        yield opened
+
+
+def dispatcher(rooms: Rooms, *, window: int = 32) -> Dispatcher:
+    return Dispatcher(
+        store=rooms.store,
+        queues=rooms.queues,
+        objects=rooms.objects,
+        blocking=rooms.blocking,
+        settings=BulkSettings().model_copy(update={"window": window}),
+        metrics=rooms.metrics,
+    )
+
+
+def sender(rooms: Rooms, *, window: int = 32) -> WorkSender:
+    return WorkSender(
+        store=rooms.store, queues=rooms.queues, blocking=rooms.blocking, window=window, metrics=rooms.metrics
+    )
+
+
+async def test_a_document_goes_through_both_queues(rooms: Rooms) -> None:
+    job = rooms.store.create_job(new_job()).job
+    async with at_work(dispatcher(rooms)):
+        (read,) = await receive_all(rooms.queues, QueueName.READ, 1)
+        assert (read.kind, read.tenant) == (Stage.READ, "acme")
+        assert rooms.store.finish_read(leased(rooms.store, read).token, reading_key="k", page_count=1)
+        (structure,) = await receive_all(rooms.queues, QueueName.STRUCTURE, 1)
+        assert (structure.kind, structure.document_id) == (Stage.STRUCTURE, read.document_id)
+        assert rooms.store.finish_document(leased(rooms.store, structure).token, result_key="k")
+    assert rooms.store.get_job("acme", job.id).counts.done == 1
+    figures = rooms.metrics.exposition().decode()
+    assert 'ocr_bulk_messages_sent_total{stage="read"} 1.0' in figures
+    assert 'ocr_bulk_waiting{stage="read"}' in figures
+
+
+async def test_messages_carry_their_tenant_as_group(rooms: Rooms) -> None:
+    rooms.store.create_job(new_job(tenant="quiet"))
+    await sender(rooms).step()
+    (delivery,) = await rooms.queues.queue(QueueName.READ).receive(max_messages=1, wait_s=5, visibility_timeout_s=60)
+    assert delivery.group_id == "quiet"
+
+
+async def test_a_quiet_tenants_document_waits_for_one_window_and_no_more(rooms: Rooms) -> None:
+    """Guarantee 10, as far as the queue is concerned: what lies before it there is bounded by the window."""
+    window = 16
+    rooms.store.create_job(new_job(10_000, tenant="loud"))
+    sending = sender(rooms, window=window)
+    for _ in range(5):
+        await sending.step()
+    assert (await rooms.queues.queue(QueueName.READ).depth()).visible == window
+    rooms.store.create_job(new_job(tenant="quiet"))
+    await sending.step()
+    order = [message.tenant for message in await receive_all(rooms.queues, QueueName.READ, window + 1)]
+    assert order.index("quiet") <= window
+
+
+async def test_the_window_moves_on_as_documents_end(rooms: Rooms) -> None:
+    rooms.store.create_job(new_job(5))
+    async with at_work(dispatcher(rooms, window=2)):
+        for _ in range(5):
+            (read,) = await receive_all(rooms.queues, QueueName.READ, 1)
+            assert rooms.store.finish_read(leased(rooms.store, read).token, reading_key="k", page_count=1)
+            (structure,) = await receive_all(rooms.queues, QueueName.STRUCTURE, 1)
+            assert rooms.store.finish_document(leased(rooms.store, structure).token, result_key="k")
+
+
+async def test_what_the_queue_did_not_take_is_due_at_once(rooms: Rooms) -> None:
+    rooms.store.create_job(new_job(4))
+    await sender(rooms).step()
+    (read,) = await receive_all(rooms.queues, QueueName.READ, 1)
+    assert rooms.store.finish_read(leased(rooms.store, read).token, reading_key="k", page_count=1)
+    rooms.store.create_job(new_job(3))
+    delete_queue(rooms, QueueName.STRUCTURE)
+    queues = SqsQueues(rooms.queue_settings.model_copy(update={"create": False}))
+    await queues.start()
+    lame = WorkSender(store=rooms.store, queues=queues, blocking=rooms.blocking, window=32, metrics=Metrics())
+    with pytest.raises(NotReady, match="3 of 4"):
+        await lame.step()
+    await queues.close()
+    (left,) = rooms.store.dispatchable(window=32, limit=10)
+    assert (left.message.kind, left.send_count) == (Stage.STRUCTURE, 0)
+
+
+def delete_queue(rooms: Rooms, name: QueueName) -> None:
+    client = sqs_client(rooms.queue_settings, max_connections=1, read_timeout_s=5, attempts=1)
+    url = client.get_queue_url(QueueName=rooms.queue_settings.name_prefix + name.value)["QueueUrl"]
+    client.delete_queue(QueueUrl=url)
+    client.close()
+
+
+async def test_a_queue_that_loses_every_message_gets_them_again(tmp_path: Path) -> None:
+    server = make_server(tmp_path / "aws")
+    with server:
+        async with bulk_rooms(server, tmp_path, rules=SHORT_RESENDS) as rooms:
+            rooms.store.create_job(new_job(25))
+            async with at_work(dispatcher(rooms)):
+                before = await receive_all(rooms.queues, QueueName.READ, 5)
+                server.kill()
+                await asyncio.sleep(0.2)  # the dispatcher meets the dead server as well
+                server.start()
+                await asyncio.to_thread(server.wait_ready)
+                seen: set[str] = set()
+                while len(seen) < 25:
+                    seen |= ids_of(await receive_all(rooms.queues, QueueName.READ, 1))
+                assert ids_of(before) < seen
+
+
+def ids_of(messages: Iterable[StageMessage]) -> set[str]:
+    return {message.document_id for message in messages}
+
+
+async def test_a_step_takes_as_much_as_there_is(rooms: Rooms) -> None:
+    rooms.store.create_job(new_job(150))
+    sending = sender(rooms, window=1_000)
+    assert await sending.step() == 0.0
+    assert await sending.step() > 0.0
+    await until(lambda: _depth_is(rooms, 150), "all messages")
+
+
+async def _depth_is(rooms: Rooms, count: int) -> bool:
+    return (await rooms.queues.queue(QueueName.READ).depth()).visible == count
