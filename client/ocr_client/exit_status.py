@@ -12,6 +12,7 @@ class ExitStatus(IntEnum):
     SOME_FAILED = 1
     USAGE = 2
     SERVER_UNREACHABLE = 3
+    REFUSED = 4
     INTERRUPTED = 130
 
 
@@ -22,4 +23,14 @@ exit status:
   2    the command line is off, or names no document
   3    the server cannot be reached
   130  interrupted
+"""
+
+JOBS_EXIT_STATUS_HELP = """\
+exit status:
+  0    done; where results were waited for or written: every document was read
+  1    some document failed or was cancelled (its result line says why), or a file cannot be written
+  2    the command line is off, or names no document that can be read
+  3    the server cannot be reached
+  4    the server refused the request or failed (the reason is on standard error)
+  130  interrupted; the job goes on
 """

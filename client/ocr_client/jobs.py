@@ -78,8 +78,9 @@ class JobsClient:
     ) -> Job:
         """Make a job of local files and ``s3://`` objects, in any mixture.
 
-        Up to 50 files of 32 MB together go in one multipart request. More than that, files with references, and files
-        beside objects go straight into object storage by presigned URLs, eight at a time; then the job names them.
+        Up to 50 files of 32 MB together go in one multipart request (with a key of one's own, up to 10,000 of 1 GB).
+        More than that, files with references, and files beside objects go straight into object storage by presigned
+        URLs, eight at a time; then the job names them.
 
         Args:
             documents: Paths, addresses ``s3://bucket/key``, or ``JobDocument`` where a reference is wanted.
@@ -95,11 +96,14 @@ class JobsClient:
             OcrClientError: See ``ocr_client.errors``.
         """
         listed = as_documents(documents)
+        told = on_uploaded if on_uploaded is not None else _tell_nobody
         headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
-        form = as_form(listed, options)
+        form = as_form(listed, options, keyed=idempotency_key is not None)
         if form is not None:
-            return self._submit({**headers, **form.headers}, form.body)
-        content = as_json(listed, self._sources(listed, on_uploaded), options)
+            job = self._submit({**headers, **form.headers}, form.body)
+            told(len(listed))
+            return job
+        content = as_json(listed, self._sources(listed, told), options)
         return self._submit({**headers, "Content-Type": "application/json"}, lambda: content)
 
     def status(self, job_id: str) -> Job:
@@ -168,11 +172,10 @@ class JobsClient:
         retries = self._connection.new_retries(repeatable=True)
         return Job.decode(self._connection.answer(build, retries, answer_timeout_s=SUBMIT_TIMEOUT_S))
 
-    def _sources(self, documents: Sequence[JobDocument], on_uploaded: OnUploaded | None) -> list[str]:
+    def _sources(self, documents: Sequence[JobDocument], on_uploaded: OnUploaded) -> list[str]:
         """Where each lies in object storage; local files only after they were uploaded there."""
         files = [LocalFile.of(document) for document in documents if document.address is None]
-        told = on_uploaded if on_uploaded is not None else _tell_nobody
-        uploaded = iter(upload_files(self._connection, files, retry=self._retry, on_uploaded=told))
+        uploaded = iter(upload_files(self._connection, files, retry=self._retry, on_uploaded=on_uploaded))
         return [document.address or next(uploaded) for document in documents]
 
     def _job(self, job_id: str, retries: Retries, *, method: str = "GET", action: str = "") -> Job:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from ocr_client.batch import Answer, Outcome, read_all
 from ocr_client.client import DEFAULT_URL, OcrClient
+from ocr_client.console import print_error, reason
 from ocr_client.documents import DocumentFile, find_documents, output_paths, readable_name
-from ocr_client.errors import ApiError, ServerUnreachable
+from ocr_client.errors import ServerUnreachable
 from ocr_client.exit_status import EXIT_STATUS_HELP, ExitStatus
 from ocr_client.show import result_tables
 from ocr_client.types import Format
@@ -118,7 +118,6 @@ def _with_progress(outcomes: Iterable[Outcome], *, total: int) -> Iterable[Outco
 
 def _write_all(outcomes: Iterable[Outcome], writer: _Writer) -> ExitStatus:
     status = ExitStatus.ALL_READ
-    errors = Console(stderr=True, soft_wrap=True)
     for outcome in outcomes:
         if outcome.answer is not None:
             try:
@@ -126,22 +125,14 @@ def _write_all(outcomes: Iterable[Outcome], writer: _Writer) -> ExitStatus:
             except BrokenPipeError:
                 raise
             except OSError as error:
-                errors.print(Text(f"ocr: cannot write: {error}", style="red"))
+                print_error(f"cannot write: {error}")
                 status = ExitStatus.SOME_FAILED
             continue
-        errors.print(Text(f"ocr: {readable_name(outcome.document.path)}: {_reason(outcome.error)}", style="red"))
+        print_error(f"{readable_name(outcome.document.path)}: {reason(outcome.error)}")
         if isinstance(outcome.error, ServerUnreachable):
             return ExitStatus.SERVER_UNREACHABLE
         status = ExitStatus.SOME_FAILED
     return status
-
-
-def _reason(error: Exception | None) -> str:
-    if isinstance(error, ApiError) and error.request_id is not None:
-        return f"{error} [request {error.request_id}]"
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error)
 
 
 class _Writer:

@@ -20,9 +20,13 @@ from ocr_client.documents import readable_name
 from ocr_client.job_types import Priority
 from ocr_client.multipart import Form, FormFile
 
-# What goes by one form; half a minute on a slow line, and a server takes 200 MB of one request by default.
+# What goes by one form: some seconds, also on a slow line, so that little is sent again after a failure.
 FORM_MAX_FILES = 50
 FORM_MAX_BYTES = 32_000_000
+# Under a caller's own key a form may be larger, up to half of what a server takes: two forms are compared by their
+# parts, while uploads lie under a new address each time, and so make another request of the same files.
+KEYED_FORM_MAX_FILES = 10_000
+KEYED_FORM_MAX_BYTES = 1_000_000_000
 MAX_FILE_NAME_CHARACTERS = 255
 
 Source = str | Path
@@ -83,13 +87,19 @@ def as_documents(documents: Iterable[Source | JobDocument]) -> list[JobDocument]
     return listed
 
 
-def as_form(documents: Sequence[JobDocument], options: JobOptions) -> Form | None:
+def as_form(documents: Sequence[JobDocument], options: JobOptions, *, keyed: bool) -> Form | None:
     """The job as one form; null where it is better sent as uploads, or can be sent in no other way.
+
+    Args:
+        documents: What it is made of.
+        options: See ``JobOptions``.
+        keyed: The caller has an idempotency key of its own.
 
     Raises:
         OSError: A file is not there.
     """
-    if len(documents) > FORM_MAX_FILES or any(_needs_json(document) for document in documents):
+    max_files, max_bytes = (KEYED_FORM_MAX_FILES, KEYED_FORM_MAX_BYTES) if keyed else (FORM_MAX_FILES, FORM_MAX_BYTES)
+    if len(documents) > max_files or any(_needs_json(document) for document in documents):
         return None
     files = [
         FormFile(path=document.path, file_name=document.file_name, size_bytes=document.path.stat().st_size)
@@ -97,7 +107,7 @@ def as_form(documents: Sequence[JobDocument], options: JobOptions) -> Form | Non
     ]
     sizes_bytes = [file.size_bytes for file in files]
     # A form with an empty file is refused, all of it; as an upload it is one document that cannot be read.
-    if sum(sizes_bytes) > FORM_MAX_BYTES or min(sizes_bytes) == 0:
+    if sum(sizes_bytes) > max_bytes or min(sizes_bytes) == 0:
         return None
     fields = {
         name: value if isinstance(value, str) else ",".join(value) for name, value in _given_options(options).items()

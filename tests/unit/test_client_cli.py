@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ocr_client.documents import find_documents, output_paths
 
+from tests.support.command_line import ocr, ocr_at_a_terminal, ocr_interrupted
 from tests.support.scripted_server import Scripted, ScriptedServer, problem, result, scripted_server
-from tests.support.waiting import wait_until
-
-TIMEOUT_S = 60
-# Whoever runs the tests in the background has SIGINT ignored, and children inherit that.
-INTERRUPTIBLE = """
-import signal, sys
-from ocr_client.cli import main
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 @pytest.fixture
@@ -40,18 +27,6 @@ def folder(tmp_path: Path) -> Path:
     for name in ("b.PDF", "deep/a.png", "notes.txt", ".hidden.pdf"):
         (tmp_path / "in" / name).write_bytes(b"content")
     return tmp_path / "in"
-
-
-def ocr(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ocr_client.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        env={**os.environ, "PYTHONUTF8": "1", **environment},
-        check=False,
-    )
 
 
 def test_one_document_as_json(server: ScriptedServer, folder: Path) -> None:
@@ -134,15 +109,7 @@ def test_a_name_that_is_not_utf8_is_titled_and_written(tmp_path: Path) -> None:
 def test_ctrl_c_ends_what_waits(folder: Path, answer: Scripted) -> None:
     """Both the wait before a retry and the wait for an answer would last longer than anybody's patience."""
     with scripted_server(answer) as server:
-        command = [sys.executable, "-c", INTERRUPTIBLE, str(folder), "--url", server.url]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                wait_until(lambda: bool(server.seen), "the first request")
-                process.send_signal(signal.SIGINT)
-                _, stderr = process.communicate(timeout=10)
-            finally:
-                process.kill()
-    assert (process.returncode, stderr) == (130, "")
+        assert ocr_interrupted(folder, "--url", server.url, once=lambda: bool(server.seen)) == (130, "")
 
 
 def test_no_server(folder: Path) -> None:
@@ -170,33 +137,14 @@ def test_help_tells_the_exit_statuses() -> None:
 
 
 def test_a_terminal_shows_tables(server: ScriptedServer, folder: Path) -> None:
-    shown = at_a_terminal(folder / "b.PDF", "--url", server.url)
+    shown = ocr_at_a_terminal(folder / "b.PDF", "--url", server.url)
     assert "385,000 JPY" in shown
     assert "請求書" in shown
     assert "みほん銀行" in shown
 
 
 def test_a_terminal_shows_progress_on_many(server: ScriptedServer, folder: Path, tmp_path: Path) -> None:
-    assert "2/2" in at_a_terminal(folder, "--url", server.url, "--output", tmp_path / "out")
-
-
-def at_a_terminal(*arguments: object) -> str:
-    """What ``ocr`` shows where its output is a terminal."""
-    controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "ocr_client.cli", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONUTF8": "1", "TERM": "xterm", "COLUMNS": "160"}
-    process = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)
-    os.close(terminal)
-    shown = b""
-    try:
-        while part := os.read(controller, 65536):
-            shown += part
-    except OSError:  # how Linux says that the other end of a terminal was closed
-        pass
-    finally:
-        os.close(controller)
-    assert process.wait(TIMEOUT_S) == 0
-    return shown.decode("utf-8")
+    assert "2/2" in ocr_at_a_terminal(folder, "--url", server.url, "--output", tmp_path / "out")
 
 
 def test_results_do_not_overwrite_each_other(tmp_path: Path) -> None:
