@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import Forbidden, InvalidRequest
+from preprocess_svc.file_names import clean_file_name
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html and .../object-keys.html
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -44,9 +45,9 @@ class S3Location:
         return cls(bucket=bucket, key=key)
 
     @property
-    def file_name(self) -> str:
-        """The key's last segment."""
-        return self.key.rsplit("/", 1)[-1]
+    def file_name(self) -> str | None:
+        """The key's last segment, fit to be repeated in the answer."""
+        return clean_file_name(self.key)
 
 
 class AllowList:

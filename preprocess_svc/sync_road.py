@@ -54,7 +54,7 @@ class SyncRoad:
         if isinstance(submission, S3Location):
             with _stage(context, "fetch"):
                 content = await self.sources.fetch(submission, max_bytes=self.limits.max_body_bytes, deadline=deadline)
-            file_name: str | None = submission.file_name
+            file_name = submission.file_name
         else:
             content, file_name = submission.untrusted_bytes, submission.file_name
         context.facts["body_bytes"] = len(content)

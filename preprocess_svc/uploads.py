@@ -9,13 +9,15 @@ from starlette.requests import Request
 
 from ocr_core.contracts.errors import DocumentTooLarge, InvalidRequest, UnsupportedMediaType
 from ocr_core.service.multipart import FormEvent, MultipartReader, PartStart
+from preprocess_svc.file_names import clean_file_name
 from preprocess_svc.sources import S3Location
+
+__all__ = ["FILE_PART", "Upload", "clean_file_name", "read_submission"]
 
 FILE_PART = "file"
 _MAX_JSON_BYTES = 16_384
 _MULTIPART_FRAMING_BYTES = 65_536
 """What boundaries and part headers may add to a document in a multipart body."""
-_MAX_FILE_NAME_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +114,7 @@ class _Form:
         if self._content is not None:
             raise InvalidRequest(f"the multipart body has more than one part named '{FILE_PART}'")
         self._content = bytearray()
-        self._file_name = clean_file_name(part.untrusted_file_name or "")
-
-
-def clean_file_name(untrusted_name: str) -> str | None:
-    """A file name fit to be repeated in the answer: no folders, nothing unprintable; null where nothing is left."""
-    base = untrusted_name.replace("\\", "/").rsplit("/", 1)[-1]
-    cleaned = "".join(c for c in base if c.isprintable()).strip()[:_MAX_FILE_NAME_CHARACTERS]
-    return cleaned or None
+        self._file_name = clean_file_name(part.untrusted_file_name)
 
 
 def _parse_source(untrusted_body: bytes) -> S3Location:

@@ -49,6 +49,19 @@ def test_a_key_is_taken_literally() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "file_name"),
+    [
+        ("in/請求書 1.pdf", "請求書 1.pdf"),
+        ("in/invoice\N{RIGHT-TO-LEFT OVERRIDE}fdp.exe", "invoicefdp.exe"),
+        ("in/\N{ZERO WIDTH SPACE}", None),
+        ("x" * 400, "x" * 255),
+    ],
+)
+def test_a_keys_file_name_is_fit_to_be_repeated(key: str, file_name: str | None) -> None:
+    assert S3Location.parse(f"s3://my-bucket/{key}").file_name == file_name
+
+
+@pytest.mark.parametrize(
     ("entry", "source"),
     [
         ("bucket", "s3://bucket/anything/at/all"),
