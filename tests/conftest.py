@@ -11,6 +11,7 @@ import pytest
 
 from local_stack.stack import REPOSITORY_ROOT, LocalStack
 from tests.support.aws import aws_server  # noqa: F401 - a fixture
+from tests.support.bulk_api import api_house, refusing_api, refusing_house  # noqa: F401 - fixtures
 from tests.support.job_stores import (  # noqa: F401 - fixtures
     empty_job_database,
     job_clock,

@@ -20,7 +20,7 @@ from async_worker.blocking import Blocking
 from async_worker.vitals import HttpRole
 from local_stack.aws import AwsServer
 from ocr_core.adapters.aws_clients import s3_client
-from ocr_core.adapters.job_store import SqlJobStore
+from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.jobs import Job
@@ -28,7 +28,7 @@ from ocr_core.service import Readiness
 from ocr_core.settings import BulkSettings, ObjectStoreSettings, StorageSettings, WebhookSettings
 from ocr_core.telemetry import Metrics
 from tests.support.aws import free_port, object_settings, storage_settings
-from tests.support.job_stores import claim, read, send
+from tests.support.job_stores import RULES, claim, read, send
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -225,14 +225,29 @@ class ApiHouse:
 
 
 @contextmanager
-def api_house(store: SqlJobStore, server: AwsServer) -> Iterator[ApiHouse]:
+def open_api_house(store: SqlJobStore, server: AwsServer) -> Iterator[ApiHouse]:
     """A house whose servers end with the block."""
     with ExitStack() as stack:
         yield ApiHouse(store=store, server=server, stack=stack)
 
 
 @pytest.fixture
-def house(job_store: SqlJobStore, aws_server: AwsServer) -> Iterator[ApiHouse]:
+def api_house(job_store: SqlJobStore, aws_server: AwsServer) -> Iterator[ApiHouse]:
     """Over SQLite and over PostgreSQL."""
-    with api_house(job_store, aws_server) as made:
+    with open_api_house(job_store, aws_server) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def refusing_house(tmp_path_factory: pytest.TempPathFactory, aws_server: AwsServer) -> Iterator[ApiHouse]:
+    """For tests of one file that store nothing: over SQLite, with nothing in it before and after."""
+    database = f"sqlite:///{tmp_path_factory.mktemp('refusing') / 'jobs.sqlite3'}"
+    upgrade(database)
+    with SqlJobStore(database, rules=RULES) as store, open_api_house(store, aws_server) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def refusing_api(refusing_house: ApiHouse) -> ServedApi:
+    """Its one API."""
+    return refusing_house.serve(webhooks=WEBHOOKS)
