@@ -356,8 +356,12 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     StorageSettings,
     PreprocessSettings,
     PostprocessSettings,
+    QueueSettings,
+    ObjectStoreSettings,
+    BulkSettings,
+    WebhookSettings,
 )
-"""Those that a service reads; the groups of the bulk road (queue, objects, bulk, webhooks) join them with its own."""
+"""All of them; every one is read by a service."""
 
 Group = TypeVar("Group", bound=SettingsGroup)
 

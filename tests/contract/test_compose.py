@@ -12,35 +12,51 @@ from typing import Any
 import pytest
 import yaml
 
+from async_worker.main import parse_roles
+from async_worker.roles import RoleName
+from local_stack.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from ocr_core.settings import (
     GROUPS,
+    BulkSettings,
     ExposureSettings,
     FileOpenerSettings,
     LimitSettings,
     LogSettings,
+    ObjectStoreSettings,
     PostprocessSettings,
     PreprocessSettings,
+    QueueSettings,
     SettingsGroup,
     StorageSettings,
     TritonSettings,
+    WebhookSettings,
     variable_name,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
+ALL_SERVICES = (ExposureSettings, LogSettings)
+BULK = (*ALL_SERVICES, BulkSettings, QueueSettings, ObjectStoreSettings, StorageSettings)
 READS: dict[str, tuple[type[SettingsGroup], ...]] = {
     "preprocess": (
-        ExposureSettings,
-        LogSettings,
+        *ALL_SERVICES,
         LimitSettings,
         TritonSettings,
         FileOpenerSettings,
         StorageSettings,
         PreprocessSettings,
     ),
-    "postprocess": (ExposureSettings, LogSettings, PostprocessSettings),
+    "postprocess": (*ALL_SERVICES, PostprocessSettings),
+    "bulk-api": (*BULK, WebhookSettings),
+    "bulk-dispatcher": (*BULK, WebhookSettings),
+    "bulk-read": (*BULK, LimitSettings, TritonSettings, FileOpenerSettings),
+    "bulk-structure": BULK,
 }
-"""What each service's ``main`` loads."""
+"""The groups that each service makes use of."""
+READS_BESIDES = {"bulk-read": {"OCR_PREPROCESS_CPU_THREADS"}, "bulk-structure": {"OCR_POSTPROCESS_CHARSET_FILES"}}
+"""What it takes of a group that is not its own."""
+PYTHON_SERVICES = (*READS, "aws")
+PROFILES = ["cpu", "gpu", "local"]
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +82,11 @@ def _resolved(profile: str, folder: Path, settings: dict[str, str]) -> dict[str,
     return dict(yaml.safe_load(answer.stdout)["services"])
 
 
-@pytest.mark.parametrize("profile", ["cpu", "gpu"])
-def test_docker_compose_accepts_it(profile: str, tmp_path: Path) -> None:
-    assert _resolved(profile, tmp_path, {}).keys() >= {f"triton-{profile}", "preprocess", "postprocess"}
+@pytest.mark.parametrize(
+    ("profile", "adds"), [("cpu", {"triton-cpu"}), ("gpu", {"triton-gpu"}), ("local", {"aws", "postgres"})]
+)
+def test_docker_compose_accepts_it(profile: str, adds: set[str], tmp_path: Path) -> None:
+    assert _resolved(profile, tmp_path, {}).keys() >= {*READS, *adds}
 
 
 def test_every_setting_of_the_example_reaches_the_service_that_reads_it(services: dict[str, Any]) -> None:
@@ -76,6 +94,7 @@ def test_every_setting_of_the_example_reaches_the_service_that_reads_it(services
     told = set(re.findall(r"^#?(OCR_[A-Z_]+)=", example, flags=re.MULTILINE))
     read = {
         name: {variable_name(group, field) for group in groups for field in group.model_fields}
+        | READS_BESIDES.get(name, set())
         for name, groups in READS.items()
     }
     assert told == set().union(*read.values())
@@ -93,8 +112,39 @@ def test_docker_compose_hands_a_setting_through_and_leaves_defaults_alone(tmp_pa
     assert services["preprocess"]["environment"].get("OCR_LIMIT_RENDER_DPI") is None
 
 
+def test_a_copied_example_changes_nothing(tmp_path: Path) -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    example = dict(line.split("=", 1) for line in lines if line.startswith("OCR_"))
+    for profile in PROFILES:
+        as_it_is, copied = _resolved(profile, tmp_path, {}), _resolved(profile, tmp_path, example)
+        for name in READS:
+            for variable, value in as_it_is[name]["environment"].items():
+                assert copied[name]["environment"][variable] == (example.get(variable) if value is None else value)
+
+
+def test_without_settings_the_bulk_road_uses_the_local_servers(tmp_path: Path) -> None:
+    services = _resolved("local", tmp_path, {})
+    for name in ("bulk-api", "bulk-dispatcher", "bulk-read", "bulk-structure"):
+        environment = services[name]["environment"]
+        for group in ("QUEUE", "STORAGE"):
+            assert environment[f"OCR_{group}_ENDPOINT_URL"] == "http://aws:8020"
+            assert environment[f"OCR_{group}_ACCESS_KEY_ID"] == ACCESS_KEY_ID
+            assert environment[f"OCR_{group}_SECRET_ACCESS_KEY"] == SECRET_ACCESS_KEY
+        database = services["postgres"]["environment"]
+        user, password, file = (database[f"POSTGRES_{part}"] for part in ("USER", "PASSWORD", "DB"))
+        assert environment["OCR_BULK_DATABASE_URL"] == f"postgresql+psycopg://{user}:{password}@postgres:5432/{file}"
+    # Presigned URLs are checked with the keys that they were signed with, and lead to the published port.
+    assert services["aws"]["environment"]["AWS_SECRET_ACCESS_KEY"] == SECRET_ACCESS_KEY
+    assert services["bulk-api"]["environment"]["OCR_OBJECTS_PUBLIC_ENDPOINT_URL"] == "http://127.0.0.1:8020"
+
+
+def test_the_bulk_road_runs_every_role_once(services: dict[str, Any]) -> None:
+    roles = [role for name in READS if name.startswith("bulk-") for role in parse_roles(services[name]["command"])]
+    assert sorted(roles) == sorted(RoleName)
+
+
 def test_the_python_services_run_without_privileges(services: dict[str, Any]) -> None:
-    for name in ("preprocess", "postprocess"):
+    for name in PYTHON_SERVICES:
         service = services[name]
         assert service["cap_drop"] == ["ALL"]
         assert service["read_only"] is True
@@ -102,9 +152,40 @@ def test_the_python_services_run_without_privileges(services: dict[str, Any]) ->
         assert re.search(r"^USER 10001", dockerfile, flags=re.MULTILINE)
 
 
-def test_only_the_public_api_is_published_and_on_loopback(services: dict[str, Any]) -> None:
+def test_a_service_has_longer_to_stop_than_it_gives_its_work(services: dict[str, Any]) -> None:
+    grace_s = max(
+        group.model_fields["shutdown_grace_s"].default
+        for group in (PreprocessSettings, PostprocessSettings, BulkSettings)
+    )
+    for name in READS:
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) > grace_s
+
+
+def test_only_the_public_apis_are_published_and_on_loopback(services: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert published == {"preprocess": ["127.0.0.1:${OCR_PREPROCESS_PORT:-8000}:8000"]}
+    assert published == {
+        "preprocess": ["127.0.0.1:${OCR_PREPROCESS_PORT:-8000}:8000"],
+        "bulk-api": ["127.0.0.1:${OCR_BULK_PORT:-8001}:8001"],
+        "aws": ["127.0.0.1:8020:8020"],
+    }
+
+
+def test_images_hold_every_room_that_their_service_imports(services: dict[str, Any]) -> None:
+    rooms = {"bulk-api": {"ocr_core", "preprocess_svc", "postprocess_svc", "lambda_file_open", "async_worker"}}
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    for name, wanted in rooms.items():
+        dockerfile = (ROOT / services[name]["build"]["dockerfile"]).read_text()
+        assert set(re.findall(r"^COPY (\w+) \1$", dockerfile, flags=re.MULTILINE)) == wanted
+        assert {f"!{room}" for room in wanted} <= set(ignored)
+
+
+def test_triton_on_a_cpu_stands_under_its_guard(services: dict[str, Any]) -> None:
+    dockerfile = (ROOT / services["triton-cpu"]["build"]["dockerfile"]).read_text()
+    entrypoint = re.search(r'^ENTRYPOINT .*"/opt/yomitori/(\S+)"\]$', dockerfile, flags=re.MULTILINE)
+    assert entrypoint is not None
+    assert (ROOT / entrypoint[1]).is_file()
+    assert services["triton-cpu"]["restart"] == "unless-stopped"
+    assert services["triton-cpu"]["command"][0] == "tritonserver"
 
 
 def test_base_images_are_pinned() -> None:
@@ -112,7 +193,7 @@ def test_base_images_are_pinned() -> None:
     images = [
         image for file in dockerfiles for image in re.findall(r"^FROM (\S+)", file.read_text(), flags=re.MULTILINE)
     ]
-    images += re.findall(r"image: (nvcr\S+)", COMPOSE_FILE.read_text())
+    images += re.findall(r"image: (nvcr\S+|postgres\S+)", COMPOSE_FILE.read_text())
     assert images
     for image in images:
         assert re.search(r":[0-9]+\.[0-9]+", image), f"{image} names no version"
