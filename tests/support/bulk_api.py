@@ -71,13 +71,15 @@ class ServedApi:
     def __init__(
         self,
         *,
+        house: ApiHouse,
         store: JobRecords,
         objects: ObjectStoreSettings,
         storage: StorageSettings,
         bulk: BulkSettings | None = None,
         webhooks: WebhookSettings | None = None,
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self._store = store
         self._objects = S3ObjectStore(objects, storage)
         self._storage = storage.model_copy(update={"allow": ALLOWED})
@@ -185,14 +187,17 @@ class ApiHouse:
         *,
         webhooks: WebhookSettings | None = None,
         store: JobRecords | None = None,
+        port: int | None = None,
     ) -> ServedApi:
         """An API that runs until the test ends."""
         served = ServedApi(
+            house=self,
             store=store or self.store,
             objects=self._settings,
             storage=storage_settings(self._server),
             bulk=bulk,
             webhooks=webhooks,
+            port=port,
         )
         return self._stack.enter_context(served)
 
