@@ -131,6 +131,9 @@ def test_every_day_in_every_unambiguous_form(day: dt.date) -> None:
         ("(12.30)", "-12.30", None),
         ("12,5", "12.5", None),
         ("25,- €", "25", "EUR"),
+        ("0.045 USD", "0.045", "USD"),
+        ("₹12,34,567.00", "1234567.00", "INR"),
+        ("1,23,456", "123456", None),
     ],
 )
 def test_amounts(printed: str, value: str, currency: str | None) -> None:
@@ -143,6 +146,32 @@ def test_amounts(printed: str, value: str, currency: str | None) -> None:
 )
 def test_what_is_no_amount(printed: str) -> None:
     assert find_amounts(fold(printed)) == []
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "12.345678",
+        "12.3456",
+        "1,2345",
+        "¥1,23456",
+        "1.2345 EUR",
+        "USD 0.04567",
+        "12345,6789",
+        "1,234,5678",
+        "1'234.5678",
+        "1,980,2,000",
+        "12.34567890123",
+        "1,2,3,4",
+    ],
+)
+def test_a_number_that_no_price_is_printed_as_is_not_read_in_parts(printed: str) -> None:
+    assert find_amounts(fold(printed)) == []
+
+
+@given(st.from_regex(r"[0-9]{1,4}([.,][0-9]{1,7}){0,3}", fullmatch=True))
+def test_no_number_is_cut_in_the_midst(printed: str) -> None:
+    assert [(amount.start, amount.end) for amount in find_amounts(printed)] in ([], [(0, len(printed))])
 
 
 def test_pieces_and_kilograms_are_measures() -> None:

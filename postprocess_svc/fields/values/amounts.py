@@ -41,23 +41,30 @@ _TRAILING = (
     r"|(?:EUR|Euro|USD|JPY|CHF|GBP|MYR|SGD|HKD|AUD|CAD|INR|SEK|NOK|DKK|PLN|CZK|CNY|THB|kr)(?![A-Za-z])"
 )
 _NUMBER = (
-    r"\d{1,3}(?:[,.'] ?\d{3})+(?:[,.] ?\d{1,2}(?!\d))?"  # grouped
-    r"|\d{1,3}(?: \d{3})+,\d{2}(?!\d)"  # 1 234,56
-    r"|\d+[.,] ?\d{2}(?!\d)"  # 1234.56
-    r"|\d+[.,]\d(?!\d)"
+    r"(?:(?!0+[,.'])\d{1,3}(?:[,.'] ?\d{3})+(?:[,.] ?\d{1,2})?"  # grouped
+    r"|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{2})?"  # 12,34,567 in India
+    r"|\d{1,3}(?: \d{3})+,\d{2}"  # 1 234,56
+    r"|0[.,]\d{3}"  # a rate
+    r"|\d+[.,] ?\d{2}"  # 1234.56
+    r"|\d+[.,]\d"
     r"|\d+[.,]-"  # 25,-
     r"|\d+"
+    r")(?![,.']?\d)"
 )
+# What is none of these is taken whole and refused: a part of a number is another number.
+_ODD_NUMBER = r"\d+(?:[,.']\d+)+"
 _AMOUNT = re.compile(
     rf"(?=[\d(+▲¥\\€£$₹₩₱₫₺฿金A-Za-z-])(?P<open>\()?(?P<sign>(?<![A-Za-z0-9])[-+▲] ?)?"
     rf"(?P<lead>(?:{_LEADING})[ .:]{{0,2}})?(?P<sign2>[-+▲] ?)?"
-    rf"(?P<number>{_NUMBER})(?P<trail> ?(?:{_TRAILING}))?(?P<tail>也|-(?![\d\w]))?(?P<close>\))?",
+    rf"(?:(?P<number>{_NUMBER})|{_ODD_NUMBER})(?P<trail> ?(?:{_TRAILING}))?(?P<tail>也|-(?![\d\w]))?(?P<close>\))?",
     re.IGNORECASE,
 )
 # What looks like an amount's digits but is a time, a share, a phone, a postcode, a part number or a measure.
 _NOT_MONEY = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?|\d+(?:[.,]\d+)? ?%|〒 ?\d{3}-?\d{4}|\d{1,5}\(\d{1,4}\)\d{3,4}"
-    r"|\d+(?:-\d+){2,}|(?<![A-Za-z0-9])\d{3}-\d{4}(?!\d)|\d{1,4}(?:/\d{1,4})+|\d+(?:\.\d+){2,}(?![\d,])|\d{9,}"
+    r"|\d+(?:-\d+){2,}|(?<![A-Za-z0-9])\d{3}-\d{4}(?!\d)|\d{1,4}(?:/\d{1,4})+"
+    # With what of their number stands before; a few marks only, lest a long row of digits be tried at each of them.
+    r"|(?:\d+[,']){0,4}\d+(?:\.\d+){2,}(?![\d,])|(?:\d+[,.]){0,4}\d{9,}"
     r"|(?:No|Nr|N°|#|TEL|FAX)[.: ]{0,2}[\d-]+|第\d+|\d+(?:年|月|日|時|分|号|丁目|番地?|階|F(?![A-Za-z]))",
     re.IGNORECASE,
 )
@@ -104,7 +111,7 @@ def find_amounts(folded_text: str, *, hidden: list[tuple[int, int]] | None = Non
         text = text[: match.start()] + "\0" * len(match[0]) + text[match.end() :]
     found = []
     for match in _AMOUNT.finditer(text):
-        amount = _amount(match, text)
+        amount = _amount(match, text) if match["number"] else None
         if amount is not None:
             found.append(amount)
     return found
@@ -131,8 +138,7 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
         and before != ":"
     ):
         return None
-    number = match["number"]
-    value, decimals, grouped = read_number(number)
+    value, decimals, grouped = read_number(match["number"])
     if after[:1].isascii() and after[:1].isalpha() and not trail and not (decimals == 2 or _MEASURE.match(after)):
         return None
     if after[:1] in {"\0", "/"} and currency is None:
@@ -169,7 +175,7 @@ def read_number(printed: str) -> tuple[Decimal, int, bool]:
     fraction = number[last + 1 :]
     marks = {character for character in number if character in ",."}
     whole = re.sub(r"[,.]", "", number[:last])
-    if len(fraction) in {1, 2}:
+    if len(fraction) in {1, 2} or whole == "0":
         return Decimal(f"{whole or '0'}.{fraction}"), len(fraction), len(marks) == 2 or grouped
     return Decimal(whole + fraction), 0, True
 
