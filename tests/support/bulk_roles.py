@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -43,13 +46,22 @@ class Rooms:
     object_settings: ObjectStoreSettings
 
 
+@cache
+def _empty_database() -> bytes:
+    """A database with its tables: the migrations take as long as most of the tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "jobs.sqlite3"
+        upgrade(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
 @asynccontextmanager
 async def bulk_rooms(
     server: AwsServer, tmp_path: Path, *, rules: StoreRules = QUICK, clock: Clock | None = None
 ) -> AsyncIterator[Rooms]:
     """A database, a bucket and queues of their own."""
+    (tmp_path / "jobs.sqlite3").write_bytes(_empty_database())
     url = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
-    upgrade(url)
     queued, stored = queue_settings(server), object_settings()
     async with AsyncExitStack() as stack:
         blocking = stack.enter_context(Blocking(threads=4))
@@ -145,7 +157,7 @@ class _Server(ThreadingHTTPServer):
 class Receiver:
     """A caller's own server. It answers by a script, whose last answer repeats."""
 
-    def __init__(self, *script: Answer, host: str = "127.0.0.1") -> None:
+    def __init__(self, *script: Answer, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.heard: list[Heard] = []
         self.script = list(script) or [Answer()]
         receiver = self
@@ -159,7 +171,9 @@ class Receiver:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
                 pass
 
-        self.server = _Server((host, 0), Handler)
+        self.server = _Server(("127.0.0.1", port), Handler)
+        if tls is not None:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
 
     @property
