@@ -79,6 +79,7 @@ class ServedApi:
         webhooks: WebhookSettings | None = None,
         port: int | None = None,
     ) -> None:
+        self.house = house
         self.port = port or free_port()
         self._store = store
         self._objects = S3ObjectStore(objects, storage)
