@@ -23,6 +23,7 @@ from ocr_core.contracts.errors import (
 )
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
 from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.warning_codes import WARNINGS_HEADER, join_codes
 from ocr_core.service import context_of, problem_responses
 from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
 from ocr_core.service.race import finish_in_time
@@ -111,7 +112,10 @@ def make_router(road: TextRoad) -> APIRouter:
         except ClientDisconnect:
             context.error_code = "client_disconnected"
             return Response(status_code=CLIENT_CLOSED_REQUEST)
-        return Response(result.body, headers={"Content-Type": result.content_type})
+        headers = {"Content-Type": result.content_type}
+        if result.warning_codes:
+            headers[WARNINGS_HEADER] = join_codes(result.warning_codes)
+        return Response(result.body, headers=headers)
 
     return router
 

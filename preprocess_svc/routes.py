@@ -25,6 +25,8 @@ from ocr_core.contracts.errors import (
     UnreadableDocument,
     UnsupportedMediaType,
 )
+from ocr_core.contracts.ports import RenderedResult
+from ocr_core.contracts.warning_codes import WARNINGS_HEADER, join_codes
 from ocr_core.service import RequestContext, context_of, problem_responses
 from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
 from ocr_core.service.race import finish_in_time
@@ -87,7 +89,7 @@ def make_router(road: SyncRoad) -> APIRouter:
         except ClientDisconnect:
             context.error_code = "client_disconnected"
             return Response(status_code=CLIENT_CLOSED_REQUEST)
-        return _answer(result.content_type, result.body, context)
+        return _answer(result, context)
 
     return router
 
@@ -105,8 +107,10 @@ async def _receive(request: Request, permit: Permit, *, road: SyncRoad, deadline
         raise
 
 
-def _answer(content_type: str, body: bytes, context: RequestContext) -> Response:
-    response = Response(body, headers={"Content-Type": content_type})
+def _answer(result: RenderedResult, context: RequestContext) -> Response:
+    response = Response(result.body, headers={"Content-Type": result.content_type})
+    if result.warning_codes:
+        response.headers[WARNINGS_HEADER] = join_codes(result.warning_codes)
     response.headers["Server-Timing"] = context.server_timing()
     return response
 
@@ -122,6 +126,10 @@ _SUCCESS: dict[str, Any] = {
     "headers": {
         "X-Request-Id": {"description": "The caller's own id, or a new one.", "schema": {"type": "string"}},
         "Server-Timing": {"description": "Milliseconds by stage.", "schema": {"type": "string"}},
+        WARNINGS_HEADER: {
+            "description": "Codes of the warnings, and of pages that could not be read, each once; absent without any.",
+            "schema": {"type": "string", "examples": ["page_rendered_smaller, unreadable_page"]},
+        },
     },
     "content": {
         "application/json": {"schema": {"$ref": "#/components/schemas/OcrResult"}},

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic_core import from_json, to_json
 
@@ -102,7 +102,7 @@ def _with_timing(result: RenderedResult, context: RequestContext) -> RenderedRes
     """
     answer = from_json(result.body)
     answer["timing_ms"] = {stage: round(ms, 1) for stage, ms in context.stages_ms.items()}
-    return RenderedResult(content_type=result.content_type, body=to_json(answer))
+    return replace(result, body=to_json(answer))
 
 
 class _Watch:

@@ -12,6 +12,7 @@ from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady,
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
 from ocr_core.contracts.reading import Reading
 from ocr_core.contracts.reading_codec import encode_reading
+from ocr_core.contracts.warning_codes import WARNINGS_HEADER, split_codes
 
 STRUCTURE_PATH = "/v1/structure"
 READING_MEDIA_TYPE = "application/vnd.msgpack"
@@ -82,7 +83,11 @@ class HttpStructurer:
         response = await self._send(request)
         if response.status_code != httpx.codes.OK:
             raise _rebuild_error(response)
-        return RenderedResult(content_type=response.headers["content-type"], body=response.content)
+        return RenderedResult(
+            content_type=response.headers["content-type"],
+            body=response.content,
+            warning_codes=split_codes(response.headers.get(WARNINGS_HEADER)),
+        )
 
     async def check(self) -> None:
         """Return when the service is ready; a readiness check.

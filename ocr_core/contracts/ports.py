@@ -119,6 +119,9 @@ class RenderedResult:
 
     content_type: str
     body: bytes
+    warning_codes: tuple[str, ...] = ()
+    """Of what was done differently from asked, and of pages that could not be read: not every format has a place for
+    them."""
 
 
 class Structurer(Protocol):

@@ -6,10 +6,11 @@ To add a format: a member of ``OutputFormat``, a module here, a line below.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from ocr_core.contracts.ports import RenderedResult
-from ocr_core.contracts.result import OcrResult, OutputFormat
+from ocr_core.contracts.result import OcrResult, OutputFormat, UnreadPage
 from postprocess_svc.formats import json_format, markdown_format, text_format
 
 Render = Callable[[OcrResult], RenderedResult]
@@ -25,4 +26,6 @@ RENDERERS: Mapping[OutputFormat, Render] = MappingProxyType(
 
 def render(result: OcrResult, output_format: OutputFormat) -> RenderedResult:
     """Write a result down."""
-    return RENDERERS[output_format](result)
+    unread = [page.error.code for page in result.pages if isinstance(page, UnreadPage)]
+    codes = dict.fromkeys([notice.code for notice in result.warnings] + unread)
+    return replace(RENDERERS[output_format](result), warning_codes=tuple(codes))

@@ -55,6 +55,11 @@ def test_refusals_that_pass_tell_when_to_come_back(document: dict[str, Any]) -> 
     assert all("Retry-After" in responses[status]["headers"] for status in ("429", "503"))
 
 
+def test_the_headers_of_an_answer_are_documented(document: dict[str, Any]) -> None:
+    headers = document["paths"]["/v1/ocr"]["post"]["responses"]["200"]["headers"]
+    assert headers.keys() == {"X-Request-Id", "Server-Timing", "Yomitori-Warnings"}
+
+
 def test_every_parameter_is_documented(document: dict[str, Any]) -> None:
     documented = {parameter["name"] for parameter in document["paths"]["/v1/ocr"]["post"]["parameters"]}
     assert documented == {field.alias or name for name, field in OcrParameters.model_fields.items()}

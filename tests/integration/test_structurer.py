@@ -85,6 +85,14 @@ async def test_the_reading_its_options_and_what_is_left_of_the_deadline_arrive()
     assert 19 < float(headers["x-ocr-remaining-s"]) <= 20
 
 
+async def test_the_codes_of_the_warnings_come_back() -> None:
+    async def answer(_head: str, _body: bytes, writer: asyncio.StreamWriter) -> None:
+        respond(writer, 200, "text/plain", b"x", "Yomitori-Warnings: image_truncated, unreadable_page\r\n")
+
+    async with text_side(answer) as structurer:
+        assert (await structure(structurer)).warning_codes == ("image_truncated", "unreadable_page")
+
+
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from local_stack.stack import LocalStack
 from ocr_core.contracts.result import OcrResult
-from tests.support.documents import pdf, png
+from tests.support.documents import gif, pdf, png
 from tests.support.json_schema import mismatches
 from tests.support.object_store import ObjectStore
 from tests.support.waiting import wait_until
@@ -89,6 +89,13 @@ class TestAnswer:
         answer = api.post("/v1/ocr", params={**PATIENT, "format": wanted}, content=invoice)
         assert answer.headers["Content-Type"] == f"{media_type}; charset=utf-8"
         assert "請求書" in answer.text
+
+    @pytest.mark.parametrize("wanted", ["json", "text", "markdown"])
+    def test_a_header_names_the_warnings_whatever_the_format(self, api: httpx.Client, wanted: str) -> None:
+        params = {**PATIENT, "format": wanted}
+        answer = api.post("/v1/ocr", params=params, content=gif("Moving 4711", "Moving 4712"))
+        assert answer.headers["Yomitori-Warnings"] == "animation_first_frame"
+        assert "Yomitori-Warnings" not in api.post("/v1/ocr", params=params, content=png("Still 4711")).headers
 
     def test_selected_pages(self, api: httpx.Client) -> None:
         document = pdf([[f"Page number {number}00"] for number in range(1, 5)])

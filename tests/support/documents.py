@@ -23,6 +23,12 @@ def png(*lines: str) -> bytes:
     return _saved(text_image(lines), "PNG")
 
 
+def gif(*frames: str) -> bytes:
+    """An animation with a line of text a frame."""
+    first, *others = (text_image([line]) for line in frames)
+    return _saved(first, "GIF", save_all=True, append_images=others, duration=100)
+
+
 def pdf(pages: Sequence[Sequence[str]]) -> bytes:
     """A PDF whose pages are images."""
     first, *others = (text_image(lines) for lines in pages)

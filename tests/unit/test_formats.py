@@ -81,6 +81,13 @@ RESULT = OcrResult(
 )
 
 
+@pytest.mark.parametrize("wanted", list(OutputFormat))
+def test_every_format_names_each_warning_and_each_failure_once(wanted: OutputFormat) -> None:
+    result = replace(RESULT, warnings=(*RESULT.warnings, Notice(code="rendered_smaller", detail="again", page=3)))
+    assert formats.render(result, wanted).warning_codes == ("rendered_smaller", "unreadable_page")
+    assert formats.render(replace(RESULT, warnings=(), pages=()), wanted).warning_codes == ()
+
+
 def as_json(result: OcrResult) -> dict[str, object]:
     rendered = formats.render(result, OutputFormat.JSON)
     assert rendered.content_type == "application/json"

@@ -65,6 +65,18 @@ async def test_work_that_its_deadline_overtook_ends_and_frees_its_place() -> Non
             assert answer.text == "ok"
 
 
+@pytest.mark.parametrize("codes", [(), ("image_truncated", "unreadable_page")])
+async def test_the_codes_of_the_warnings_stand_in_a_header(codes: tuple[str, ...]) -> None:
+    def structure(_body: bytes, _options: StructureOptions, _id: str, _deadline: Deadline) -> RenderedResult:
+        return RenderedResult(content_type="text/plain", body=b"ok", warning_codes=codes)
+
+    with ThreadPoolExecutor(1) as workers:
+        app = make_app(structure, workers, asyncio.Semaphore(1))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
+            answer = await client.post("/v1/structure", content=b"x")
+    assert answer.headers.get("Yomitori-Warnings") == (", ".join(codes) or None)
+
+
 @pytest.mark.parametrize("remaining", ["0", "-1", "nan", "soon"])
 async def test_a_remainder_that_is_none_is_refused(remaining: str) -> None:
     def structure(_body: bytes, _options: StructureOptions, _id: str, _deadline: Deadline) -> RenderedResult:
