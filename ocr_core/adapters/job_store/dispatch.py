@@ -10,13 +10,48 @@ from sqlalchemy.engine import Connection
 
 from ocr_core.adapters.job_store.database import Database
 from ocr_core.adapters.job_store.rows import AnyRow, dead_letter_of, pages_of
-from ocr_core.adapters.job_store.tables import dead_letters, tasks, waits
+from ocr_core.adapters.job_store.tables import UtcDateTime, dead_letters, tasks, waits
 from ocr_core.contracts.job_store import Backlog, DeadLetter, Dispatch
 from ocr_core.contracts.jobs import Clock, Stage, StoreRules
 from ocr_core.contracts.messages import StageMessage
 
 MAX_DOUBLINGS = 30
 """Of the back-off; it has reached its longest by then, and 2 to this power is still a small number."""
+
+
+def _waiting_tenants_query() -> sa.Select[tuple[str]]:
+    """A loose index scan: one look-up a tenant, however long the queue is."""
+    waiting = tasks.c.sent == sa.false()
+    first = sa.select(sa.func.min(tasks.c.tenant).label("tenant")).where(waiting).cte("waiting", recursive=True)
+    following = sa.select(sa.func.min(tasks.c.tenant)).where(waiting, tasks.c.tenant > first.c.tenant)
+    names = first.union_all(sa.select(following.scalar_subquery()).where(first.c.tenant.is_not(None)))
+    return sa.select(names.c.tenant).where(names.c.tenant.is_not(None))
+
+
+# Made once: the dispatcher asks several times a second, and making them anew took longer than the database's answer.
+_MOST = sa.bindparam("most", type_=sa.Integer)
+_NOW = sa.bindparam("now", type_=UtcDateTime)
+_ANY_WORK = sa.select(tasks.c.id).limit(1)
+_WAITING_TENANTS = _waiting_tenants_query()
+_IN_FLIGHT = (
+    sa.select(tasks.c.tenant, sa.func.count().label("count")).where(tasks.c.sent == sa.true()).group_by(tasks.c.tenant)
+)
+_SENT_WITHOUT_LEASE = (
+    sa.select(tasks)
+    .where(waits(tasks), tasks.c.next_send_at <= _NOW, tasks.c.sent == sa.true(), tasks.c.lease_token.is_(None))
+    .order_by(tasks.c.next_send_at)
+    .limit(_MOST)
+)
+_NEXT_OF_TENANT = (
+    sa.select(tasks)
+    .where(
+        tasks.c.sent == sa.false(),
+        tasks.c.tenant == sa.bindparam("tenant"),
+        sa.or_(tasks.c.wait_s == 0, tasks.c.next_send_at <= _NOW),
+    )
+    .order_by(tasks.c.rank, tasks.c.id)
+    .limit(_MOST)
+)
 
 
 class SqlDispatch:
@@ -31,6 +66,8 @@ class SqlDispatch:
         """See ``WorkQueue``."""
         now = self._clock.now()
         with self._database.reading() as connection:
+            if connection.execute(_ANY_WORK).first() is None:
+                return ()
             again = _sent_without_lease(connection, now, limit)
             in_flight = _in_flight(connection)
             # The tenants with least in flight take the first turns: no state, and no tenant can be passed over.
@@ -94,31 +131,22 @@ class SqlDispatch:
 
 def _in_flight(connection: Connection) -> dict[str, int]:
     """How much of each tenant is sent or leased; the windows bound how many rows that reads."""
-    query = sa.select(tasks.c.tenant, sa.func.count().label("count")).where(tasks.c.sent == sa.true())
-    return {row.tenant: row.count for row in connection.execute(query.group_by(tasks.c.tenant)).mappings()}
+    return {row.tenant: row.count for row in connection.execute(_IN_FLIGHT).mappings()}
 
 
 def _waiting_tenants(connection: Connection) -> list[str]:
-    """Whose work waits, by a loose index scan: one look-up a tenant, however long the queue is."""
-    waiting = tasks.c.sent == sa.false()
-    first = sa.select(sa.func.min(tasks.c.tenant).label("tenant")).where(waiting).cte("waiting", recursive=True)
-    following = sa.select(sa.func.min(tasks.c.tenant)).where(waiting, tasks.c.tenant > first.c.tenant)
-    names = first.union_all(sa.select(following.scalar_subquery()).where(first.c.tenant.is_not(None)))
-    rows = connection.execute(sa.select(names.c.tenant).where(names.c.tenant.is_not(None)))
-    return [str(row.tenant) for row in rows]
+    """Whose work waits."""
+    return [str(row.tenant) for row in connection.execute(_WAITING_TENANTS)]
 
 
 def _sent_without_lease(connection: Connection, now: datetime, limit: int) -> Sequence[AnyRow]:
-    late = sa.and_(waits(tasks), tasks.c.next_send_at <= now, tasks.c.sent == sa.true(), tasks.c.lease_token.is_(None))
-    return connection.execute(sa.select(tasks).where(late).order_by(tasks.c.next_send_at).limit(limit)).all()
+    return connection.execute(_SENT_WITHOUT_LEASE, {"now": now, "most": limit}).all()
 
 
 def _next_of_tenant(connection: Connection, tenant: str, now: datetime, count: int) -> Sequence[AnyRow]:
     if count <= 0:
         return []
-    at_once_or_due = sa.or_(tasks.c.wait_s == 0, tasks.c.next_send_at <= now)
-    due = sa.and_(tasks.c.sent == sa.false(), tasks.c.tenant == tenant, at_once_or_due)
-    return connection.execute(sa.select(tasks).where(due).order_by(tasks.c.rank, tasks.c.id).limit(count)).all()
+    return connection.execute(_NEXT_OF_TENANT, {"tenant": tenant, "now": now, "most": count}).all()
 
 
 def _dispatch(row: AnyRow) -> Dispatch:
