@@ -19,6 +19,7 @@ from async_worker.preparing import Step
 from async_worker.roles import Role, RoleName
 from async_worker.stages.attempt import Workshop
 from async_worker.stages.consumer import StageConsumer
+from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.read_stage import ReadStage
@@ -268,7 +269,7 @@ class House:
             stages=kinds,
             work=work,
             store=self._store,
-            objects=self._objects,
+            discards=Discards(self._objects),
             blocking=self._blocking,
             gate=Gate(Readiness(self._checks(role)), name=f"bulk.{role.value}"),
             settings=self._settings.bulk,

@@ -23,6 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from async_worker.blocking import Blocking
+from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
 from async_worker.stages.lease_keeper import LeaseKeeper
 from async_worker.stages.metrics import StageMetrics
@@ -32,7 +33,6 @@ from ocr_core.contracts.errors import InternalError, InvalidRequest, NotReady, O
 from ocr_core.contracts.job_store import Leases
 from ocr_core.contracts.jobs import ClaimRefusal, Lease, Stage
 from ocr_core.contracts.messages import StageMessage
-from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.queues import Delivery, Queue
 from ocr_core.settings import BulkSettings
 from ocr_core.telemetry import request_id_of_task
@@ -53,7 +53,7 @@ class Workshop:
     """Whose messages belong into this queue."""
     work: StageWork
     store: Leases
-    objects: ObjectStore
+    discards: Discards
     blocking: Blocking
     gate: Gate
     settings: BulkSettings
@@ -210,10 +210,10 @@ class Attempt:
             return "unanswered"  # the lease runs out by itself
         if accepted:
             await self._acknowledge()
-            await self._discard(closing.spent_keys)
+            self._shop.discards.add(closing.spent_keys)
             return closing.outcome
         if calls == 1:  # else an earlier call may have been accepted, and only its answer was lost
-            await self._discard(closing.written_keys)
+            self._shop.discards.add(closing.written_keys)
         return await self._lost(lease)
 
     async def _failed(self, lease: Lease, error: OcrError, *, refund: bool) -> str:
@@ -253,7 +253,7 @@ class Attempt:
             return await self._lost(lease)
         await self._acknowledge()
         if final:
-            await self._discard(lease.reading_keys)
+            self._shop.discards.add(lease.reading_keys)
         return "failed" if final else "retried"
 
     async def _lost(self, lease: Lease) -> str:
@@ -278,9 +278,3 @@ class Attempt:
         if self._keeper.message_ours:
             with suppress(OcrError):
                 await self._shop.queue.release(self._delivery.receipt, delay_s=delay_s)
-
-    async def _discard(self, keys: tuple[str, ...]) -> None:
-        """Delete objects that nobody needs; what is left behind by a failure is swept up later."""
-        for key in keys:
-            with suppress(OcrError):
-                await self._shop.objects.delete(key)

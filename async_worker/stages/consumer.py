@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TypeVar
 
 from async_worker.loops import Backoff, wait_or_stop
@@ -22,6 +23,8 @@ AHEAD_S = 1.0
 could be worked on elsewhere."""
 RELEASE_MARGIN_S = 3.0
 """Of the time to shut down, what is kept for giving back what could not be finished."""
+DISCARD_S = 1.0
+"""After that, for deleting objects that nobody needs."""
 
 _RECEIVING = Backoff(first_s=0.25, max_s=5.0)
 _PACE_WEIGHT = 0.2
@@ -122,6 +125,9 @@ class StageConsumer:
         for task in self._attempts:
             task.cancel()
         await self._wait(RELEASE_MARGIN_S)
+        with suppress(TimeoutError):  # what is left lies about until it is swept up
+            async with asyncio.timeout(DISCARD_S):
+                await self._shop.discards.flush()
 
     async def _wait(self, timeout_s: float) -> None:
         if self._attempts:

@@ -7,7 +7,7 @@ boto3 blocks, so it runs in a bounded number of threads. What a caller names by 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, TypeVar, cast
 from ocr_core.adapters.aws_clients import s3_client
 from ocr_core.adapters.object_parts import BoundedFile, Download, check_key, disposition, transfer_config
 from ocr_core.contracts.errors import InternalError, NotFound, NotReady, OcrError
-from ocr_core.contracts.objects import MAX_KEY_BYTES, MAX_PRESIGNED_S, ObjectInfo
+from ocr_core.contracts.objects import MAX_DELETES, MAX_KEY_BYTES, MAX_PRESIGNED_S, ObjectInfo
 from ocr_core.settings import ObjectStoreSettings, StorageSettings
 
 if TYPE_CHECKING:
@@ -159,6 +159,25 @@ class S3ObjectStore:
         """Remove an object; one that is not there is no error."""
         name = self._key(key)
         await self._call(lambda client: client.delete_object(Bucket=self._settings.bucket, Key=name))
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        """Remove at most ``MAX_DELETES`` objects in one call: fifty cost what two cost one by one.
+
+        Raises:
+            NotReady: also where some of them could not be deleted.
+        """
+        if len(keys) > MAX_DELETES:
+            raise InternalError(f"one call deletes at most {MAX_DELETES} objects")
+        names = [self._key(key) for key in keys]
+        if not names:
+            return
+        answer = await self._call(
+            lambda client: client.delete_objects(
+                Bucket=self._settings.bucket, Delete={"Objects": [{"Key": name} for name in names], "Quiet": True}
+            )
+        )
+        if failed := answer.get("Errors"):
+            raise NotReady(f"object storage did not delete {len(failed)} objects: {failed[0].get('Code')}")
 
     async def scan(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """The objects whose keys start with ``prefix``, in key order, page by page."""

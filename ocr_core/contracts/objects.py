@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import IO, Protocol
 
 MAX_KEY_BYTES = 1_024
 """Of a whole key, prefix included: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+MAX_DELETES = 1_000
+"""Of one call: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 MAX_PRESIGNED_S = 604_800
 """Seven days: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""
 
@@ -74,6 +76,14 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
+        ...
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        """Remove at most ``MAX_DELETES`` objects in one call; those that are not there are no error.
+
+        Raises:
+            NotReady: also where some of them could not be deleted; the others are gone.
+        """
         ...
 
     def scan(self, prefix: str) -> AsyncIterator[ObjectInfo]:

@@ -84,6 +84,14 @@ class TestWholeObjects:
         with pytest.raises(NotFound):
             await store.head(KEY)
 
+    async def test_many_are_deleted_in_one_call(self, store: S3ObjectStore) -> None:
+        keys = [f"readings/{number}" for number in range(5)]
+        for key in keys:
+            await store.put(key, b"x", content_type=BINARY)
+        await store.delete_many([*keys[1:], "readings/never-there"])
+        await store.delete_many([])
+        assert [entry.key async for entry in store.scan("readings/")] == keys[:1]
+
     async def test_an_object_over_the_limit_is_refused(self, store: S3ObjectStore) -> None:
         await store.put(KEY, bytes(100), content_type=BINARY)
         assert len(await store.get(KEY, max_bytes=100)) == 100

@@ -20,6 +20,7 @@ from async_worker.dispatcher import queue_of
 from async_worker.job_sources import JobSources
 from async_worker.stages.attempt import Workshop
 from async_worker.stages.consumer import StageConsumer
+from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.read_stage import ReadStage
@@ -167,7 +168,7 @@ class StageHouse:
             stages=frozenset(stages),
             work=work,
             store=self.store,
-            objects=self.objects,
+            discards=Discards(self.objects),
             blocking=self.blocking,
             gate=Gate(Readiness({"objects": self.objects.ensure_bucket, "database": database}), name="test"),
             settings=settings,
