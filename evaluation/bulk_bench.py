@@ -102,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 grpc_url=bench.stack.triton_grpc_url,
                 charset=REPOSITORY / PostprocessSettings.model_fields["charset_files"].default[0],
                 documents_in_hand=BulkSettings.model_fields["read_documents"].default,
+                others=[each.pid for each in bench.stack.services.values() if each.pid is not None],
             )
     print(report.markdown())
     report.write(OUTPUT_DIR)
@@ -163,7 +164,8 @@ def _round(bench: Bench, bare: dict[str, Callable[[int], float]], pages: int, *,
     bodies = bench.bodies(pages, nonce)
     paces = {name: run(max(1, pages // BARE_SHARE)) for name, run in bare.items()}
     job = _run_job(bench, bodies)
-    again = {name: run(max(1, pages // BARE_SHARE)) for name, run in bare.items()}  # before and after, as the machine's pace drifts
+    # Before and after, as the machine's pace drifts.
+    again = {name: run(max(1, pages // BARE_SHARE)) for name, run in bare.items()}
     return Round(
         bulk_pages_s=job.steady_pages_s,
         bulk_whole_pages_s=job.whole_pages_s,

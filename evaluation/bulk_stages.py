@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +43,28 @@ class StageCosts:
     """The reading from bytes, lines, order, fields, JSON."""
 
 
-def measure_stages(bodies: Sequence[bytes], *, grpc_url: str, charset: Path, documents_in_hand: int) -> StageCosts:
-    """Run both stages over documents of one page each."""
-    return uvloop.run(_measure(bodies, grpc_url=grpc_url, charset=charset, documents_in_hand=documents_in_hand))
+def measure_stages(
+    bodies: Sequence[bytes], *, grpc_url: str, charset: Path, documents_in_hand: int, others: Collection[int]
+) -> StageCosts:
+    """Run both stages over documents of one page each.
+
+    Args:
+        bodies: The documents.
+        grpc_url: Triton.
+        charset: Of its recogniser.
+        documents_in_hand: As many as a read worker takes.
+        others: Children of this process that have no part in it.
+    """
+
+    def own_cpu_s() -> float:
+        return cpu_s_by_tree({"self": os.getpid()}, without=others)["self"]
+
+    return uvloop.run(_measure(bodies, grpc_url, charset, documents_in_hand, own_cpu_s))
 
 
-async def _measure(bodies: Sequence[bytes], *, grpc_url: str, charset: Path, documents_in_hand: int) -> StageCosts:
+async def _measure(
+    bodies: Sequence[bytes], grpc_url: str, charset: Path, documents_in_hand: int, own_cpu_s: Callable[[], float]
+) -> StageCosts:
     models = TritonModels(TritonSettings(grpc_url=grpc_url))
     opener = LocalFileOpener(OpenerSettings(max_children=8, max_waiting=64))
     pipeline = TextPipeline(charsets=Charsets.load([charset]))
@@ -75,12 +91,12 @@ async def _measure(bodies: Sequence[bytes], *, grpc_url: str, charset: Path, doc
                     return await asyncio.get_running_loop().run_in_executor(workers, encode_reading, reading)
 
             await asyncio.gather(*map(read, bodies[:_WARM_UP]))
-            before_s = _own_cpu_s()
+            before_s = own_cpu_s()
             readings = await asyncio.gather(*map(read, bodies))
-            after_pixels_s = _own_cpu_s()
+            after_pixels_s = own_cpu_s()
             for reading in readings:
                 _structure(reading, pipeline)
-            after_text_s = _own_cpu_s()
+            after_text_s = own_cpu_s()
     finally:
         await opener.close()
         await models.close()
@@ -91,7 +107,3 @@ async def _measure(bodies: Sequence[bytes], *, grpc_url: str, charset: Path, doc
 def _structure(encoded: bytes, pipeline: TextPipeline) -> bytes:
     result = pipeline.structure(decode_reading(encoded), options=StructureOptions(), request_id="bench")
     return to_json(json_format.to_json_value(result))
-
-
-def _own_cpu_s() -> float:
-    return cpu_s_by_tree({"self": os.getpid()})["self"]

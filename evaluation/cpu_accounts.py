@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-def cpu_s_by_tree(roots: dict[str, int]) -> dict[str, float]:
+def cpu_s_by_tree(roots: Mapping[str, int], *, without: Collection[int] = ()) -> dict[str, float]:
     """CPU seconds so far of the processes below each root, by the roots' names.
 
     Children that have ended are in their parent's account once it has waited for them; a tree's figure grows only, as
@@ -17,6 +18,7 @@ def cpu_s_by_tree(roots: dict[str, int]) -> dict[str, float]:
 
     Args:
         roots: Process ids by name.
+        without: Processes below a root that are left out, with all that is below them.
     """
     children: defaultdict[int, list[int]] = defaultdict(list)
     own_s: dict[int, float] = {}
@@ -27,7 +29,8 @@ def cpu_s_by_tree(roots: dict[str, int]) -> dict[str, float]:
             except (FileNotFoundError, ProcessLookupError):
                 continue
             pid = int(entry.name)
-            children[parent].append(pid)
+            if pid not in without:
+                children[parent].append(pid)
             own_s[pid] = cpu_s
     return {name: _tree_s(root, children, own_s) for name, root in roots.items()}
 
