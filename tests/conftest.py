@@ -49,27 +49,41 @@ def object_store() -> Iterator[ObjectStore]:
 
 
 @pytest.fixture(scope="session")
-def running_stack(object_store: ObjectStore) -> Iterator[LocalStack]:
-    """Real Triton, real models, both services, on free ports; started once, when the first test asks for it.
+def running_stack(object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """Real Triton, real models, both services, the bulk road, on free ports; started when the first test asks for it.
 
     A test that stops one of the services starts it again before it ends.
     """
-    environment = {
-        "OCR_LOG_FORMAT": "json",
-        "OCR_LOG_LEVEL": "debug",
+    sources = {
         "OCR_STORAGE_ALLOW": ALLOWED_SOURCES,
         "OCR_STORAGE_ENDPOINT_URL": object_store.url,
         "OCR_STORAGE_ACCESS_KEY_ID": "test",
         "OCR_STORAGE_SECRET_ACCESS_KEY": "test",
     }
-    with LocalStack(environment=environment) as stack:
+    with LocalStack(
+        bulk=True,
+        data_dir=tmp_path_factory.mktemp("stack"),
+        environment={
+            "OCR_LOG_FORMAT": "json",
+            "OCR_LOG_LEVEL": "debug",
+            "OCR_BULK_POLL_WAIT_S": "1",  # a stage that is told to stop waits for its last receive
+        },
+        service_environment={"preprocess": sources},
+    ) as stack:
         yield stack
 
 
 @pytest.fixture
 def api(running_stack: LocalStack) -> Iterator[httpx.Client]:
-    """A client of the public API."""
+    """A client of the public sync API."""
     with httpx.Client(base_url=running_stack.api_url, timeout=60.0, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def bulk_api(running_stack: LocalStack) -> Iterator[httpx.Client]:
+    """A client of the public bulk API."""
+    with httpx.Client(base_url=running_stack.bulk_url, timeout=60.0, trust_env=False) as client:
         yield client
 
 
