@@ -47,7 +47,6 @@ _YOUNG_UPLOAD_S = 25 * 3_600.0
 """A job's uploads and results lie there before its row is certain: a day, and an hour for clocks that differ."""
 _YOUNG_READING_S = 3_600.0
 """Readings are judged by their document alone; the hour only leaves the last moment to those who are at work."""
-_MAX_DELETES = 4
 
 _JOB = r"job_[0-9a-f]{32}"
 _OF_JOB = re.compile(rf"({UPLOADS}|{RESULTS})/[^/]+/(?P<job>{_JOB})/.+")
@@ -113,8 +112,8 @@ class Leftovers:
         for folder in (READINGS, UPLOADS, RESULTS):
             async for found in _in_steps(self._objects.scan(f"{folder}/")):
                 left_over = await self._left_over(found)
-                for first in range(0, len(left_over), _MAX_DELETES):
-                    await asyncio.gather(*map(self._objects.delete, left_over[first : first + _MAX_DELETES]))
+                if left_over:
+                    await self._objects.delete_many(left_over)
                 deleted += len(left_over)
                 await wait_or_stop(stop, pause_s)
                 if stop.is_set():
