@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local_stack.stack import REPOSITORY_ROOT, LocalStack
-from tests.support.bulk_house import BulkHouse
+from local_stack.plan import REPOSITORY_ROOT
+from local_stack.stack import LocalStack
+from tests.support.bulk_house import DOCUMENTS_BUCKET, OWN_BUCKET, BulkHouse
 
 CHARSET = REPOSITORY_ROOT / "model_repository" / "text_recognition" / "charset.txt"
 
@@ -15,7 +16,9 @@ CHARSET = REPOSITORY_ROOT / "model_repository" / "text_recognition" / "charset.t
 @pytest.fixture(scope="session")
 def _bulk_house(running_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BulkHouse]:
     folder = tmp_path_factory.mktemp("bulk")
-    with BulkHouse(folder=folder, grpc_url=running_stack.triton_grpc_url, charset=CHARSET) as house:
+    # As in `make up`, what lies in the inbox may be read.
+    settings = {"OCR_STORAGE_ALLOW": f"{DOCUMENTS_BUCKET},{OWN_BUCKET}/inbox"}
+    with BulkHouse(folder=folder, grpc_url=running_stack.triton_grpc_url, charset=CHARSET, settings=settings) as house:
         yield house
 
 
