@@ -73,7 +73,7 @@ async def read_page(page: PageImage, tools: Tools) -> ReadPage:
         rotation_deg=rotation_deg,
         skew_deg=skew_deg(lines),
         lines=tuple(lines),
-        text_layer=_turned_words(page, rotation_deg),
+        text_layer=await tools.in_thread(_turned_words, page, rotation_deg) if rotation_deg else page.text_layer,
     )
     return ReadPage(
         reading=reading,
@@ -109,8 +109,6 @@ async def _tall_lines_the_better_way(
 
 def _turned_words(page: PageImage, rotation_deg: int) -> tuple[TextLayerWord, ...]:
     """The PDF's own words where the page turned them."""
-    if rotation_deg == 0:
-        return page.text_layer
     height, width = page.pixels.shape[:2]
     return tuple(
         replace(word, quad=turn_quad(word.quad, rotation_deg=rotation_deg, width_px=width, height_px=height))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -23,6 +24,9 @@ from preprocess_svc.parameters import OcrParameters
 from preprocess_svc.pipeline import read_document
 from preprocess_svc.sources import S3Location, Sources
 from preprocess_svc.uploads import Upload
+
+_MAX_BYTES_ON_THE_LOOP = 128 << 10
+"""Of an answer whose JSON is parsed and written anew there: 1.5 ms for 1,000 lines, but 300 ms for 20,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,7 @@ class SyncRoad:
                 reading, options=parameters.structure_options, request_id=context.request_id, deadline=deadline
             )
         context.stages_ms["total"] = context.elapsed_ms()
-        return _with_timing(result, context) if parameters.format is OutputFormat.JSON else result
+        return await _with_timing(result, context) if parameters.format is OutputFormat.JSON else result
 
     def _note(self, reading: Reading, context: RequestContext) -> None:
         unread = sum(isinstance(page, PageError) for page in reading.pages)
@@ -95,14 +99,20 @@ class SyncRoad:
         }
 
 
-def _with_timing(result: RenderedResult, context: RequestContext) -> RenderedResult:
-    """Complete ``timing_ms``: only this side knows the total, and what the way to the text side took.
+async def _with_timing(result: RenderedResult, context: RequestContext) -> RenderedResult:
+    """Complete ``timing_ms``: only this side knows the total, and what the way to the text side took."""
+    timing_ms = {stage: round(ms, 1) for stage, ms in context.stages_ms.items()}
+    if len(result.body) <= _MAX_BYTES_ON_THE_LOOP:
+        body = _set_timing(result.body, timing_ms)
+    else:
+        body = await asyncio.to_thread(_set_timing, result.body, timing_ms)
+    return replace(result, body=body)
 
-    Parsing and writing 100 kB of JSON takes under a millisecond.
-    """
-    answer = from_json(result.body)
-    answer["timing_ms"] = {stage: round(ms, 1) for stage, ms in context.stages_ms.items()}
-    return replace(result, body=to_json(answer))
+
+def _set_timing(body: bytes, timing_ms: dict[str, float]) -> bytes:
+    answer = from_json(body)
+    answer["timing_ms"] = timing_ms
+    return to_json(answer)
 
 
 class _Watch:

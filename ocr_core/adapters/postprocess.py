@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import httpx
@@ -10,7 +11,7 @@ from pydantic_core import from_json
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
-from ocr_core.contracts.reading import Reading
+from ocr_core.contracts.reading import PageReading, Reading
 from ocr_core.contracts.reading_codec import encode_reading
 from ocr_core.contracts.warning_codes import WARNINGS_HEADER, split_codes
 
@@ -22,6 +23,10 @@ REMAINING_HEADER = "X-Ocr-Remaining-S"
 _CONNECT_TIMEOUT_S = 1.0
 _KEEP_ALIVE_S = 30.0  # under the server's own (service.serve.KEEP_ALIVE_S), so that a kept connection is a live one
 _MAX_CONNECTIONS = 64
+
+_MAX_ITEMS_ON_THE_LOOP = 1_000
+"""Lines and words of a reading that more than so many of are encoded in a thread: 1.3 us each and more, while a thread
+takes 0.05 to 0.1 ms to be reached."""
 
 _PASSED_ON = {error.code: error for error in (Overloaded, NotReady, DeadlineExceeded)}
 """What may be said to the caller in the text side's words. All else it finds wrong is wrong with what we sent it."""
@@ -61,6 +66,7 @@ class HttpStructurer:
             InternalError: it answered anything else; the caller has no part in that.
         """
         deadline.check("structure")
+        content = await _encode(reading)
         remaining_s = deadline.remaining_s()
         query = {
             "schema": ",".join(options.schemas),
@@ -77,7 +83,7 @@ class HttpStructurer:
             STRUCTURE_PATH,
             params=query,
             headers=headers,
-            content=encode_reading(reading),
+            content=content,
             timeout=httpx.Timeout(remaining_s, connect=min(_CONNECT_TIMEOUT_S, remaining_s)),
         )
         response = await self._send(request)
@@ -118,6 +124,14 @@ class HttpStructurer:
             raise DeadlineExceeded("the deadline passed before stage 'structure' ended") from None
         except httpx.TransportError:
             raise NotReady("the text service went away over this request") from None
+
+
+async def _encode(reading: Reading) -> bytes:
+    pages = (page for page in reading.pages if isinstance(page, PageReading))
+    items = sum(len(page.lines) + len(page.text_layer) for page in pages)
+    if items <= _MAX_ITEMS_ON_THE_LOOP:
+        return encode_reading(reading)
+    return await asyncio.to_thread(encode_reading, reading)
 
 
 def _rebuild_error(response: httpx.Response) -> OcrError:

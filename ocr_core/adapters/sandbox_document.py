@@ -115,7 +115,7 @@ class SandboxedDocument:
         try:
             message, untrusted_fd = await self._receive(self._job)
             try:
-                page = self._checked(message, untrusted_fd, number)
+                page = await self._checked(message, untrusted_fd, number)
             finally:
                 if untrusted_fd is not None:
                     os.close(untrusted_fd)
@@ -129,13 +129,13 @@ class SandboxedDocument:
             self._job.socket.send(CREDIT)
         return page
 
-    def _checked(self, message: SandboxMessage, untrusted_fd: int | None, number: int) -> PageImage | PageError:
+    async def _checked(self, message: SandboxMessage, untrusted_fd: int | None, number: int) -> PageImage | PageError:
         match message:
             case PageReady() if untrusted_fd is not None and message.number == number:
                 self._pixels += message.width_px * message.height_px
                 if self._pixels > self._request.limits.max_document_pixels:
                     raise failure_error(Failure.DOCUMENT_PIXELS, self._request.limits)
-                return map_page(
+                return await map_page(
                     untrusted_fd,
                     message,
                     media_type=self.media_type,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import mmap
 import os
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from ocr_core.contracts.page import PageImage
 from ocr_core.contracts.page_memory import PageLayout, decode_text_layer
 
 _SEALED = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+
+_MAX_WORDS_ON_THE_LOOP = 1_000
+"""More words are checked in a thread: 1.5 us each and more, while a thread takes 0.05 to 0.1 ms to be reached."""
 
 
 def seal_document(untrusted_bytes: bytes) -> int:
@@ -31,7 +36,7 @@ def seal_document(untrusted_bytes: bytes) -> int:
     return fd
 
 
-def map_page(
+async def map_page(
     untrusted_fd: int, page: PageReady, *, media_type: MediaType, limits: OpenLimits, text_layer: bool
 ) -> PageImage:
     """Check a page's memory against its message, and map it read-only.
@@ -40,7 +45,7 @@ def map_page(
     reader nor shrink (which would kill this process with SIGBUS). It is unmapped when the last view of it is gone.
 
     Args:
-        untrusted_fd: The descriptor that came with the message; the caller closes it.
+        untrusted_fd: The descriptor that came with the message; the caller closes it, whenever it likes.
         page: The message, decoded.
         media_type: What the document was said to be; decides which limit holds.
         limits: What was allowed.
@@ -63,13 +68,16 @@ def map_page(
     _check_memory(untrusted_fd, layout.total_bytes)
     mapping = mmap.mmap(untrusted_fd, layout.total_bytes, access=mmap.ACCESS_READ)
     pixels = np.frombuffer(mapping, dtype=np.uint8, count=layout.pixel_bytes)
-    words = decode_text_layer(
+    decode = partial(
+        decode_text_layer,
         memoryview(mapping)[layout.text_offset :],
         word_count=page.word_count,
         code_point_count=page.code_point_count,
         width_px=page.width_px,
         height_px=page.height_px,
     )
+    # The mapping is its own: a caller that is cancelled and closes the descriptor takes nothing from the thread.
+    words = decode() if page.word_count <= _MAX_WORDS_ON_THE_LOOP else await asyncio.to_thread(decode)
     return PageImage(
         number=page.number,
         pixels=pixels.reshape(page.height_px, page.width_px, 3),

@@ -1,0 +1,108 @@
+"""What grows with a document leaves the event loop, where everybody else's requests wait; what is small stays on it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ocr_core.adapters import postprocess, sandbox_pages
+from ocr_core.adapters.file_opener import LocalFileOpener
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import DocumentInfo, MediaType, OpenLimits, PageSelection
+from ocr_core.contracts.errors import NotReady
+from ocr_core.contracts.page import PageImage, TextLayerWord
+from ocr_core.contracts.ports import RenderedResult, StructureOptions
+from ocr_core.contracts.reading import PageReading, Reading
+from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.service import RequestContext
+from preprocess_svc import sync_road
+from tests.support.open_samples import pdf
+
+FEW, MANY = 20, 3_000
+
+
+@pytest.fixture
+def threads_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[object, str], list[bool]]:
+    """Watches a function; the list says of each call whether it was off the event loop's thread."""
+
+    def watch(module: object, name: str) -> list[bool]:
+        calls: list[bool] = []
+        function: Callable[..., Any] = getattr(module, name)
+        loop_thread = threading.get_ident()
+
+        def watched(*positional: Any, **named: Any) -> Any:
+            calls.append(threading.get_ident() != loop_thread)
+            return function(*positional, **named)
+
+        monkeypatch.setattr(module, name, watched)
+        return calls
+
+    return watch
+
+
+@pytest.mark.parametrize(("count", "off_the_loop"), [(FEW, False), (MANY, True)])
+async def test_the_words_of_a_page(
+    threads_of: Callable[[object, str], list[bool]], count: int, off_the_loop: bool
+) -> None:
+    calls = threads_of(sandbox_pages, "decode_text_layer")
+    words = " ".join(f"1 0 0 1 {index % 50 * 10} {index // 50 * 10} Tm (w) Tj" for index in range(count))
+    opener = LocalFileOpener()
+    try:
+        async with opener.open(
+            pdf([("/MediaBox[0 0 600 800]", f"BT /F1 6 Tf {words} ET")]),
+            selection=PageSelection(),
+            limits=OpenLimits(),
+            deadline=Deadline.after(60),
+            text_layer=True,
+        ) as opened:
+            (page,) = [page async for page in opened.pages()]
+    finally:
+        await opener.close()
+    assert isinstance(page, PageImage)
+    assert len(page.text_layer) == count
+    assert calls == [off_the_loop]
+
+
+@pytest.mark.parametrize(("count", "off_the_loop"), [(FEW, False), (MANY, True)])
+async def test_a_reading(threads_of: Callable[[object, str], list[bool]], count: int, off_the_loop: bool) -> None:
+    calls = threads_of(postprocess, "encode_reading")
+    word = TextLayerWord(text="w", quad=((0, 0), (9, 0), (9, 9), (0, 9)))
+    page = PageReading(
+        number=1, width_px=100, height_px=100, dpi=200, rotation_deg=0, skew_deg=0, lines=(), text_layer=(word,) * count
+    )
+    reading = Reading(
+        document=DocumentInfo(file_name=None, media_type=MediaType.PDF, page_count=1, sha256="0" * 64),
+        pages=(page,),
+        model_versions={},
+        charset_sha256="1" * 64,
+    )
+    options = StructureOptions(schemas=(Schema.NONE,), min_confidence=0.5, output_format=OutputFormat.JSON)
+    structurer = postprocess.HttpStructurer("http://127.0.0.1:1")
+    await structurer.start()
+    try:
+        with pytest.raises(NotReady):
+            await structurer.structure(reading, options=options, request_id="r", deadline=Deadline.after(30))
+    finally:
+        await structurer.close()
+    assert calls == [off_the_loop]
+
+
+@pytest.mark.parametrize(("count", "off_the_loop"), [(FEW, False), (MANY, True)])
+async def test_the_times_of_an_answer(
+    threads_of: Callable[[object, str], list[bool]], count: int, off_the_loop: bool
+) -> None:
+    calls = threads_of(sync_road, "from_json")
+    quad = [[0.5, 0.5], [9.5, 0.5], [9.5, 9.5], [0.5, 9.5]]
+    lines = [{"text": "請求書 合計 1,000円", "confidence": 0.9, "quad": quad}] * count
+    body = json.dumps({"lines": lines, "timing_ms": {}}).encode()
+    context = RequestContext(request_id="r", received_s=0.0)
+    context.stages_ms["total"] = 7.04
+    result = RenderedResult(content_type="application/json", body=body, warning_codes=("x",))
+    completed = await sync_road._with_timing(result, context)
+    assert json.loads(completed.body) == {"lines": lines, "timing_ms": {"total": 7.0}}
+    assert completed.warning_codes == ("x",)
+    assert calls == [off_the_loop]
