@@ -55,7 +55,8 @@ def run(arguments: Sequence[str]) -> ExitStatus:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ocr",
-        description="Read documents with a running server: lines and fields, or plain text.",
+        description="Read documents with a running server: lines and fields, or plain text. "
+        "For many in the background: ocr jobs --help.",
         epilog=EXIT_STATUS_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

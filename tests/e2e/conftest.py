@@ -13,7 +13,7 @@ from tests.support.bulk_house import DOCUMENTS_BUCKET, OWN_BUCKET, BulkHouse
 CHARSET = REPOSITORY_ROOT / "model_repository" / "text_recognition" / "charset.txt"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _bulk_house(running_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BulkHouse]:
     folder = tmp_path_factory.mktemp("bulk")
     # As in `make up`, what lies in the inbox may be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from ocr_client import (
     ApiError,
     DocumentRefused,
     OcrClient,
+    OcrClientError,
     RequestRefused,
     RetryPolicy,
     ServerBusy,
@@ -22,6 +24,7 @@ from ocr_client import (
 from ocr_client.retry import parse_retry_after_s
 
 from tests.support.scripted_server import Scripted, problem, result, scripted_server
+from tests.support.waiting import wait_until
 
 QUICK = RetryPolicy(max_retries=2, first_wait_s=0.001, max_wait_s=0.01)
 
@@ -84,6 +87,26 @@ def test_retries_end() -> None:
         client.read(b"bytes")
     assert len(server.seen) == 1 + QUICK.max_retries
     assert caught.value.retry_after_s == 3600
+
+
+def test_closing_ends_the_wait_before_a_retry() -> None:
+    patient = RetryPolicy(max_retries=9, first_wait_s=3600, max_wait_s=3600)
+    raised: list[Exception] = []
+
+    def read(client: OcrClient) -> None:
+        try:
+            client.read(b"bytes")
+        except OcrClientError as error:
+            raised.append(error)
+
+    with scripted_server(problem(503, "not_ready")) as server:
+        client = OcrClient(server.url, retry=patient)
+        thread = threading.Thread(target=read, args=(client,), daemon=True)
+        thread.start()
+        wait_until(lambda: bool(server.seen), "the first attempt")
+        client.close()
+        wait_until(lambda: not thread.is_alive(), "the end of the wait")
+    assert len(raised) == 1
 
 
 @pytest.mark.parametrize(
