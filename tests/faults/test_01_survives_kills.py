@@ -45,7 +45,7 @@ def strike(house: BulkHouse, dice: random.Random, kills: Counter[str]) -> None:
 @pytest.mark.parametrize(
     "rounds",
     [
-        pytest.param(8, id="short"),
+        pytest.param(6, id="short"),
         pytest.param(60, id="long", marks=[pytest.mark.long, pytest.mark.timeout(1_800)]),
     ],
 )

@@ -24,7 +24,7 @@ LONGEST_LIFE_S = 0.4
 """Of an API after the request was sent; its answer takes about half as long."""
 
 ROUNDS = [
-    pytest.param(8, id="short"),
+    pytest.param(5, id="short"),
     pytest.param(50, id="long", marks=[pytest.mark.long, pytest.mark.timeout(1_200)]),
 ]
 

@@ -16,15 +16,15 @@ def test_parallel_posts_with_one_key_make_one_job(house: BulkHouse) -> None:
     (before,) = house.rows("SELECT COUNT(*) AS n FROM jobs")
 
     answers = together(
-        PARALLEL, lambda _: house.retried(lambda: house.post(documents, key="at once", schema="none"), until={202})
+        PARALLEL, lambda _: house.retried(lambda: house.post(documents, key="at-once", schema="none"), until={202})
     )
     ids = {answer.json()["id"] for answer in answers}
     (after,) = house.rows("SELECT COUNT(*) AS n FROM jobs")
     assert (len(ids), after["n"] - before["n"]) == (1, 1)
 
-    other = house.post(documents[:4], key="at once", schema="none")
+    other = house.post(documents[:4], key="at-once", schema="none")
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
-    submission = house.submit(documents, key="at once", put=False, schema="none")
+    submission = house.submit(documents, key="at-once", put=False, schema="none")
     assert {submission.job_id} == ids
     house.wait_done(submission.job_id)
     check_books(house, [submission])

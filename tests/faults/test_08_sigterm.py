@@ -63,7 +63,7 @@ def test_work_that_does_not_is_begun_elsewhere_at_once(make_house: HouseMaker, p
         "OCR_BULK_RESEND_FIRST_S": str(LONG_S),
         "OCR_BULK_RESEND_MAX_S": str(LONG_S),
     }
-    house = make_house(slow_s=15.0, processes=PROCESSES, settings=settings)
+    house = make_house(slow_s=8.0, processes=PROCESSES, settings=settings)
     submission, name = slow_work_of(house, 1)
     process = house.running[name]
 
