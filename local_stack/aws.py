@@ -182,7 +182,7 @@ def service_spec(config: AwsConfig) -> ServiceSpec:
         AwsUnavailable: as for ``command``.
     """
     arguments = command(config)
-    config.data_dir.mkdir(parents=True, exist_ok=True)
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds callers' documents
     return ServiceSpec(
         name="aws",
         command=arguments,

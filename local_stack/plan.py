@@ -97,7 +97,7 @@ class StackPlan:
 
     def aws_config(self, bulk: BulkPlan) -> aws.AwsConfig:
         """How the local SQS and S3 server is started."""
-        return aws.AwsConfig(port=self.ports.aws, data_dir=bulk.data_dir / "aws")
+        return aws.AwsConfig(port=self.ports.aws, data_dir=bulk.data_dir.resolve() / "aws")
 
     def environment_of(self, name: str, fixed: Mapping[str, str]) -> dict[str, str]:
         """What the service ``name`` is started with; ``fixed`` is what the stack itself decides."""

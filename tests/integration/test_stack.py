@@ -331,3 +331,23 @@ class TestService:
         wait_until(lambda: service.exit_status is not None, "the end of the service")
         wait_until(lambda: not living(processes), "the end of its children")
         service.stop()
+
+    def test_a_watcher_that_hangs_does_not_keep_the_supervisor(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("local_stack.watcher._GRACE_S", 0.1)
+        watcher = Watcher()
+        watcher.start()
+        process = watcher._process
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        watcher.close()
+        process.send_signal(signal.SIGCONT)
+        process.wait()
+
+    def test_a_service_is_asked_to_stop_once_only(self, watcher: Watcher) -> None:
+        # Some take a second request as one to drop what they have in hand.
+        service = self.start("trap 'echo asked' TERM; echo up; while :; do sleep 0.1; done", watcher)
+        wait_until(lambda: "up" in service.lines, "its start")
+        service.ask_to_stop()
+        wait_until(lambda: "asked" in service.lines, "the request")
+        service.stop(grace_s=1.0)
+        assert list(service.lines).count("asked") <= 2  # the second one comes with its end by force
