@@ -27,6 +27,7 @@ from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
 from async_worker.stages.lease_keeper import LeaseKeeper
 from async_worker.stages.metrics import StageMetrics
+from async_worker.stages.places import Places
 from async_worker.stages.work import Closing, NotBegun, StageWork, insist
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import InternalError, InvalidRequest, NotReady, OcrError, Overloaded
@@ -39,6 +40,8 @@ from ocr_core.telemetry import request_id_of_task
 
 _log = logging.getLogger(__name__)
 
+ALONE_DELAY_S = 1.0
+"""When work that must be done alone comes again, where somebody else is at such work."""
 SOMETHING_DOWN_DELAY_S = 2
 """After how long a message comes again that was not claimed because something did not answer."""
 
@@ -63,7 +66,7 @@ class Workshop:
 class Attempt:
     """One delivery in hand."""
 
-    def __init__(self, delivery: Delivery, *, received_at_s: float, places: asyncio.Semaphore, shop: Workshop) -> None:
+    def __init__(self, delivery: Delivery, *, received_at_s: float, places: Places, shop: Workshop) -> None:
         self._delivery = delivery
         self._places = places
         self._shop = shop
@@ -98,7 +101,7 @@ class Attempt:
         try:
             # Longer than a beat, and others may have a place for it.
             async with asyncio.timeout(self._shop.settings.heartbeat_s):
-                await self._places.acquire()
+                await self._places.take()
         except TimeoutError:
             await self._give_back()
             return
@@ -107,9 +110,9 @@ class Attempt:
             lease = await self._claim(message)
             if lease is not None:
                 request_id_of_task.set(lease.document_id)
-                await self._work(lease)
+                await (self._work(lease) if lease.attempts == 1 else self._work_alone(lease))
         finally:
-            self._places.release()
+            self._places.leave()
 
     async def _decode(self) -> StageMessage | None:
         """The message, where it is one of ours; any other goes to the dead letters."""
@@ -152,6 +155,20 @@ class Attempt:
         self._lease = claimed
         return claimed
 
+    async def _work_alone(self, lease: Lease) -> None:
+        """Work on what may have killed a worker before (see ``places``); where somebody else is at such work, later."""
+        if self._places.close():
+            try:
+                await self._work(lease)
+            finally:
+                self._places.reopen()
+            return
+        with suppress(NotReady):  # then the lease runs out by itself
+            await self._shop.blocking.run(
+                self._shop.store.release, lease.token, retry_after_s=ALONE_DELAY_S, refund_attempt=True
+            )
+        await self._acknowledge()
+
     async def _work(self, lease: Lease) -> None:
         started_s = time.monotonic()
         deadline = Deadline.after(self._shop.settings.stage_timeout_s)
@@ -173,7 +190,7 @@ class Attempt:
 
     async def _outcome(self, lease: Lease, deadline: Deadline) -> str:
         """Work, and close in one way or another; a word for what became of it."""
-        working = asyncio.create_task(self._shop.work.work(lease, deadline))
+        working = asyncio.create_task(self._begin(lease, deadline))
         self._keeper.hold(lease.token, working.cancel)
         try:
             closing = await working
@@ -194,6 +211,11 @@ class Attempt:
             detail = f"the document failed inside the server; its log lines carry the id {lease.document_id}"
             return await self._failed(lease, InternalError(detail), refund=False)
         return await self._close(lease, closing, deadline)
+
+    async def _begin(self, lease: Lease, deadline: Deadline) -> Closing:
+        if lease.attempts > 1:
+            await self._places.until_alone()
+        return await self._shop.work.work(lease, deadline)
 
     async def _close(self, lease: Lease, closing: Closing, deadline: Deadline) -> str:
         calls = 0

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from async_worker.loops import Backoff, wait_or_stop
 from async_worker.stages.attempt import Attempt, Workshop
+from async_worker.stages.places import Places
 from ocr_core.contracts.errors import OcrError
 from ocr_core.contracts.queues import MAX_BATCH_MESSAGES, Delivery
 
@@ -18,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-AHEAD_S = 1.0
+AHEAD_S = 0.25
 """Messages are taken ahead for so much work: one receive for ten costs what one for one does, but what waits here
 could be worked on elsewhere."""
 RELEASE_MARGIN_S = 3.0
@@ -36,7 +37,7 @@ class StageConsumer:
     def __init__(self, *, shop: Workshop, places: int) -> None:
         self._shop = shop
         self._place_count = places
-        self._places = asyncio.Semaphore(places)
+        self._places = Places(places)
         self._attempts: dict[asyncio.Task[None], Attempt] = {}
         self._freed = asyncio.Event()
         self._typical_s: float | None = None
