@@ -16,11 +16,11 @@ LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.1
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=
 
-.PHONY: help demo test test-long up down lint format models bench eval lock clean
+.PHONY: help demo test test-long up down lint format models bench bench-bulk faults-report eval lock clean
 .PHONY: environment environment-dev environment-triton environment-aws
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: environment models ## install, start everything, read the sample invoice, show the result, stop
 	@$(RUN) -m evaluation.demo $(ARGS)
@@ -52,6 +52,12 @@ models: environment-triton ## build the model repository from the pinned wheel o
 
 bench: environment-dev models ## latency beside the bare models and RapidOCR, in one run
 	@$(RUN) -m evaluation.bench $(ARGS)
+
+bench-bulk: environment-dev environment-aws models ## bulk throughput beside the bare models, and a page's CPU by process
+	@$(RUN) -m evaluation.bulk_bench $(ARGS)
+
+faults-report: environment-dev environment-aws ## a job of a thousand documents under kills and a bad network: a table
+	@$(RUN) -m tests.faults.report $(ARGS)
 
 eval: environment-dev models ## accuracy on ../shared/data through the running API
 	@$(RUN) -m evaluation.accuracy $(ARGS)

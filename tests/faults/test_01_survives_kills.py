@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.faults.conftest import HouseMaker
 from tests.support.bulk_documents import TestDocument, broken_document, foreign_document, png_document
-from tests.support.bulk_house import BulkHouse, Submission
-from tests.support.bulk_ledger import check_books
+from tests.support.bulk_house import Submission
+from tests.support.bulk_ledger import agree, check_books
+from tests.support.faults_strikes import LONGEST_PAUSE_S, strike
 
 DOCUMENTS_A_ROUND = 6
-LONGEST_PAUSE_S = 0.7
+REAL_ROUNDS = 6
 
 
 def documents_of_round(number: int) -> list[TestDocument]:
@@ -24,22 +26,6 @@ def documents_of_round(number: int) -> list[TestDocument]:
     good = [png_document(first + index) for index in range(DOCUMENTS_A_ROUND - 1)]
     bad = broken_document if number % 2 else foreign_document
     return [*good, bad(first + DOCUMENTS_A_ROUND - 1)]
-
-
-def strike(house: BulkHouse, dice: random.Random, kills: Counter[str]) -> None:
-    """Kill somebody, wait a little, and start whoever is dead."""
-    victims: dict[str, Callable[[], None]] = {name: process.kill for name, process in house.running.items()}
-    victims |= {"triton": house.double.kill, "queue server": house.aws.kill}
-    struck = dice.sample(sorted(victims), k=dice.choice((1, 1, 1, 2, len(victims))))
-    for name in struck:
-        victims[name]()
-        kills[name] += 1
-    time.sleep(dice.uniform(0, LONGEST_PAUSE_S))
-    if "triton" in struck:
-        house.double.restart()
-    if "queue server" in struck:
-        house.restart_aws()
-    house.restart_dead()
 
 
 @pytest.mark.parametrize(
@@ -67,3 +53,39 @@ def test_every_document_of_a_job_that_was_answered_ends(
     assert books.failed["attempts_exhausted"] == 0, "kills are not that frequent"
     assert sum(kills.values()) >= rounds
     print(f"{rounds} rounds, kills: {dict(kills)}; {books}")  # noqa: T201
+
+
+@pytest.mark.long
+@pytest.mark.stack
+@pytest.mark.timeout(1_800)
+def test_the_same_with_the_real_triton(make_house: HouseMaker, dice: random.Random, samples: Path) -> None:
+    """Fewer rounds, as it takes some ten seconds to load its models; every one of them kills it."""
+    house = make_house(real_triton=True)
+    invoice = (samples / "invoice_ja.pdf").read_bytes()
+    kills: Counter[str] = Counter()
+    submissions: list[Submission] = []
+    for number in range(REAL_ROUNDS):
+        # A comment at a PDF's end: each is a document of its own.
+        pages = [
+            TestDocument(number=10 * number + n, content=invoice + b"\n%%%% %d.%d\n" % (number, n)) for n in range(6)
+        ]
+        submissions.append(house.submit(pages, key=f"real-{number}"))
+        time.sleep(dice.uniform(0, 3 * LONGEST_PAUSE_S))
+        house.triton.kill()
+        kills["triton"] += 1
+        strike(house, dice, kills)
+        if not house.triton.alive:
+            house.triton.start()
+    for submission in submissions:
+        house.wait_done(submission.job_id, patience_s=300)
+
+    books = check_books(house, submissions, may_exhaust=True)
+    assert (books.documents, books.done) == (6 * REAL_ROUNDS, 6 * REAL_ROUNDS)
+    one, *others = (line["result"] for job in submissions for line in house.result_lines(job.job_id))
+    for other in others:
+        agree(same_page(one), same_page(other))
+
+
+def same_page(result: dict[str, Any]) -> dict[str, Any]:
+    """What all of these documents have in common: everything but their bytes and their names."""
+    return {name: value for name, value in result.items() if name != "document"}

@@ -28,10 +28,12 @@ import sqlalchemy as sa
 from local_stack.aws import AwsServer, client_settings
 from ocr_core.adapters.aws_clients import s3_client, sqs_client
 from ocr_core.adapters.job_store import upgrade
+from tests.support import faults_triton
 from tests.support.aws import free_port, make_server, queue_settings, storage_settings
 from tests.support.bulk_documents import TestDocument
 from tests.support.faults_process import DoubleProcess, FaultyProcess
 from tests.support.faults_proxy import FaultProxy, Faults
+from tests.support.faults_triton import TritonProcess
 from tests.support.triton_double import CHARSET
 from tests.support.waiting import wait_until
 
@@ -89,15 +91,14 @@ class BulkHouse:
     settings: Mapping[str, str] = field(default_factory=dict)
     """Over the short ones."""
     processes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(PROCESSES))
-    grpc_url: str = ""
-    """Of a real Triton; the double where none is given."""
-    charset: Path | None = None
-    """Of the real Triton's recogniser."""
+    real_triton: bool = False
+    """The real one, with the real models, in place of its double."""
     slow_s: float = 5.0
     detection_s: float = 0.0
     entry: str = "async_worker"
     """The module that a process runs."""
-    double: DoubleProcess = field(init=False)
+    triton: DoubleProcess | TritonProcess = field(init=False)
+    charset: Path = field(init=False)
     aws: AwsServer = field(init=False)
     queue_proxy: FaultProxy = field(init=False)
     object_proxy: FaultProxy = field(init=False)
@@ -129,9 +130,6 @@ class BulkHouse:
         upgrade(self.database_url)
         self.engine = sa.create_engine(_with_driver(self.database_url))
         stack.callback(self.engine.dispose)
-        if self.charset is None:
-            self.charset = self.folder / "charset.txt"
-            self.charset.write_text(CHARSET, encoding="utf-8")
         self.aws = stack.enter_context(make_server(self.folder / "aws"))
         self.queue_proxy = stack.enter_context(FaultProxy(self.aws.config.url, seed=self.seed))
         self.object_proxy = stack.enter_context(FaultProxy(self.aws.config.url, seed=self.seed + 1))
@@ -141,16 +139,25 @@ class BulkHouse:
         stack.callback(self.sqs.close)
         for bucket in (DOCUMENTS_BUCKET, OWN_BUCKET):
             self.s3.create_bucket(Bucket=bucket)
-        if not self.grpc_url:
-            self.double = stack.enter_context(
-                DoubleProcess(self.folder, slow_s=self.slow_s, detection_s=self.detection_s)
-            )
-            self.grpc_url = self.double.grpc_url
+        if self.real_triton:
+            self.charset = faults_triton.CHARSET
+            self.triton = TritonProcess(self.folder)
+        else:
+            self.charset = self.folder / "charset.txt"
+            self.charset.write_text(CHARSET, encoding="utf-8")
+            self.triton = DoubleProcess(self.folder, slow_s=self.slow_s, detection_s=self.detection_s)
+        stack.enter_context(self.triton)
         self.http = stack.enter_context(httpx.Client(timeout=30.0, trust_env=False))
         stack.callback(self._kill_all)
         for name, roles in self.processes.items():
             self.start(name, roles)
         self.wait_ready()
+
+    @property
+    def double(self) -> DoubleProcess:
+        """Triton's double, where that is what runs."""
+        assert isinstance(self.triton, DoubleProcess), "this house has the real Triton"
+        return self.triton
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
@@ -183,8 +190,8 @@ class BulkHouse:
             "OCR_BULK_DATABASE_URL": self.database_url,
             "OCR_BULK_PORT": str(port),
             **({} if "api" in roles else {"OCR_BULK_VITALS_PORT": str(port)}),
-            "OCR_TRITON_GRPC_URL": self.grpc_url,
-            "OCR_TRITON_SHARED_MEMORY": "false",
+            "OCR_TRITON_GRPC_URL": self.triton.grpc_url,
+            "OCR_TRITON_SHARED_MEMORY": "true" if self.real_triton else "false",
             "OCR_POSTPROCESS_CHARSET_FILES": str(self.charset),
             "OCR_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "OCR_WEBHOOK_ALLOW_PRIVATE": "true",
