@@ -7,6 +7,7 @@ same function (seccomp, Landlock), which is why everything that a decoder loads 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import os
@@ -43,6 +44,16 @@ def die_with_parent(parent_pid: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         raise ProcessLookupError("the parent process has ended")
+
+
+def die_first() -> None:
+    """Have the kernel end this process and its children before any other when the machine is out of memory.
+
+    To be called before ``forbid_inspection``, after which the file is root's. Where it cannot be written, the kernel
+    goes by size alone.
+    """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # proc(5): the most there is
 
 
 def forbid_inspection() -> None:

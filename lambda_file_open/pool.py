@@ -213,6 +213,7 @@ def main(run: RunChild = run_child) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     jail.die_with_parent(os.getppid())
     load_decoders()
+    jail.die_first()
     jail.forbid_inspection()
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdin, sys.stdout, sys.stderr):

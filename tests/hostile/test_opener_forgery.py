@@ -193,6 +193,21 @@ async def test_how_a_child_is_locked(opener: LocalFileOpener) -> None:
     assert 20 <= cpu_s <= 23
 
 
+async def test_a_machine_short_of_memory_takes_a_child_before_any_service(opener: LocalFileOpener) -> None:
+    reading = asyncio.ensure_future(read(opener, b"forge:sleep", timeout_s=2.0))
+    try:
+        await asyncio.sleep(0.3)
+        children = children_of(opener.pool_pid)
+        assert children
+        # The pool's as well: next to nothing is its own, so that a child always counts for more.
+        for pid in [opener.pool_pid, *children]:
+            assert oom_score_of(pid) == 1000
+        assert oom_score_of(os.getpid()) < 1000
+    finally:
+        with pytest.raises(DeadlineExceeded):
+            await reading
+
+
 async def test_a_killed_pool_heals(opener: LocalFileOpener) -> None:
     before = opener.pool_pid
     assert before is not None
@@ -214,6 +229,10 @@ async def assert_no_child_at_work(opener: LocalFileOpener) -> None:
             return
         await asyncio.sleep(0.05)
     pytest.fail(f"children are left: {children}")
+
+
+def oom_score_of(pid: int | None) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
 
 def children_of(pid: int | None) -> list[int]:
