@@ -89,13 +89,21 @@ class WorkSender:
     """Sends what is due, within the window of each tenant."""
 
     def __init__(
-        self, *, store: WorkQueue, queues: QueueSet, blocking: Blocking, window: int, metrics: Metrics
+        self,
+        *,
+        store: WorkQueue,
+        queues: QueueSet,
+        blocking: Blocking,
+        window: int,
+        metrics: Metrics,
+        fewest_ahead: int = 4,
     ) -> None:
         self._store = store
         self._queues = queues
         self._blocking = blocking
         self._window = window
         self._pace = Pace()
+        self._ahead = Ahead(fewest=fewest_ahead, most=window)
         self._sent = Counter(
             "ocr_bulk_messages_sent", "Messages sent to the stages, by stage.", ("stage",), registry=metrics.registry
         )
@@ -106,7 +114,10 @@ class WorkSender:
         Raises:
             NotReady: the database does not answer, or a queue took less than it was given.
         """
-        due = await self._blocking.run(self._store.dispatchable, window=self._window, limit=MAX_MESSAGES_A_STEP)
+        due = await self._blocking.run(
+            self._store.dispatchable, window=self._window, limit=MAX_MESSAGES_A_STEP, ahead=self._ahead.reads
+        )
+        self._ahead.learn(sum(dispatch.message.kind is not Stage.STRUCTURE for dispatch in due))
         if not due:
             return self._pace.wait_s(0)
         by_queue: dict[QueueName, list[Dispatch]] = {}
@@ -129,6 +140,27 @@ class WorkSender:
         ]
         failed = {failure.index for failure in await self._queues.queue(name).send_batch(messages)}
         return [dispatch for index, dispatch in enumerate(dispatches) if index not in failed]
+
+
+class Ahead:
+    """How many reads may lie in the queue for workers to take up: about as many as they take up between two looks.
+
+    Fewer, and workers wait for work; more, and a quiet tenant's document waits behind them, since not every queue
+    serves its groups in turn. It follows the workers: doubled when a look finds all of them taken up, and shrinking
+    while most of them still lie there.
+    """
+
+    def __init__(self, *, fewest: int, most: int) -> None:
+        self._fewest = fewest
+        self._most = max(most, fewest)
+        self.reads = fewest
+
+    def learn(self, granted: int) -> None:
+        """After a look that filled the queue up by so many reads."""
+        if granted >= self.reads:
+            self.reads = min(self.reads * 2, self._most)
+        elif granted < self.reads // 2:
+            self.reads = max(self.reads - max(self.reads // 8, 1), self._fewest)
 
 
 class Pace:

@@ -284,8 +284,9 @@ class BulkSettings(SettingsGroup):
     """Server-sent event streams at the same time; one more is answered 429 at once."""
     url_ttl_s: int = Field(default=3_600, ge=1, le=604_800)
     """How long presigned uploads and links to results are good."""
-    window: PositiveCount = 32
-    """Documents of one tenant that are sent and not ended: what a quiet tenant may find before its own."""
+    window: PositiveCount = 512
+    """Documents and page ranges of one tenant that are sent or worked on, at most: its share of a large house. How
+    many wait in the queue before a quiet tenant's own follows the pace of the workers."""
     resend_first_s: float = Field(default=30.0, gt=0)
     resend_max_s: float = Field(default=600.0, gt=0)
     """A message that no worker has taken up is sent again after the first, then after twice as long each time."""

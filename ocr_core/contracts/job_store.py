@@ -149,12 +149,17 @@ class JobRecords(Protocol):
 class WorkQueue(Protocol):
     """What the dispatcher and the sweeper ask. Several may run at once; the worst is a message sent twice."""
 
-    def dispatchable(self, *, window: int, limit: int) -> tuple[Dispatch, ...]:
+    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None) -> tuple[Dispatch, ...]:
         """Work that is due, in the order in which to send it.
 
         Tenants take turns, those with the least in flight first; a tenant's work begun goes before its new documents,
-        normal jobs before low ones, older before newer. At most ``window`` pieces of a tenant are in flight (sent or
-        leased). What was sent and has shown no lease in time comes again.
+        normal jobs before low ones, older before newer. What was sent and has shown no lease in time comes again.
+
+        Args:
+            window: At most so many pieces of a tenant are in flight (sent or leased).
+            limit: Of what is returned.
+            ahead: At most so many reads, of all tenants together, are sent and not leased yet: what a queue that
+                knows no fairness puts before a quiet tenant's document. Null: the windows alone bound it.
         """
         ...
 

@@ -56,6 +56,21 @@ def test_a_window_bounds_what_a_tenant_has_in_flight(job_store: SqlJobStore) -> 
     assert following.kind is Stage.READ
 
 
+def test_reads_that_nobody_has_taken_up_are_bounded_over_all_tenants(job_store: SqlJobStore) -> None:
+    job_store.create_job(new_job(10, tenant="flood"))
+    job_store.create_job(new_job(10, tenant="other"))
+    first = send(job_store, ahead=4)
+    assert sorted(message.tenant for message in first) == ["flood", "flood", "other", "other"]
+    assert send(job_store, ahead=4) == []
+    lease = claim(job_store, first[0])
+    (another,) = send(job_store, ahead=4)
+    assert another.kind is Stage.READ
+    read(job_store, lease)
+    (structure,) = send(job_store, ahead=4)  # never held back
+    assert structure.kind is Stage.STRUCTURE
+    assert send(job_store, ahead=4) == []
+
+
 def test_tenants_take_turns(job_store: SqlJobStore) -> None:
     job_store.create_job(new_job(50, tenant="flood"))
     job_store.create_job(new_job(2, tenant="quiet"))

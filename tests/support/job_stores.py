@@ -64,9 +64,9 @@ def new_job(
     )
 
 
-def send(store: JobStore, *, window: int = 1_000, limit: int = 1_000) -> list[StageMessage]:
+def send(store: JobStore, *, window: int = 1_000, limit: int = 1_000, ahead: int | None = None) -> list[StageMessage]:
     """What the dispatcher would send now, marked as sent."""
-    dispatches = store.dispatchable(window=window, limit=limit)
+    dispatches = store.dispatchable(window=window, limit=limit, ahead=ahead)
     store.mark_sent(dispatches)
     return [dispatch.message for dispatch in dispatches]
 

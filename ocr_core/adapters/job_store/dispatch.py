@@ -33,8 +33,15 @@ _MOST = sa.bindparam("most", type_=sa.Integer)
 _NOW = sa.bindparam("now", type_=UtcDateTime)
 _ANY_WORK = sa.select(tasks.c.id).limit(1)
 _WAITING_TENANTS = _waiting_tenants_query()
+_NOT_TAKEN_UP = sa.and_(tasks.c.lease_token.is_(None), tasks.c.stage != Stage.STRUCTURE.value)
 _IN_FLIGHT = (
-    sa.select(tasks.c.tenant, sa.func.count().label("count")).where(tasks.c.sent == sa.true()).group_by(tasks.c.tenant)
+    sa.select(
+        tasks.c.tenant,
+        sa.func.count().label("count"),
+        sa.func.count().filter(_NOT_TAKEN_UP).label("reads_not_taken_up"),
+    )
+    .where(tasks.c.sent == sa.true())
+    .group_by(tasks.c.tenant)
 )
 _SENT_WITHOUT_LEASE = (
     sa.select(tasks)
@@ -62,14 +69,14 @@ class SqlDispatch:
         self._clock = clock
         self._rules = rules
 
-    def dispatchable(self, *, window: int, limit: int) -> tuple[Dispatch, ...]:
+    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None) -> tuple[Dispatch, ...]:
         """See ``WorkQueue``."""
         now = self._clock.now()
         with self._database.reading() as connection:
             if connection.execute(_ANY_WORK).first() is None:
                 return ()
             again = _sent_without_lease(connection, now, limit)
-            in_flight = _in_flight(connection)
+            in_flight, reads_not_taken_up = _in_flight(connection)
             # The tenants with least in flight take the first turns: no state, and no tenant can be passed over.
             waiting = sorted(_waiting_tenants(connection), key=lambda tenant: in_flight.get(tenant, 0))
             queues = [
@@ -78,6 +85,8 @@ class SqlDispatch:
             ]
         turns = max((len(queue) for queue in queues), default=0)
         fresh = [queue[turn] for turn in range(turns) for queue in queues if turn < len(queue)]
+        if ahead is not None:
+            fresh = _with_reads_at_most(fresh, ahead - reads_not_taken_up)
         return tuple(_dispatch(row) for row in [*again, *fresh][:limit])
 
     def mark_sent(self, dispatches: Sequence[Dispatch]) -> None:
@@ -129,9 +138,25 @@ class SqlDispatch:
         return tuple(_backlog(stage, rows.get(stage.value), now) for stage in Stage)
 
 
-def _in_flight(connection: Connection) -> dict[str, int]:
-    """How much of each tenant is sent or leased; the windows bound how many rows that reads."""
-    return {row.tenant: row.count for row in connection.execute(_IN_FLIGHT).mappings()}
+def _in_flight(connection: Connection) -> tuple[dict[str, int], int]:
+    """How much of each tenant is sent or leased, and how many reads nobody has taken up.
+
+    The windows bound how many rows that reads.
+    """
+    rows = connection.execute(_IN_FLIGHT).mappings().all()
+    return {row["tenant"]: row["count"] for row in rows}, sum(row["reads_not_taken_up"] for row in rows)
+
+
+def _with_reads_at_most(rows: Sequence[AnyRow], count: int) -> list[AnyRow]:
+    """The rows without the reads that are too many; structure work, which takes milliseconds, is never held back."""
+    kept = []
+    for row in rows:
+        if row.stage != Stage.STRUCTURE.value:
+            if count <= 0:
+                continue
+            count -= 1
+        kept.append(row)
+    return kept
 
 
 def _waiting_tenants(connection: Connection) -> list[str]:
