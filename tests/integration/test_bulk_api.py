@@ -194,7 +194,7 @@ class TestRefusals:
 
                 return call
 
-        api = api_house.serve(store=Down())  # type: ignore[arg-type]  # answers every method alike
+        api = api_house.serve(store=Down())
         answer = api.client.post("/v1/jobs", json={"documents": SOURCES})
         problem(answer, 503, "not_ready")
         assert int(answer.headers["retry-after"]) >= 1

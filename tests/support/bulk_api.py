@@ -60,6 +60,12 @@ class Bucket:
         """Store one."""
         self._client.put_object(Bucket=self.name, Key=key, Body=body)
 
+    def drop(self) -> None:
+        """Delete it with all that lies in it."""
+        for key in self.keys():
+            self._client.delete_object(Bucket=self.name, Key=key)
+        self._client.delete_bucket(Bucket=self.name)
+
     def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
@@ -206,8 +212,8 @@ class ApiHouse:
         """The job as the store has it."""
         return self.store.get_job(TENANT, answer["id"])
 
-    def finish(self, count: int | None = None, *, links: bool = False) -> None:
-        """Work off what is due, or so many documents of it: results that are small and tell their document."""
+    def finish(self, count: int | None = None, *, links: bool = False, size: int = 0) -> None:
+        """Work off what is due, or so many documents of it: results tell their document, and are small or of a size."""
         done = 0
         while (count is None or done < count) and (messages := send(self.store, limit=1)):
             lease = claim(self.store, messages[0])
@@ -216,6 +222,8 @@ class ApiHouse:
             lease = claim(self.store, message)
             key = f"results/{lease.tenant}/{lease.job_id}/{lease.document_id}/{lease.token}"
             result: dict[str, object] = {"id": lease.document_id, "text": f"text of {lease.reference}"}
+            if size:
+                result["filling"] = "x" * size
             if links:
                 self.bucket.put(f"bulk/{key}.md", f"# {lease.reference}".encode())
                 result["links"] = {"markdown": f"s3://{self.bucket.name}/bulk/{key}.md"}
