@@ -47,7 +47,7 @@ def flood(house: BulkHouse, count: int) -> str:
     [pytest.param(1_000, id="short"), pytest.param(10_000, id="long", marks=pytest.mark.long)],
 )
 def test_a_quiet_tenant_waits_five_idle_times_at_most(make_house: HouseMaker, count: int) -> None:
-    house = make_house(detection_s=DETECTION_S, settings={"OCR_BULK_TENANT": "quiet", "OCR_BULK_WINDOW": "8"})
+    house = make_house(detection_s=DETECTION_S, settings={"OCR_BULK_TENANT": "quiet"})
     one_document_s(house, 0)  # the first one warms up
     idle_s = statistics.median(one_document_s(house, number) for number in range(1, 1 + TRIES))
 
