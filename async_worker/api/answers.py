@@ -80,13 +80,6 @@ class JobDetails(JobState):
         return JobDetails.model_validate({**_values(job), "webhooks": webhooks})
 
 
-class JobList(_Answer):
-    """Jobs, newest first."""
-
-    jobs: list[JobState]
-    next_cursor: str | None = Field(description="Gives the older ones; null where there are none.")
-
-
 class UploadTarget(_Answer):
     """Where one document may be put, and what a job is to call it then."""
 

@@ -5,10 +5,13 @@ As much of JSON Schema as pydantic writes for our values. A keyword that it does
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-_ANNOTATIONS = {"type", "title", "description", "examples"}
+_ANNOTATIONS = {"type", "title", "description", "examples", "default"}
 _KEYWORDS = {
+    "string": {"enum", "format", "minLength", "maxLength"},
+    "integer": {"enum", "minimum"},
     "object": {"properties", "required", "additionalProperties"},
     "array": {"items", "prefixItems", "minItems", "maxItems"},
 }
@@ -41,6 +44,27 @@ def mismatches(value: Any, schema: dict[str, Any], document: dict[str, Any], whe
             found += _in_array(value, schema, document, where)
         case _ if value not in schema.get("enum", [value]):
             found.append(f"{where}: {value!r} is not in the enum")
+        case str():
+            found += _in_string(value, schema, where)
+        case int() if value < schema.get("minimum", value):
+            found.append(f"{where}: {value} is below the minimum")
+    return found
+
+
+def _in_string(value: str, schema: dict[str, Any], where: str) -> list[str]:
+    found = []
+    if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
+        found.append(f"{where}: has {len(value)} characters")
+    match schema.get("format"):
+        case "date-time":
+            try:
+                aware = datetime.fromisoformat(value).tzinfo is not None
+            except ValueError:
+                aware = False
+            if not aware:
+                found.append(f"{where}: {value!r} is no moment")
+        case "uri" if "://" not in value:
+            found.append(f"{where}: {value!r} is no address")
     return found
 
 
