@@ -249,7 +249,7 @@ class BulkSettings(SettingsGroup):
 
     host: str = "127.0.0.1"
     port: Port = 8001
-    tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$")
+    tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     """To whom everything belongs that comes by the API."""
     vitals_port: Port | None = None
     """Where a process without the API serves health and metrics. Empty: it serves none."""
