@@ -67,6 +67,9 @@ def running_stack(object_store: ObjectStore, tmp_path_factory: pytest.TempPathFa
             "OCR_LOG_FORMAT": "json",
             "OCR_LOG_LEVEL": "debug",
             "OCR_BULK_POLL_WAIT_S": "1",  # a stage that is told to stop waits for its last receive
+            "OCR_BULK_LEASE_S": "4",  # what a killed worker had in hand is not waited for long
+            "OCR_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "OCR_WEBHOOK_ALLOW_PRIVATE": "true",
         },
         service_environment={"preprocess": sources},
     ) as stack:

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from evaluation.datasets import SAMPLES_DIR
-from local_stack.aws import notify_queue
 from local_stack.plan import REPOSITORY_ROOT
 from local_stack.ports import Ports
+from local_stack.stack import LocalStack
 from tests.support.aws import free_port
-from tests.support.bulk_house import OWN_BUCKET, QUEUE_PREFIX, WEBHOOK_SECRET, BulkHouse
 from tests.support.command_line import ocr
 from tests.support.waiting import wait_until
 
@@ -45,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def environment(house: BulkHouse, folder: Path) -> dict[str, str]:
+def environment(stack: LocalStack, folder: Path) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {
         **os.environ,
@@ -53,31 +52,29 @@ def environment(house: BulkHouse, folder: Path) -> dict[str, str]:
         "HOME": str(folder),
         "NO_PROXY": "127.0.0.1",
         "PYTHONUTF8": "1",
-        "OCR_JOBS_URL": house.api_url,
-        "OCR_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "OCR_JOBS_URL": stack.bulk_url,
+        "OCR_WEBHOOK_SECRET": stack.plan.environment["OCR_WEBHOOK_SECRET"],
     }
 
 
-def here(block: str, house: BulkHouse) -> str:
-    """The block with this house's addresses for those of ``make up``."""
-    ports = Ports()
-    return (
-        block.replace(f"http://127.0.0.1:{ports.bulk_api}", house.api_url)
-        .replace(f"http://127.0.0.1:{ports.aws}", house.aws.config.url)
-        .replace('"yomitori-intake"', f'"{QUEUE_PREFIX}intake"')
-    )
+def here(block: str, stack: LocalStack) -> str:
+    """The block with this stack's ports for those of ``make up``."""
+    usual, free = Ports(), stack.ports
+    for usual_number, free_number in ((usual.bulk_api, free.bulk_api), (usual.aws, free.aws)):
+        block = block.replace(f"http://127.0.0.1:{usual_number}", f"http://127.0.0.1:{free_number}")
+    return block
 
 
-def run(command: list[str], script: str, house: BulkHouse, folder: Path) -> str:
+def run(command: list[str], script: str, stack: LocalStack, folder: Path) -> str:
     """Standard output; the test fails with the script's."""
     done = subprocess.run(
         command,
-        input=here(script, house),
+        input=here(script, stack),
         capture_output=True,
         text=True,
         encoding="utf-8",
         cwd=folder,
-        env=environment(house, folder),
+        env=environment(stack, folder),
         timeout=TIMEOUT_S,
         check=False,
     )
@@ -86,32 +83,33 @@ def run(command: list[str], script: str, house: BulkHouse, folder: Path) -> str:
 
 
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the page's commands need curl and jq")
-def test_the_shell_commands(bulk_house: BulkHouse, folder: Path) -> None:
-    told = run(["bash", "-eu", "-o", "pipefail"], "".join(blocks("bash")), bulk_house, folder)
+def test_the_shell_commands(running_stack: LocalStack, folder: Path) -> None:
+    told = run(["bash", "-eu", "-o", "pipefail"], "".join(blocks("bash")), running_stack, folder)
     assert "event: status" in told
     assert "1\tinvoice 7\tdone\t436040" in told
     assert len((folder / "results.ndjson").read_text(encoding="utf-8").splitlines()) == 1
     assert len((folder / "lines.ndjson").read_text(encoding="utf-8").splitlines()) == 2
 
 
-def test_the_queue_as_an_interface(bulk_house: BulkHouse, folder: Path) -> None:
-    notify_queue(bulk_house.aws.config, bucket=OWN_BUCKET, prefix="inbox/", queue_name=f"{QUEUE_PREFIX}intake")
-    assert run([sys.executable], python_block("boto3"), bulk_house, folder) == "done 436040\n"
+def test_the_queue_as_an_interface(running_stack: LocalStack, folder: Path) -> None:
+    # The last lines look the same document up again: what its producer's message made of it.
+    look = """
+import time
+while (answer := json.loads(s3.get_object(Bucket="yomitori", Key=line)["Body"].read()))["reference"] != "invoice 7":
+    time.sleep(0.2)
+print(answer["status"], answer["reference"])
+"""
+    told = run([sys.executable], python_block("boto3") + look, running_stack, folder)
+    assert told == "done 436040\ndone invoice 7\n"
 
-    def told_by_message() -> bool:
-        lines = bulk_house.objects("results/default/by-source/").values()
-        return any(b'"reference":"invoice 7"' in line for line in lines)
 
-    wait_until(told_by_message, "the result of the producer's message", patience_s=PATIENCE_S)
-
-
-def test_the_client(bulk_house: BulkHouse, folder: Path) -> None:
-    told = run([sys.executable], python_block("JobsClient"), bulk_house, folder).splitlines()
+def test_the_client(running_stack: LocalStack, folder: Path) -> None:
+    told = run([sys.executable], python_block("JobsClient"), running_stack, folder).splitlines()
     assert sorted(line.partition(" ")[2] for line in told[:2]) == ["invoice.pdf invoice", "receipt 4 receipt"]
     assert "done=2" in told[2]
 
 
-def test_the_webhook_receiver(bulk_house: BulkHouse, folder: Path) -> None:
+def test_the_webhook_receiver(running_stack: LocalStack, folder: Path) -> None:
     port = free_port()
     script = python_block("standardwebhooks").replace("9000", str(port))
     output = folder / "receiver.txt"
@@ -121,13 +119,13 @@ def test_the_webhook_receiver(bulk_house: BulkHouse, folder: Path) -> None:
             [sys.executable, "-c", script],
             stdout=written,
             stderr=subprocess.DEVNULL,
-            env=environment(bulk_house, folder),
+            env=environment(running_stack, folder),
         ) as receiver,
     ):
         try:
             done = ocr(
                 *("jobs", "submit", folder / "receipt.pdf", "--webhook-url", f"http://127.0.0.1:{port}/"),
-                OCR_JOBS_URL=bulk_house.api_url,
+                OCR_JOBS_URL=running_stack.bulk_url,
             )
             assert done.returncode == 0, done.stderr
             wait_until(lambda: bool(output.read_text()), "the webhook", patience_s=PATIENCE_S)
