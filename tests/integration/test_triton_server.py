@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ from local_stack.ports import Ports
 from local_stack.service import Service
 from local_stack.triton import TritonConfig, TritonUnavailable, command, environment, service_spec
 from local_stack.watcher import Watcher
+from model_tools.triton_guard import STUB_ENDED_STATUS, find_stubs
 from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
@@ -178,6 +181,43 @@ async def test_requests_in_flight_end_when_the_server_dies(config, server):
 
     assert all(isinstance(each, OcrError | np.ndarray) for each in answers)
     assert any(isinstance(each, NotReady) for each in answers)
+
+
+async def test_without_its_guard_a_server_whose_model_process_was_killed_is_not_ready_to_its_clients(config, watcher):
+    guarded = service_spec(config)
+    (start,) = (index for index, argument in enumerate(guarded.command) if argument.endswith("/bin/tritonserver"))
+    spec = dataclasses.replace(guarded, command=guarded.command[start:])
+    server = Service(spec=spec, watcher=watcher, sink=lambda _name, _line: None)
+    server.start()
+    models = TritonModels(TritonSettings(grpc_url=f"127.0.0.1:{config.grpc_port}"))
+    try:
+        await asyncio.to_thread(_wait_ready, server)
+        await models.start()
+        (stub,) = find_stubs(server.pid)
+        os.kill(stub.pid, signal.SIGKILL)
+        _wait_until(lambda: not stub.lives())
+        for _ in range(2):
+            with pytest.raises(NotReady):
+                await models.detect(PAGE, priority=Priority.SYNC, deadline=Deadline.after(30))
+        assert server.exit_status is None
+    finally:
+        await models.close()
+        await asyncio.to_thread(server.stop)
+
+
+def test_a_server_whose_model_process_was_killed_is_ended_and_leaves_nothing_behind(config, server):
+    _wait_ready(server)
+    group_id = server.pid
+    stubs = [pid for pid in _members(group_id) if b"triton_python_backend_stub" in _command_line(pid)]
+    assert len(stubs) == 1
+    os.kill(stubs[0], signal.SIGKILL)
+    assert _wait_ended(server) == STUB_ENDED_STATUS
+    assert _members(group_id) == []
+    assert _leftovers(config) == []
+
+
+def _command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_memory_of_killed_servers_is_swept_when_their_starter_has_ended(config):
