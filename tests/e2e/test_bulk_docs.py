@@ -1,4 +1,4 @@
-"""Every command of docs/bulk.md does what the page says: its blocks are run as they stand there."""
+"""The commands of docs/bulk.md and of the README do what the pages say: their blocks are run as they stand there."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from tests.support.command_line import ocr
 from tests.support.waiting import wait_until
 
 PAGE = REPOSITORY_ROOT / "docs" / "bulk.md"
+README = REPOSITORY_ROOT / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TIMEOUT_S = 180
 PATIENCE_S = 60.0
 
 
-def blocks(language: str) -> list[str]:
-    return [block for kind, block in BLOCK.findall(PAGE.read_text(encoding="utf-8")) if kind == language]
+def blocks(language: str, page: Path = PAGE) -> list[str]:
+    return [block for kind, block in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language]
 
 
 def python_block(about: str) -> str:
@@ -82,7 +83,25 @@ def run(command: list[str], script: str, stack: LocalStack, folder: Path) -> str
     return done.stdout
 
 
-@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the page's commands need curl and jq")
+needs_curl = pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("jq")), reason="the pages' commands need curl and jq"
+)
+
+
+@needs_curl
+def test_the_readmes_shell_commands(running_stack: LocalStack, folder: Path) -> None:
+    told = run(["bash", "-eu", "-o", "pipefail"], "".join(blocks("bash", README)), running_stack, folder)
+    assert "event: status" in told
+    results = [line for line in told.splitlines() if line.startswith('{"sequence":')]
+    assert len(results) == 2
+    assert all('"status":"done"' in line for line in results)
+
+
+def test_the_readmes_python(running_stack: LocalStack, folder: Path) -> None:
+    assert "436040" in run([sys.executable], "".join(blocks("python", README)), running_stack, folder)
+
+
+@needs_curl
 def test_the_shell_commands(running_stack: LocalStack, folder: Path) -> None:
     told = run(["bash", "-eu", "-o", "pipefail"], "".join(blocks("bash")), running_stack, folder)
     assert "event: status" in told
