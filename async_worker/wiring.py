@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from async_worker.api.app import make_app
 from async_worker.blocking import Blocking
 from async_worker.dispatcher import Dispatcher
 from async_worker.intake.role import Intake
@@ -141,11 +140,18 @@ class House:
         """What must have succeeded before the roles begin."""
         steps: dict[str, Step] = {}
         if self._settings.bulk.migrate:
-            steps["migrations"] = partial(self._blocking.run, upgrade, self._settings.database_url)
+            steps["migrations"] = partial(self._blocking.run, self._migrate)
         steps["object store"] = self._objects.ensure_bucket
         if self._roles & _WITH_QUEUES:
             steps["queues"] = self._queues.ensure_queues
         return steps
+
+    def _migrate(self) -> None:
+        """Bring the tables to this version, unless they are; most starts find them so, and need no Alembic."""
+        try:
+            self._store.check()
+        except NotReady:
+            upgrade(self._settings.database_url)
 
     def readiness(self) -> Readiness:
         """What the roles of this process depend on."""
@@ -169,6 +175,8 @@ class House:
         """The API, or health and metrics alone where a port is set for them."""
         bulk, readiness = self._settings.bulk, self.readiness()
         if RoleName.API in self._roles:
+            from async_worker.api.app import make_app  # noqa: PLC0415 - the other roles start sooner without it
+
             app = make_app(
                 store=self._store,
                 blocking=self._blocking,
