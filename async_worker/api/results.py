@@ -12,7 +12,7 @@ from async_worker.api.watches import Watch, Watches
 from async_worker.blocking import Blocking
 from async_worker.loops import Backoff
 from async_worker.result_lines import ResultLines
-from ocr_core.contracts.errors import NotReady
+from ocr_core.contracts.errors import NotFound, NotReady
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.jobs import Job, ResultRow
 
@@ -38,6 +38,7 @@ class Results:
 
         Raises:
             NotReady: the database or object storage does not answer; what came before is whole.
+            NotFound: the job is being deleted.
         """
         while rows := await self._page(job, cursor):
             async with aclosing(self._fetched(rows)) as lines:
@@ -45,7 +46,9 @@ class Results:
                     yield line
             cursor = rows[-1].sequence
             if len(rows) < _PAGE_ROWS:
-                return
+                break
+        if cursor < job.last_sequence:
+            raise _gone()
 
     async def follow(self, job: Job, *, cursor: int, heartbeat_s: float = HEARTBEAT_S) -> AsyncGenerator[bytes, None]:
         """The lines behind ``cursor`` as documents end, until the job has ended and all lines are out.
@@ -55,6 +58,7 @@ class Results:
 
         Raises:
             NotReady: object storage does not answer; or the process stops, or the job is gone, before the last line.
+            NotFound: the job is being deleted.
         """
         async with self._watches.watch(job) as watch:
             while not (has_ended(job) and cursor >= job.last_sequence):
@@ -62,6 +66,8 @@ class Results:
                     raise NotReady("the stream ends before the job does; go on from the last line's sequence")
                 if cursor < job.last_sequence:
                     rows = await self._page_patiently(job, cursor, watch)
+                    if not rows:
+                        raise _gone()
                     async with aclosing(self._fetched(rows)) as lines:
                         async for line in lines:
                             yield line
@@ -104,3 +110,8 @@ class Results:
             for task in ahead:
                 task.cancel()
             await asyncio.gather(*ahead, return_exceptions=True)
+
+
+def _gone() -> NotFound:
+    """Lines that the job has counted are not there; the log of them has no holes, so they were deleted."""
+    return NotFound("the job's results are no longer there")
