@@ -51,7 +51,7 @@ WARM_UP_PAGES = 20
 STAGE_PAGES = 60
 BARE_SHARE = 4
 """The bare models replay one page for so many of the job, twice: before and after it."""
-_POLL_S = 0.1
+_POLL_S = 0.5
 _PATIENCE_S = 900.0
 
 

@@ -131,7 +131,7 @@ class BulkReport:
             ["… of it text (the stage alone, in process)", number(text_ms, digits=1)],
             ["… of it queue, storage, database", number(self.cpu_ms(STRUCTURE) - text_ms, digits=1)],
             ["dispatcher, intake, webhooks", number(self.cpu_ms(DISPATCHER), digits=1)],
-            ["API (asked ten times a second)", number(self.cpu_ms(API), digits=1)],
+            ["API (asked twice a second)", number(self.cpu_ms(API), digits=1)],
             ["the local SQS and S3 server", number(self.cpu_ms(EMULATOR), digits=1)],
         ]
         return table(["process", "ms"], rows)

@@ -302,7 +302,7 @@ class BulkSettings(SettingsGroup):
     """A document with more pages is read in ranges of so many, by several workers."""
     stage_timeout_s: float = Field(default=900.0, gt=0)
     """The deadline of one attempt at one stage of a document or page range."""
-    read_documents: PositiveCount = 2
+    read_documents: PositiveCount = 3
     """Documents that one read worker has in hand."""
     structure_documents: PositiveCount = 2
     """Documents that one structure worker has in hand."""

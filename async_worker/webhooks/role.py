@@ -26,7 +26,7 @@ from ocr_core.contracts.webhooks import WebhookDelivery
 from ocr_core.settings import WebhookSettings
 from ocr_core.telemetry import Metrics
 
-IDLE_S = 0.25
+IDLE_S = 1.0
 FULL_S = 0.05
 """Between two looks where nothing is due, and where no place is free."""
 LEASE_MARGIN_S = 30.0

@@ -48,6 +48,15 @@ class Dispatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DueWork:
+    """The answer to ``dispatchable``."""
+
+    dispatches: tuple[Dispatch, ...] = ()
+    in_flight: int = 0
+    """Pieces of all tenants that were sent or leased already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """A document that killed its every attempt, to be sent to the dead-letter queue."""
 
@@ -149,7 +158,7 @@ class JobRecords(Protocol):
 class WorkQueue(Protocol):
     """What the dispatcher and the sweeper ask. Several may run at once; the worst is a message sent twice."""
 
-    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None) -> tuple[Dispatch, ...]:
+    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None) -> DueWork:
         """Work that is due, in the order in which to send it.
 
         Tenants take turns, those with the least in flight first; a tenant's work begun goes before its new documents,

@@ -132,7 +132,7 @@ async def test_what_the_queue_did_not_take_is_due_at_once(rooms: Rooms) -> None:
     with pytest.raises(NotReady, match="3 of 4"):
         await lame.step()
     await queues.close()
-    (left,) = rooms.store.dispatchable(window=32, limit=10)
+    (left,) = rooms.store.dispatchable(window=32, limit=10).dispatches
     assert (left.message.kind, left.send_count) == (Stage.STRUCTURE, 0)
 
 

@@ -73,7 +73,7 @@ async def dead(rooms: Rooms) -> tuple[Delivery, ...]:
 
 
 def waiting(store: SqlJobStore) -> tuple[Dispatch, ...]:
-    return store.dispatchable(window=100, limit=100)
+    return store.dispatchable(window=100, limit=100).dispatches
 
 
 def job_of(rooms: Rooms, dispatch: Dispatch) -> Job:

@@ -33,7 +33,7 @@ def test_what_shows_no_lease_is_sent_again_with_back_off(job_store: SqlJobStore,
     send(job_store)
     for _ in range(4):
         waited_s = 0
-        while not (again := job_store.dispatchable(window=10, limit=10)):
+        while not (again := job_store.dispatchable(window=10, limit=10).dispatches):
             job_clock.move(1)
             waited_s += 1
         job_store.mark_sent(again)
@@ -93,11 +93,11 @@ def test_low_jobs_wait_for_normal_ones(job_store: SqlJobStore) -> None:
 
 def test_marking_comes_too_late_for_work_that_was_claimed(job_store: SqlJobStore) -> None:
     job_store.create_job(new_job())
-    dispatches = job_store.dispatchable(window=10, limit=10)
+    dispatches = job_store.dispatchable(window=10, limit=10).dispatches
     lease = claim(job_store, dispatches[0].message)  # the queue was faster than the dispatcher's own note
     job_store.release(lease.token)
     job_store.mark_sent(dispatches)
-    assert len(job_store.dispatchable(window=10, limit=10)) == 1
+    assert len(job_store.dispatchable(window=10, limit=10).dispatches) == 1
     job_store.mark_sent([])
 
 

@@ -57,7 +57,7 @@ async def test_a_dead_workers_document_is_due_again_by_itself(rooms: Rooms, cloc
     claim(rooms.store, message)
     async with at_work(sweeper(rooms)):
         clock.move(QUICK.lease_s + 1)
-        await until(lambda: len(rooms.store.dispatchable(window=9, limit=9)) == 1, "the sweep")
+        await until(lambda: len(rooms.store.dispatchable(window=9, limit=9).dispatches) == 1, "the sweep")
     assert 'ocr_bulk_swept_total{what="expired_leases"} 1.0' in rooms.metrics.exposition().decode()
 
 

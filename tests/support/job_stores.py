@@ -66,7 +66,7 @@ def new_job(
 
 def send(store: JobStore, *, window: int = 1_000, limit: int = 1_000, ahead: int | None = None) -> list[StageMessage]:
     """What the dispatcher would send now, marked as sent."""
-    dispatches = store.dispatchable(window=window, limit=limit, ahead=ahead)
+    dispatches = store.dispatchable(window=window, limit=limit, ahead=ahead).dispatches
     store.mark_sent(dispatches)
     return [dispatch.message for dispatch in dispatches]
 

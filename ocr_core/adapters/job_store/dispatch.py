@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from ocr_core.adapters.job_store.database import Database
 from ocr_core.adapters.job_store.rows import AnyRow, dead_letter_of, pages_of
 from ocr_core.adapters.job_store.tables import UtcDateTime, dead_letters, tasks, waits
-from ocr_core.contracts.job_store import Backlog, DeadLetter, Dispatch
+from ocr_core.contracts.job_store import Backlog, DeadLetter, Dispatch, DueWork
 from ocr_core.contracts.jobs import Clock, Stage, StoreRules
 from ocr_core.contracts.messages import StageMessage
 
@@ -69,12 +69,12 @@ class SqlDispatch:
         self._clock = clock
         self._rules = rules
 
-    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None) -> tuple[Dispatch, ...]:
+    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None) -> DueWork:
         """See ``WorkQueue``."""
         now = self._clock.now()
         with self._database.reading() as connection:
             if connection.execute(_ANY_WORK).first() is None:
-                return ()
+                return DueWork()
             again = _sent_without_lease(connection, now, limit)
             in_flight, reads_not_taken_up = _in_flight(connection)
             # The tenants with least in flight take the first turns: no state, and no tenant can be passed over.
@@ -87,7 +87,8 @@ class SqlDispatch:
         fresh = [queue[turn] for turn in range(turns) for queue in queues if turn < len(queue)]
         if ahead is not None:
             fresh = _with_reads_at_most(fresh, ahead - reads_not_taken_up)
-        return tuple(_dispatch(row) for row in [*again, *fresh][:limit])
+        dispatches = tuple(_dispatch(row) for row in [*again, *fresh][:limit])
+        return DueWork(dispatches=dispatches, in_flight=sum(in_flight.values()))
 
     def mark_sent(self, dispatches: Sequence[Dispatch]) -> None:
         """See ``WorkQueue``. What has been claimed since has another count of attempts, and is left alone."""
