@@ -2,41 +2,124 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from local_stack.stack import REPOSITORY_ROOT
 from tests.faults.conftest import HouseMaker
 from tests.support.bulk_documents import png_document
+from tests.support.bulk_house import BulkHouse
 from tests.support.bulk_ledger import check_books
 from tests.support.jumping_roles import CLOCK_VARIABLE, set_clock
 from tests.support.triton_double import Mark
+from tests.support.waiting import wait_until
 
 HOUR_S = 3_600.0
+SHORT_S = (HOUR_S, -HOUR_S, 0.0, -HOUR_S, HOUR_S)
+"""Where the clock stands, beside the machine's: forth, two hours back, forth, back, two hours forth."""
+DOCUMENTS = 6
+SLOW_S = 4.0
+PROCESSES = {"api": ("api",), "hub": ("dispatcher", "webhooks"), "read-1": ("read",), "structure-1": ("structure",)}
+
+WALL_CLOCKS = {
+    "time.time", "time.time_ns", "time.localtime", "time.gmtime",
+    "datetime.now", "datetime.utcnow", "datetime.today", "date.today",
+}  # fmt: skip
+MAY_LOOK = {
+    "ocr_core/adapters/job_store/store.py",  # SystemClock itself
+    "async_worker/api/upload_targets.py",  # tells callers when a URL ends that was signed by the machine's clock
+}
 
 
-@pytest.mark.parametrize("rounds", [pytest.param(4, id="short"), pytest.param(30, id="long", marks=[pytest.mark.long])])
-def test_work_goes_on_while_the_clock_jumps(make_house: HouseMaker, dice: random.Random, tmp_path, rounds: int) -> None:
+def offsets(dice: random.Random, rounds: int | None) -> list[float]:
+    """The fixed ones, or so many by the dice."""
+    return list(SHORT_S) if rounds is None else [dice.choice((-HOUR_S, 0.0, HOUR_S)) for _ in range(rounds)]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "fault_database"),
+    [
+        pytest.param(None, "sqlite", id="short"),
+        pytest.param(30, "sqlite", id="long", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+        pytest.param(30, "postgresql", id="long-postgresql", marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+    ],
+    indirect=["fault_database"],
+)
+def test_work_goes_on_while_the_clock_jumps(
+    make_house: HouseMaker, dice: random.Random, tmp_path: Path, fault_database: str, rounds: int | None
+) -> None:
+    """Each jump finds work that nobody has sent, each jump back a dead worker's lease too: they lie hours ahead."""
     file = tmp_path / "clock"
     set_clock(file, 0)
-    house = make_house(entry="tests.support.jumping_roles", settings={CLOCK_VARIABLE: str(file)}, slow_s=1.5)
-    submissions = []
+    house = make_house(
+        database_url=fault_database,
+        entry="tests.support.jumping_roles",
+        processes=PROCESSES,
+        settings={CLOCK_VARIABLE: str(file)},
+        slow_s=SLOW_S,
+    )
+    submissions, stands_s = [], 0.0
     started_s = time.monotonic()
-    for number in range(rounds):
+    for number, offset_s in enumerate(offsets(dice, rounds)):
         first = number * 10
-        documents = [png_document(first + n, Mark.SLOW if n == 0 else Mark.PLAIN) for n in range(10)]
-        submissions.append(house.submit(documents))
-        time.sleep(dice.uniform(0.1, 1.0))
-        set_clock(file, dice.choice((-HOUR_S, 0.0, HOUR_S)))
-    for submission in submissions:
+        documents = [png_document(first + n, Mark.SLOW if n == 0 else Mark.PLAIN) for n in range(DOCUMENTS)]
+        if offset_s < stands_s:
+            submissions.append(house.submit(documents))
+            wait_until(lambda first=first: first in house.double.pages_begun(), "the slow one")  # type: ignore[misc]
+            house.running["read-1"].kill()
+            assert any(task["lease_token"] for task in house.tasks(submissions[-1].job_id))
+        house.running["hub"].pause()
+        unsent = [png_document(first + n) for n in range(DOCUMENTS, 9)]
+        submissions.append(house.submit(unsent if offset_s < stands_s else documents))
+        assert not any(task["sent"] for task in house.tasks(submissions[-1].job_id))
+        set_clock(file, offset_s)
+        house.running["hub"].resume()
+        house.restart_dead()
         # Nothing waits for a clock to come round: an hour would be out of all patience.
-        house.wait_done(submission.job_id, patience_s=120, supervised=False)
+        if offset_s < stands_s:
+            for submission in submissions:
+                house.wait_done(submission.job_id, patience_s=60, supervised=False)
+        stands_s = offset_s
+    for submission in submissions:
+        house.wait_done(submission.job_id, patience_s=60, supervised=False)
     elapsed_ms = (time.monotonic() - started_s) * 1000
 
     books = check_books(house, submissions)
-    assert books.done == rounds * 10
-    for submission in submissions:
-        for line in house.result_lines(submission.job_id):
+    assert books.done == sum(len(submission.documents) for submission in submissions)
+    check_timings(house, [submission.job_id for submission in submissions], elapsed_ms)
+
+
+def check_timings(house: BulkHouse, job_ids: list[str], elapsed_ms: float) -> None:
+    """None is negative, none is an hour."""
+    for job_id in job_ids:
+        for line in house.result_lines(job_id):
             timings = line["result"]["timing_ms"]
             assert all(0 <= value <= elapsed_ms for value in timings.values()), timings
+
+
+def test_nobody_asks_for_the_wall_clock_but_the_clock_that_jumps() -> None:
+    """Else the jumps above would pass it by."""
+    found = {
+        file.relative_to(REPOSITORY_ROOT).as_posix(): clocks
+        for room in ("async_worker", "ocr_core", "preprocess_svc", "postprocess_svc")
+        for file in sorted((REPOSITORY_ROOT / room).rglob("*.py"))
+        if (clocks := sorted(set(wall_clocks(file))))
+    }
+    assert {name: clocks for name, clocks in found.items() if name not in MAY_LOOK} == {}
+    assert set(found) == MAY_LOOK
+
+
+def wall_clocks(file: Path) -> Iterator[str]:
+    """What of a module reads the wall clock, as it is written there."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            name = ".".join(ast.unparse(node).split(".")[-2:])
+            if name in WALL_CLOCKS:
+                yield name
+        elif isinstance(node, ast.ImportFrom) and node.module == "time":
+            yield from (f"time.{alias.name}" for alias in node.names if f"time.{alias.name}" in WALL_CLOCKS)
