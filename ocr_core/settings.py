@@ -17,7 +17,9 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_core.contracts.document import OpenLimits
+from ocr_core.contracts.jobs import TENANT_PATTERN
 
+_TENANT = f"^{TENANT_PATTERN}$"
 _DEFAULT_LIMITS = OpenLimits()
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -249,7 +251,7 @@ class BulkSettings(SettingsGroup):
 
     host: str = "127.0.0.1"
     port: Port = 8001
-    tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    tenant: str = Field(default="default", pattern=_TENANT)
     """To whom everything belongs that comes by the API."""
     vitals_port: Port | None = None
     """Where a process without the API serves health and metrics. Empty: it serves none."""
@@ -310,7 +312,7 @@ class BulkSettings(SettingsGroup):
     """By how much read and structure workers yield the processors to the sync road on the same machine."""
     poll_wait_s: int = Field(default=5, ge=0, le=20)
     """How long one receive waits. A worker that is told to stop waits no longer than this for the last one."""
-    intake_tenant: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    intake_tenant: str = Field(default="default", pattern=_TENANT)
     """To whom documents belong that come by the intake queue: never taken from the message."""
     keep_jobs_days: float = Field(default=30.0, gt=0, le=3_650)
     """A job that ended longer ago is deleted with its documents, uploads and results."""

@@ -16,6 +16,7 @@ Wall-clock moments are UTC; durations are seconds.
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,6 +85,8 @@ class ClaimRefusal(StrEnum):
     """The attempts were used up before this one; the document has been failed and its dead letter written."""
 
 
+TENANT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""A tenant's name, whole. It is a segment of object keys: a letter or digit first keeps ``.`` and ``..`` out."""
 MAX_SOURCE_CHARACTERS = 2_048
 """``s3://``, a bucket's 63 and a key's 1,024 bytes, with room for escapes."""
 MAX_REFERENCE_CHARACTERS = 1_000
@@ -180,6 +183,9 @@ class NewJob:
     priority: JobPriority = JobPriority.NORMAL
     idempotency: IdempotencyKey | None = None
 
+    def __post_init__(self) -> None:
+        check_tenant(self.tenant, "the tenant")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobCounts:
@@ -269,6 +275,16 @@ class ResultRow:
 def new_job_id() -> str:
     """A fresh job id; 128 random bits, so that it cannot be guessed."""
     return f"job_{secrets.token_hex(16)}"
+
+
+def check_tenant(tenant: str, where: str) -> None:
+    """Refuse what is no tenant's name; one rule for settings, jobs and messages, or a job's messages are refused.
+
+    Raises:
+        InvalidRequest: it does not match ``TENANT_PATTERN``.
+    """
+    if re.fullmatch(TENANT_PATTERN, tenant) is None:
+        raise InvalidRequest(f"{where} is not a tenant's name")
 
 
 def check_storable(text: str, where: str) -> None:

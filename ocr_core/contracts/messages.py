@@ -11,7 +11,14 @@ import re
 from dataclasses import dataclass
 
 from ocr_core.contracts.errors import InvalidRequest
-from ocr_core.contracts.jobs import MAX_REFERENCE_CHARACTERS, MAX_SOURCE_CHARACTERS, PageRange, Stage, check_storable
+from ocr_core.contracts.jobs import (
+    MAX_REFERENCE_CHARACTERS,
+    MAX_SOURCE_CHARACTERS,
+    PageRange,
+    Stage,
+    check_storable,
+    check_tenant,
+)
 from ocr_core.contracts.untrusted_map import UntrustedMap
 
 SCHEMA_VERSION = 1
@@ -19,7 +26,6 @@ MAX_MESSAGE_BYTES = 8_192
 """Of a body that is looked at; SQS's own limit is 256 KiB (https://docs.aws.amazon.com/AWSSimpleQueueService)."""
 MAX_PAGE_NUMBER = 999_999
 
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DOCUMENT_ID = re.compile(r"doc_[0-9a-f]{32}")
 
 
@@ -54,8 +60,7 @@ class StageMessage:
         """
         fields = _fields(untrusted_body)
         tenant, document_id, kind = fields.text("tenant"), fields.text("document_id"), fields.text("kind")
-        if _TENANT.fullmatch(tenant) is None:
-            raise InvalidRequest("message.tenant is not a tenant's name")
+        check_tenant(tenant, "message.tenant")
         if _DOCUMENT_ID.fullmatch(document_id) is None:
             raise InvalidRequest("message.document_id is not a document's id")
         if kind not in list(Stage):

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_core.contracts.errors import ERRORS_BY_CODE, IdempotencyMismatch, InvalidRequest
-from ocr_core.contracts.jobs import DocumentStatus, IdempotencyKey, NewDocument, PageRange, Stage, new_job_id
+from ocr_core.contracts.jobs import (
+    DocumentStatus,
+    IdempotencyKey,
+    NewDocument,
+    NewJob,
+    PageRange,
+    Stage,
+    new_job_id,
+)
 from ocr_core.contracts.messages import MAX_MESSAGE_BYTES, IntakeMessage, StageMessage
 
 DOCUMENT_ID = "doc_" + "0a" * 16
@@ -150,6 +158,15 @@ def test_what_a_database_would_refuse_is_refused_before(text: str) -> None:
         NewDocument(source="s3://a/b", file_name=text)
     with pytest.raises(InvalidRequest):
         IdempotencyKey(route="POST /v1/jobs", key=text, body_digest="")
+
+
+@pytest.mark.parametrize("tenant", ["", ".", "..", ".a", "_x", "-x", "a/b", "a" * 65, "acme\n", "\u00e9"])
+def test_no_job_and_no_message_is_made_for_what_is_no_tenant(tenant: str) -> None:
+    with pytest.raises(InvalidRequest, match="tenant"):
+        NewJob(id=new_job_id(), tenant=tenant, documents=())
+    sent = StageMessage(kind=Stage.READ, tenant=tenant, document_id=DOCUMENT_ID).encode()
+    with pytest.raises(InvalidRequest, match="tenant"):
+        StageMessage.decode(sent)
 
 
 def test_ids_are_not_repeated() -> None:

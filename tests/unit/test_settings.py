@@ -11,6 +11,7 @@ from ocr_core.adapters.file_opener import OpenerSettings
 from ocr_core.contracts.document import OpenLimits
 from ocr_core.settings import (
     GROUPS,
+    BulkSettings,
     ExposureSettings,
     FileOpenerSettings,
     LimitSettings,
@@ -68,6 +69,8 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
         (StorageSettings, "OCR_STORAGE_ALLOW", "bucket//a"),
         (PreprocessSettings, "OCR_PREPROCESS_PROT", "9000"),
         (TritonSettings, "OCR_TRITON_MAX_SHARED_BYTES", "0"),
+        (BulkSettings, "OCR_BULK_TENANT", "_x"),
+        *((BulkSettings, "OCR_BULK_INTAKE_TENANT", value) for value in ("_x", "-x", ".a", "..", ".", "a/b", "a\n")),
         (FileOpenerSettings, "OCR_OPENER_MAX_CHILDREN", "0"),
         (FileOpenerSettings, "OCR_OPENER_MAX_WAITING", "-1"),
     ],
