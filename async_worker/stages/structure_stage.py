@@ -13,10 +13,18 @@ from types import MappingProxyType
 from pydantic_core import to_json
 
 from async_worker.object_keys import result_key
+from async_worker.result_lines import MAX_RESULT_BYTES
 from async_worker.stages.merging import merge_readings
 from async_worker.stages.work import Closing, NotBegun, insist
 from ocr_core.contracts.deadline import Deadline
-from ocr_core.contracts.errors import DeadlineExceeded, InternalError, InvalidRequest, NotFound, NotReady
+from ocr_core.contracts.errors import (
+    DeadlineExceeded,
+    DocumentTooLarge,
+    InternalError,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+)
 from ocr_core.contracts.job_store import Leases
 from ocr_core.contracts.jobs import Lease
 from ocr_core.contracts.objects import ObjectStore
@@ -108,5 +116,8 @@ class StructureStage:
         value = json_format.to_json_value(result)
         if links:
             value["links"] = dict(links)
+        body = to_json(value)
+        if len(body) > MAX_RESULT_BYTES:  # the job's results could not tell it
+            raise DocumentTooLarge(f"the result is over the limit of {MAX_RESULT_BYTES} bytes (max_result_bytes)")
         key = result_key(lease, FILE_EXTENSIONS[OutputFormat.JSON])
-        return [*objects, _Object(key=key, content_type=json_format.CONTENT_TYPE, body=to_json(value))]
+        return [*objects, _Object(key=key, content_type=json_format.CONTENT_TYPE, body=body)]

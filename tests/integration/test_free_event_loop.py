@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from async_worker import result_lines
+from local_stack.aws import AwsServer
 from ocr_core.adapters import postprocess, sandbox_pages
 from ocr_core.adapters.file_opener import LocalFileOpener
+from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import DocumentInfo, MediaType, OpenLimits, PageSelection
 from ocr_core.contracts.errors import NotReady
+from ocr_core.contracts.jobs import DocumentStatus, ResultRow
 from ocr_core.contracts.page import PageImage, TextLayerWord
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
 from ocr_core.contracts.reading import PageReading, Reading
 from ocr_core.contracts.result import OutputFormat, Schema
 from ocr_core.service import RequestContext
 from preprocess_svc import sync_road
+from tests.support.aws import object_settings, storage_settings
 from tests.support.open_samples import pdf
 
 FEW, MANY = 20, 3_000
@@ -105,4 +111,54 @@ async def test_the_times_of_an_answer(
     completed = await sync_road._with_timing(result, context)
     assert json.loads(completed.body) == {"lines": lines, "timing_ms": {"total": 7.0}}
     assert completed.warning_codes == ("x",)
+    assert calls == [off_the_loop]
+
+
+@pytest.fixture
+async def objects(aws_server: AwsServer) -> AsyncIterator[S3ObjectStore]:
+    store = S3ObjectStore(object_settings(), storage_settings(aws_server))
+    await store.start()
+    await store.ensure_bucket()
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize(("count", "off_the_loop"), [(FEW, False), (MANY, True)])
+async def test_a_result_line_with_links(
+    objects: S3ObjectStore,
+    threads_of: Callable[[object, str], list[bool]],
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    off_the_loop: bool,
+) -> None:
+    """It is put together off the loop; JSON, which keeps the interpreter to itself in a thread too, reads its end."""
+    calls = threads_of(result_lines, "_with_result")
+    read_bytes: list[int] = []
+
+    def loads(text: bytes) -> object:
+        read_bytes.append(len(text))
+        return json.JSONDecoder().decode(text.decode())
+
+    pages = [{"text": "請求書 links 合計 1,000円"}] * count
+    stored = {"pages": pages, "links": {"markdown": objects.uri("results/r.md")}}
+    await objects.put("results/r.json", json.dumps(stored).encode(), content_type="application/json")
+    row = ResultRow(
+        sequence=1,
+        document_id="doc_1",
+        run=1,
+        position=0,
+        reference=None,
+        file_name=None,
+        status=DocumentStatus.DONE,
+        result_key="results/r.json",
+        error_code=None,
+        error_detail=None,
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(result_lines, "json", SimpleNamespace(loads=loads, dumps=json.dumps))
+        line = await result_lines.ResultLines(objects, link_ttl_s=60).line(row)
+    told = json.loads(line)["result"]
+    assert told["pages"] == pages
+    assert told["links"]["markdown"].startswith("http")
+    assert max(read_bytes) < 200
     assert calls == [off_the_loop]

@@ -12,7 +12,6 @@ import pytest
 from async_worker.result_lines import ResultLines
 from local_stack.aws import AwsServer
 from ocr_core.adapters.object_store import S3ObjectStore
-from ocr_core.contracts.errors import DocumentTooLarge
 from ocr_core.contracts.jobs import ATTEMPTS_EXHAUSTED, DocumentStatus, ResultRow
 from tests.support.aws import object_settings, storage_settings
 
@@ -78,9 +77,20 @@ async def test_links_open_for_callers_and_stay_for_who_has_the_bucket(objects: S
     assert kept["result"]["links"] == {"markdown": objects.uri("results/r.md")}
 
 
-async def test_a_text_that_reads_links_is_no_link(objects: S3ObjectStore) -> None:
-    key = await store(objects, '{"text":"links"}')
-    assert (await read(ResultLines(objects, link_ttl_s=60), row(key=key)))["result"] == {"text": "links"}
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"text": "links"},
+        {"text": 'a, "links'},
+        {"text": '"links":{"markdown":"s3://a/b"}}'},
+        {'a"links': {"markdown": "s3://a/b"}},
+        {"deeper": {"links": {"markdown": "s3://a/b"}}},
+        {"text": "x", "links": ["s3://a/b"]},
+    ],
+)
+async def test_what_merely_reads_links_is_left_alone(objects: S3ObjectStore, stored: dict[str, object]) -> None:
+    key = await store(objects, json.dumps(stored))
+    assert (await read(ResultLines(objects, link_ttl_s=60), row(key=key)))["result"] == stored
 
 
 @pytest.mark.parametrize(
@@ -98,7 +108,19 @@ async def test_a_result_that_is_gone_does_not_hide_the_lines_behind_it(objects: 
     assert (told["status"], told["error"]["code"], told["error"]["status"]) == ("done", "not_found", 404)
 
 
-async def test_a_result_is_bounded(objects: S3ObjectStore) -> None:
+async def test_a_result_over_the_limit_does_not_hide_the_lines_behind_it(objects: S3ObjectStore) -> None:
     key = await store(objects, json.dumps({"text": "x" * 100}))
-    with pytest.raises(DocumentTooLarge):
-        await ResultLines(objects, max_bytes=50).line(row(key=key))
+    lines = ResultLines(objects, max_bytes=50)
+    told = await read(lines, row(key=key))
+    assert (told["status"], told["error"]["code"], told["error"]["status"]) == ("done", "document_too_large", 413)
+    assert "50 bytes (max_result_bytes)" in told["error"]["detail"]
+    assert await lines.short_line(row(key=key), max_bytes=99) is None
+    assert await lines.size_bytes(row(key=key)) == 0, "nothing of it is read"
+
+
+async def test_the_size_is_known_before_a_result_is_read(objects: S3ObjectStore) -> None:
+    key = await store(objects, '{"text":"x"}')
+    lines = ResultLines(objects)
+    assert await lines.size_bytes(row(key=key)) == 12
+    assert await lines.size_bytes(row(key="results/never.json")) == 0
+    assert await lines.size_bytes(row(error=("not_found", ""))) == 0

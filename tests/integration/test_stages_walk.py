@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from async_worker.stages import structure_stage
 from local_stack.aws import AwsServer
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.jobs import DocumentStatus, ResultRow
@@ -57,6 +58,15 @@ async def test_a_document_becomes_a_result_with_its_links(house: StageHouse) -> 
         await nothing_is_left(house)
     assert isinstance(house.models, DigitModels)
     assert house.models.priorities == {Priority.BULK}
+
+
+async def test_a_result_that_no_line_can_hold_fails_its_document(
+    house: StageHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(structure_stage, "MAX_RESULT_BYTES", 100)
+    (row,) = await outcome(house, png("Invoice"))
+    assert (row.status, row.error_code) == (DocumentStatus.FAILED, "document_too_large")
+    assert row.error_detail == "the result is over the limit of 100 bytes (max_result_bytes)"
 
 
 async def test_three_deliveries_of_every_message_make_one_result(house: StageHouse) -> None:
