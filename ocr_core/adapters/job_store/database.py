@@ -19,22 +19,40 @@ from ocr_core.contracts.errors import NotReady
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for SQLite's one write lock; a job of 100,000 documents holds it for some seconds."""
 CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_MS = 60_000
+"""Of one statement on PostgreSQL; a job of 100,000 documents is made by many, none of them longer than a second."""
+LOCK_TIMEOUT_MS = 10_000
+"""How long one waits on PostgreSQL for another's lock."""
+IDLE_TIMEOUT_MS = 30_000
+"""A process that has stopped in the midst of a transaction holds its locks no longer than this."""
+PATIENT_LOCK_TIMEOUT_MS = 600_000
+"""For migrations: several processes wait for the one that does the work."""
+_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
+"""A server that vanished without a word is noticed within 25 s: seconds, and for the last one milliseconds."""
 _INSERT_ROWS = 1_000
 
 _WRITES = "job_store_writes"
+
+_PASSING = ("08", "25", "26", "40", "42P05", "53", "55", "57", "58", "XX")
+"""SQLSTATEs, or their classes, that say how the server or the connection is, not what is wrong with a statement:
+https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_READ_ONLY = "25006"
+_UNFIT = (_READ_ONLY, "25P03", "26", "42P05")
+"""After these the connection is not used again: its server has become a standby, or a pooler has swapped sessions."""
 
 
 class Database:
     """Transactions over one database, for any number of threads."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, patient: bool = False) -> None:
         """Store where it is; nothing is opened until the first transaction.
 
         Args:
             url: ``sqlite:///relative/file`` or ``sqlite:////absolute/file``, or ``postgresql://user@host/name``.
             pool_size: Connections kept; a few more are opened under load.
+            patient: For migrations: statements take what they take, and others' locks are waited for.
         """
-        self._engine = _engine(sa.make_url(url), pool_size)
+        self._engine = _engine(sa.make_url(url), pool_size, patient=patient)
         self._writer = self._engine.execution_options(**{_WRITES: True})
         self.is_sqlite = self._engine.dialect.name == "sqlite"
 
@@ -45,7 +63,7 @@ class Database:
         Raises:
             NotReady: the database does not answer.
         """
-        with _plain_errors(), self._engine.begin() as connection:
+        with _plain_errors(), _transaction(self._engine) as connection:
             yield connection
 
     @contextmanager
@@ -58,8 +76,21 @@ class Database:
         Raises:
             NotReady: the database does not answer.
         """
-        with _plain_errors(), self._writer.begin() as connection:
+        with _plain_errors(), _transaction(self._writer) as connection:
             yield connection
+
+    def check_writable(self) -> None:
+        """Make sure that PostgreSQL takes writes: after a failover a kept connection may lead to a standby.
+
+        Raises:
+            NotReady: it only answers reads, or not at all.
+        """
+        if self.is_sqlite:
+            return
+        with self.reading() as connection:
+            if connection.execute(sa.text("SHOW transaction_read_only")).scalar_one() == "on":
+                connection.invalidate()
+                raise NotReady("the job database takes no writes")
 
     def insert_if_absent(self, connection: Connection, table: sa.Table, values: Mapping[str, object]) -> bool:
         """Insert a row unless one with its unique key is there; waits for another's transaction to decide."""
@@ -92,10 +123,32 @@ def _plain_errors() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise NotReady("the job database went away") from error
+        state = sqlstate(error)
+        if state == _READ_ONLY:
+            raise NotReady("the job database takes no writes") from error
+        if state.startswith(_PASSING):
+            raise NotReady("the job database cannot answer now") from error
         raise
 
 
-def _engine(url: URL, pool_size: int) -> Engine:
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        try:
+            with connection.begin():
+                yield connection
+        except DBAPIError as error:
+            if sqlstate(error).startswith(_UNFIT):
+                connection.invalidate()
+            raise
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """PostgreSQL's five characters for what went wrong; empty where there are none."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
+def _engine(url: URL, pool_size: int, *, patient: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url, pool_size=pool_size, max_overflow=pool_size, connect_args={"timeout": 30})
         event.listen(engine, "connect", _set_up_sqlite)
@@ -108,8 +161,30 @@ def _engine(url: URL, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=utc"},
+        connect_args=_postgresql_arguments(url, patient=patient),
     )
+
+
+def _postgresql_arguments(url: URL, *, patient: bool) -> dict[str, int | str]:
+    """What a connection is made with; what the URL itself says goes before it."""
+    server = {
+        "timezone": "utc",
+        "statement_timeout": 0 if patient else STATEMENT_TIMEOUT_MS,
+        "lock_timeout": PATIENT_LOCK_TIMEOUT_MS if patient else LOCK_TIMEOUT_MS,
+        "idle_in_transaction_session_timeout": 0 if patient else IDLE_TIMEOUT_MS,
+    }
+    options = [f"-c {name}={value}" for name, value in server.items()]
+    arguments: dict[str, int | str] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        # Of several hosts the one that takes writes; a standby alone is as good as none.
+        "target_session_attrs": "read-write",
+        **_KEEPALIVES,
+    }
+    asked = url.normalized_query
+    return {
+        **{name: value for name, value in arguments.items() if name not in asked},
+        "options": " ".join([*options, *asked.get("options", ())]),
+    }
 
 
 def _set_up_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:  # the driver's own type

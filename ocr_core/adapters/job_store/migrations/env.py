@@ -14,7 +14,7 @@ _UPGRADE_LOCK = 7_305_112_964
 
 def run() -> None:
     """Upgrade (or downgrade) the database that the configuration names."""
-    database = Database(context.config.get_main_option("sqlalchemy.url") or "", pool_size=1)
+    database = Database(context.config.get_main_option("sqlalchemy.url") or "", pool_size=1, patient=True)
     try:
         with database.writing() as connection:
             if not database.is_sqlite:
