@@ -1,7 +1,8 @@
 """How work ends and begins, inside a transaction.
 
 Locks are taken in one order, job, task, document, so that PostgreSQL never has to break a deadlock. Whatever makes,
-ends or drops work holds the job's lock; a claim, a heartbeat, a release and a dispatch touch a single task.
+ends or drops work holds the job's lock; a heartbeat, a release and a dispatch touch a single task, a claim also the
+state of its document and job.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ocr_core.adapters.job_store.rows import AnyRow
-from ocr_core.adapters.job_store.tables import dead_letters, documents, jobs, results, tasks, webhook_deliveries
+from ocr_core.adapters.job_store.statements import (
+    ADD_RESULT,
+    CHANGE_DOCUMENT,
+    CHANGE_JOB,
+    END_TASK,
+    LEASED_TASK,
+    LOCK_JOB,
+)
+from ocr_core.adapters.job_store.tables import dead_letters, tasks, webhook_deliveries
 from ocr_core.contracts.jobs import (
     ATTEMPTS_EXHAUSTED,
     DocumentStatus,
@@ -27,6 +36,11 @@ from ocr_core.contracts.webhooks import DeliveryStatus
 ENDED = tuple(status.value for status in DocumentStatus if status.ended)
 
 _STAGE_RANKS = {Stage.STRUCTURE: 0, Stage.READ_RANGE: 2, Stage.READ: 4}
+
+
+def ranks_of(stage: Stage) -> tuple[int, int]:
+    """Of its normal work and of its low."""
+    return _STAGE_RANKS[stage], _STAGE_RANKS[stage] + 1
 
 
 def new_task(
@@ -59,12 +73,12 @@ def new_task(
 
 def lock_job(connection: Connection, job_id: str) -> AnyRow:
     """The job's row, locked until the transaction ends (on SQLite the transaction is the lock)."""
-    return connection.execute(sa.select(jobs).where(jobs.c.id == job_id).with_for_update()).one()
+    return connection.execute(LOCK_JOB, {"the_job": job_id}).one()
 
 
 def task_of(connection: Connection, token: str) -> AnyRow | None:
     """The task that a token leases, not locked."""
-    return connection.execute(sa.select(tasks).where(tasks.c.lease_token == token)).one_or_none()
+    return connection.execute(LEASED_TASK, {"the_token": token}).one_or_none()
 
 
 def take_task(connection: Connection, token: str, *stages: Stage) -> tuple[AnyRow, AnyRow] | None:
@@ -77,8 +91,8 @@ def take_task(connection: Connection, token: str, *stages: Stage) -> tuple[AnyRo
     if task is None or task.stage not in stages:
         return None
     job = lock_job(connection, task.job_id)
-    ours = sa.delete(tasks).where(tasks.c.id == task.id, tasks.c.lease_token == token)
-    return (task, job) if connection.execute(ours).rowcount == 1 else None
+    ended = connection.execute(END_TASK, {"the_task": task.id, "the_token": token})
+    return (task, job) if ended.rowcount == 1 else None
 
 
 def close_document(
@@ -104,15 +118,16 @@ def close_document(
     code, detail = error or (None, None)
     outcome = {"status": status.value, "result_key": result_key, "error_code": code, "error_detail": detail}
     sequence, last = job.last_sequence + 1, job.queued == 1
-    connection.execute(sa.update(documents).where(documents.c.id == document_id), outcome)
+    connection.execute(CHANGE_DOCUMENT, {"the_document": document_id, **outcome})
     connection.execute(
-        sa.insert(results),
+        ADD_RESULT,
         {"job_id": job.id, "sequence": sequence, "document_id": document_id, "run": job.run, **outcome},
     )
     counts = {"queued": job.queued - 1, "done": job.done + (not error), "failed": job.failed + bool(error)}
     connection.execute(
-        sa.update(jobs).where(jobs.c.id == job.id),
+        CHANGE_JOB,
         {
+            "the_job": job.id,
             "last_sequence": sequence,
             "status": (JobStatus.DONE if last else JobStatus.RUNNING).value,
             "finished_at": now if last else None,

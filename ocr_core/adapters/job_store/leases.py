@@ -13,7 +13,15 @@ from sqlalchemy.engine import Connection
 from ocr_core.adapters.job_store.closing import close_document, drop_tasks, fail_exhausted, new_task, take_task
 from ocr_core.adapters.job_store.database import Database, insert_all
 from ocr_core.adapters.job_store.rows import AnyRow, formats_of, pages_of, schemas_of
-from ocr_core.adapters.job_store.tables import documents, jobs, page_ranges, tasks
+from ocr_core.adapters.job_store.statements import (
+    ADD_TASK,
+    CHANGE_DOCUMENT,
+    EXTEND_LEASE,
+    FIND_WORK,
+    LEASE_TASK,
+    START_JOB,
+)
+from ocr_core.adapters.job_store.tables import page_ranges, tasks
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.jobs import (
     ClaimRefusal,
@@ -40,7 +48,7 @@ class SqlLeases:
         """See ``Leases``."""
         now = self._clock.now()
         with self._database.writing() as connection:
-            found = connection.execute(_claim_query(message)).one_or_none()
+            found = connection.execute(FIND_WORK, _named_by(message)).one_or_none()
             refusal = _refusal(found, message, now)
             if refusal is not None or found is None:
                 return refusal or ClaimRefusal.GONE
@@ -52,24 +60,23 @@ class SqlLeases:
     def _lease(self, connection: Connection, found: AnyRow, now: datetime) -> Lease | ClaimRefusal:
         token, expires_at = secrets.token_hex(16), now + timedelta(seconds=self._rules.lease_s)
         if found.job_status == JobStatus.QUEUED:
-            started = sa.update(jobs).where(jobs.c.id == found.job_id, jobs.c.status == JobStatus.QUEUED.value)
-            connection.execute(started, {"status": JobStatus.RUNNING.value})
-        # What was read above was not locked; the attempts tell whether anybody has claimed since.
-        free = sa.or_(tasks.c.lease_token.is_(None), tasks.c.lease_expires_at <= now)
-        unchanged = sa.and_(tasks.c.id == found.id, tasks.c.attempts == found.attempts, free)
+            connection.execute(START_JOB, {"the_job": found.job_id})
         values = {
+            "the_task": found.id,
+            "the_attempts": found.attempts,
+            "the_moment": now,
             "lease_token": token,
             "lease_expires_at": expires_at,
             "attempts": found.attempts + 1,
             "sent": True,
             "send_count": 0,
         }
-        if connection.execute(sa.update(tasks).where(unchanged), values).rowcount != 1:
+        if connection.execute(LEASE_TASK, values).rowcount != 1:
             return ClaimRefusal.LEASED
         structuring = found.stage == Stage.STRUCTURE
         status = (DocumentStatus.STRUCTURING if structuring else DocumentStatus.READING).value
         if found.document_status != status:
-            connection.execute(sa.update(documents).where(documents.c.id == found.document_id), {"status": status})
+            connection.execute(CHANGE_DOCUMENT, {"the_document": found.document_id, "status": status})
         return Lease(
             token=token,
             stage=Stage(found.stage),
@@ -93,8 +100,8 @@ class SqlLeases:
         """See ``Leases``."""
         expires_at = self._clock.now() + timedelta(seconds=self._rules.lease_s)
         with self._database.writing() as connection:
-            ours = sa.update(tasks).where(tasks.c.lease_token == token)
-            return connection.execute(ours, {"lease_expires_at": expires_at}).rowcount == 1
+            values = {"the_token": token, "lease_expires_at": expires_at}
+            return connection.execute(EXTEND_LEASE, values).rowcount == 1
 
     def release(self, token: str, *, retry_after_s: float = 0.0, refund_attempt: bool = False) -> bool:
         """See ``Leases``."""
@@ -122,9 +129,7 @@ class SqlLeases:
                 return False
             task, job = taken
             now = self._clock.now()
-            connection.execute(
-                sa.update(documents).where(documents.c.id == task.document_id), {"page_count": page_count}
-            )
+            connection.execute(CHANGE_DOCUMENT, {"the_document": task.document_id, "page_count": page_count})
             parts = [
                 {"document_id": task.document_id, "first_page": pages.first, "last_page": pages.last}
                 for pages in ranges
@@ -159,9 +164,9 @@ class SqlLeases:
             return True
 
     def _mark_read(self, connection: Connection, task: AnyRow, job: AnyRow, values: dict[str, object]) -> None:
-        read = sa.update(documents).where(documents.c.id == task.document_id)
-        connection.execute(read, {"status": DocumentStatus.READ.value, **values})
-        insert_all(connection, tasks, [_next_task(task, job, Stage.STRUCTURE, self._clock.now())])
+        read = {"the_document": task.document_id, "status": DocumentStatus.READ.value, **values}
+        connection.execute(CHANGE_DOCUMENT, read)
+        connection.execute(ADD_TASK, _next_task(task, job, Stage.STRUCTURE, self._clock.now()))
 
     def finish_document(self, token: str, *, result_key: str) -> bool:
         """See ``Leases``."""
@@ -186,36 +191,16 @@ class SqlLeases:
             return True
 
 
-def _claim_query(message: StageMessage) -> sa.Select[tuple[object, ...]]:
-    """The document that the message names, its job, and its task, as far as they are there."""
+def _named_by(message: StageMessage) -> dict[str, object]:
+    """The parameters of ``FIND_WORK``."""
     first, last = (message.pages.first, message.pages.last) if message.pages else (0, 0)
-    same_work = sa.and_(
-        tasks.c.document_id == documents.c.id,
-        tasks.c.stage == message.kind.value,
-        tasks.c.first_page == first,
-        tasks.c.last_page == last,
-    )
-    document = documents.c
-    query: sa.Select[tuple[object, ...]] = (
-        sa.select(
-            tasks,
-            document.status.label("document_status"),
-            document.source,
-            document.reference,
-            document.file_name,
-            document.page_count,
-            document.reading_key,
-            jobs.c.status.label("job_status"),
-            jobs.c.schemas,
-            jobs.c.formats,
-            jobs.c.run,
-        )
-        .select_from(documents)
-        .join(jobs, jobs.c.id == document.job_id)
-        .outerjoin(tasks, same_work)
-        .where(document.id == message.document_id, document.tenant == message.tenant)
-    )
-    return query
+    return {
+        "the_document": message.document_id,
+        "the_tenant": message.tenant,
+        "the_stage": message.kind.value,
+        "the_first_page": first,
+        "the_last_page": last,
+    }
 
 
 def _refusal(found: AnyRow | None, message: StageMessage, now: datetime) -> ClaimRefusal | None:
