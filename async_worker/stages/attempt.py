@@ -6,6 +6,7 @@
       │         │        │        │        └ refused: somebody else has it, or it was cancelled
       │         │        │        ├ error that may pass: released, due after a back-off ─► delete
       │         │        │        ├ other error, or the last attempt: the document has failed ─► delete
+      │         │        │        ├ fault of ours around the work: as what may pass, at a slower pace (``faults``)
       │         │        │        └ told to stop: released, and the message given back, both for at once
       │         │        └ refused: delete
       │         └ none became free: given back
@@ -18,12 +19,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 
 from async_worker.blocking import Blocking
 from async_worker.stages.discards import Discards
+from async_worker.stages.faults import Faults
 from async_worker.stages.gate import Gate
 from async_worker.stages.lease_keeper import LeaseKeeper
 from async_worker.stages.metrics import StageMetrics
@@ -66,9 +69,12 @@ class Workshop:
 class Attempt:
     """One delivery in hand."""
 
-    def __init__(self, delivery: Delivery, *, received_at_s: float, places: Places, shop: Workshop) -> None:
+    def __init__(
+        self, delivery: Delivery, *, received_at_s: float, places: Places, faults: Faults, shop: Workshop
+    ) -> None:
         self._delivery = delivery
         self._places = places
+        self._faults = faults
         self._shop = shop
         self._lease: Lease | None = None
         self._keeper = LeaseKeeper(
@@ -85,14 +91,33 @@ class Attempt:
         """Whether a place was found, and work may be under way."""
         self.work_s: float | None = None
         """How long it took, where it came to an end of its own."""
+        self.met_fault = False
+        """Whether something of ours failed around the work; then the faults know of it."""
 
     async def run(self) -> None:
         """See it through. When it is cancelled, it gives back what it holds, and returns."""
         async with self._keeper:
             try:
-                await self._run()
+                try:
+                    await self._run()
+                except Exception as error:
+                    await self._let_go(error)
             except asyncio.CancelledError:
                 await self._give_back()
+
+    async def _let_go(self, error: Exception) -> None:
+        """After a fault of ours around the work: lease and message wait out the faults' delay, which grows."""
+        self.met_fault = True
+        lease = self._lease
+        self._faults.add(error, document_id=None if lease is None else lease.document_id)
+        delay_s = self._faults.wait_s
+        with suppress(Exception):  # what fails now is most likely the same fault; it is counted and told once
+            if lease is not None:
+                failure = InternalError(_fault_detail(lease), retry_after_s=delay_s)
+                await self._failed(lease, failure, refund=self._faults.are_ours)
+                return
+        with suppress(Exception):
+            await self._give_back_message(delay_s=math.ceil(delay_s))
 
     async def _run(self) -> None:
         message = await self._decode()
@@ -208,8 +233,7 @@ class Attempt:
             return await self._failed(lease, error, refund=isinstance(error, Overloaded))
         except Exception:
             _log.exception("A stage failed unexpectedly", extra={"action": "bulk.failed", "job_id": lease.job_id})
-            detail = f"the document failed inside the server; its log lines carry the id {lease.document_id}"
-            return await self._failed(lease, InternalError(detail), refund=False)
+            return await self._failed(lease, InternalError(_fault_detail(lease)), refund=False)
         return await self._close(lease, closing, deadline)
 
     async def _begin(self, lease: Lease, deadline: Deadline) -> Closing:
@@ -297,6 +321,14 @@ class Attempt:
         if self._lease is not None:
             with suppress(NotReady):
                 await self._shop.blocking.run(self._shop.store.release, self._lease.token, refund_attempt=True)
+        await self._give_back_message(delay_s=delay_s)
+
+    async def _give_back_message(self, *, delay_s: int) -> None:
+        await self._keeper.stop()
         if self._keeper.message_ours:
             with suppress(OcrError):
                 await self._shop.queue.release(self._delivery.receipt, delay_s=delay_s)
+
+
+def _fault_detail(lease: Lease) -> str:
+    return f"the document failed inside the server; its log lines carry the id {lease.document_id}"

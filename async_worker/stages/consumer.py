@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from async_worker.loops import Backoff, wait_or_stop
 from async_worker.stages.attempt import Attempt, Workshop
+from async_worker.stages.faults import PACE, Faults
 from async_worker.stages.places import Places
 from ocr_core.contracts.errors import OcrError
 from ocr_core.contracts.queues import MAX_BATCH_MESSAGES, Delivery
@@ -34,20 +35,28 @@ _PACE_WEIGHT = 0.2
 class StageConsumer:
     """``Role`` of the stages: receives, and sees each delivery through."""
 
-    def __init__(self, *, shop: Workshop, places: int) -> None:
+    def __init__(self, *, shop: Workshop, places: int, fault_pace: Backoff = PACE) -> None:
         self._shop = shop
         self._place_count = places
         self._places = Places(places)
+        self._faults = Faults(role=shop.role, metrics=shop.metrics, pace=fault_pace)
         self._attempts: dict[asyncio.Task[None], Attempt] = {}
         self._freed = asyncio.Event()
         self._typical_s: float | None = None
         self._failures = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """See ``Role``."""
+        """See ``Role``.
+
+        Raises:
+            TooManyFaults: nothing but faults of ours; what was in hand has been given back.
+        """
         try:
             while not stop.is_set():
                 await self._until_a_place_is_free(stop)
+                self._faults.check()
+                if self._faults.in_a_row:
+                    await wait_or_stop(stop, self._faults.wait_s)
                 await self._shop.gate.until_open(stop)
                 if not stop.is_set():
                     await self._receive(stop)
@@ -67,7 +76,7 @@ class StageConsumer:
             deliveries = await _unless(
                 stop,
                 self._shop.queue.receive(
-                    max_messages=min(free + self._ahead(), MAX_BATCH_MESSAGES),
+                    max_messages=1 if self._faults.in_a_row else min(free + self._ahead(), MAX_BATCH_MESSAGES),
                     wait_s=settings.poll_wait_s,
                     visibility_timeout_s=settings.lease_s,
                 ),
@@ -95,7 +104,9 @@ class StageConsumer:
         return min(int(self._place_count * AHEAD_S / max(self._typical_s, 1e-3)), MAX_BATCH_MESSAGES)
 
     def _begin(self, delivery: Delivery, received_at_s: float) -> None:
-        attempt = Attempt(delivery, received_at_s=received_at_s, places=self._places, shop=self._shop)
+        attempt = Attempt(
+            delivery, received_at_s=received_at_s, places=self._places, faults=self._faults, shop=self._shop
+        )
         task = asyncio.create_task(attempt.run())
         self._attempts[task] = attempt
         self._shop.metrics.in_hand.labels(self._shop.role).set(len(self._attempts))
@@ -109,12 +120,9 @@ class StageConsumer:
             typical_s = attempt.work_s if self._typical_s is None else self._typical_s
             self._typical_s = typical_s + _PACE_WEIGHT * (attempt.work_s - typical_s)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # A fault of ours around the work itself; the lease and the message run out by themselves.
-            _log.error(
-                "A delivery was dropped",
-                extra={"action": "bulk.dropped", "role": self._shop.role},
-                exc_info=(type(error), error, error.__traceback__),
-            )
+            self._faults.add(error)  # the lease and the message run out by themselves
+        elif attempt.work_s is not None and not attempt.met_fault:
+            self._faults.clear()
 
     async def _wind_up(self) -> None:
         """Give back what has not begun, finish what can be, give back the rest."""

@@ -40,6 +40,9 @@ class StageMetrics:
         self.missed_beats = Counter(
             "ocr_bulk_heartbeats_missed", "Heartbeats that nobody answered.", ("what",), registry=registry
         )
+        self.faults = Counter(
+            "ocr_bulk_faults", "Deliveries that met a fault of ours around the work.", ("role",), registry=registry
+        )
         self.receive_errors = Counter(
             "ocr_bulk_receive_errors", "Receives that the queue did not answer.", ("role",), registry=registry
         )

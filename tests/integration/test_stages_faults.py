@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from async_worker.stages.consumer import StageConsumer
+from async_worker.stages.faults import GIVE_UP_AFTER, TooManyFaults
 from local_stack.aws import AwsServer
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.errors import NotReady, Overloaded
-from ocr_core.contracts.jobs import DocumentStatus, JobStatus, Stage
+from ocr_core.contracts.jobs import ClaimRefusal, DocumentStatus, JobStatus, Lease, Stage
 from ocr_core.contracts.messages import StageMessage
 from ocr_core.contracts.queues import OutgoingMessage, QueueName
 from ocr_core.contracts.result import Schema
@@ -40,8 +41,8 @@ async def house(aws_server: AwsServer, tmp_path: Path, models: DigitModels) -> A
 
 async def attempts(house: StageHouse) -> int:
     """Counted of all work that is due."""
-    dispatches = await house.blocking.run(house.store.dispatchable, window=1_000, limit=10)
-    return sum(dispatch.attempts for dispatch in dispatches)
+    due = await house.blocking.run(house.store.dispatchable, window=1_000, limit=10)
+    return sum(dispatch.attempts for dispatch in due.dispatches)
 
 
 async def asked(models: DigitModels) -> None:
@@ -117,6 +118,79 @@ class TestErrors:
 
             await until(is_lost, "the refusal")
         assert await house.keys("readings/") == []
+
+
+class TestFaultsOfOurs:
+    """Around the work: what closes it raises something that nobody thought of."""
+
+    @staticmethod
+    def break_closing(house: StageHouse, monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:
+        left = iter(range(times))
+        finish_read = house.store.finish_read
+
+        def finish(token: str, *, reading_key: str, page_count: int) -> bool:
+            if next(left, None) is not None:
+                raise RuntimeError("a fault of ours")
+            return finish_read(token, reading_key=reading_key, page_count=page_count)
+
+        monkeypatch.setattr(house.store, "finish_read", finish)
+
+    async def test_they_cost_no_document_its_attempts_and_slow_the_worker_down(
+        self, house: StageHouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        # Counted, four documents would have failed after so many.
+        faults = 4 * FAST.max_attempts + 2
+        self.break_closing(house, monkeypatch, times=faults)
+        job = await house.submit(*(png(f"document {number}") for number in range(4)))
+        async with house.working(house.reader(), house.structurer()):
+            rows = await house.ended(job)
+        assert {row.status for row in rows} == {DocumentStatus.DONE}
+        assert house.count("ocr_bulk_faults_total", role="read") == faults
+        told = [record for record in caplog.records if getattr(record, "action", "") == "bulk.fault"]
+        assert [record.in_a_row for record in told] == [1, 2, 4, 8]  # type: ignore[attr-defined]
+        assert 1 in {call.max_messages for call in house.calls}
+        assert await house.messages_left(QueueName.READ) == 0
+
+    async def test_one_document_alone_is_to_blame_itself_and_fails_with_a_cause(
+        self, house: StageHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.break_closing(house, monkeypatch, times=FAST.max_attempts)
+        job = await house.submit(DOCUMENT)
+        async with house.working(house.reader()):
+            (row,) = await house.ended(job)
+        assert (row.status, row.error_code) == (DocumentStatus.FAILED, "internal_error")
+        assert "its log lines carry the id doc_" in (row.error_detail or "")
+
+    async def test_a_claim_that_raises_gives_the_message_back_with_a_delay(
+        self, house: StageHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        faults = iter(range(2))
+        claim = house.store.claim
+
+        def claim_or_raise(message: StageMessage) -> Lease | ClaimRefusal:
+            if next(faults, None) is not None:
+                raise RuntimeError("a fault of ours")
+            return claim(message)
+
+        monkeypatch.setattr(house.store, "claim", claim_or_raise)
+        job = await house.submit(DOCUMENT)
+        async with house.working(house.reader(), house.structurer()):
+            (row,) = await house.ended(job)
+        assert row.status is DocumentStatus.DONE
+        assert [call.seconds for call in house.calls if call.name == "release"] == [1, 1]
+
+    async def test_nothing_but_faults_ends_the_process(
+        self, house: StageHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.break_closing(house, monkeypatch, times=1_000)
+        await house.submit(*(png(f"document {number}") for number in range(4)))
+        reading = asyncio.create_task(house.reader().run(asyncio.Event()))
+        async with house.working():
+            async with asyncio.timeout(60):
+                with pytest.raises(TooManyFaults, match="faults in a row"):
+                    await reading
+        assert house.count("ocr_bulk_faults_total", role="read") >= GIVE_UP_AFTER
+        assert house.count("ocr_bulk_in_hand", role="read") == 0
 
 
 class TestHeartbeat:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from async_worker.blocking import Blocking
 from async_worker.dispatcher import queue_of
 from async_worker.job_sources import JobSources
+from async_worker.loops import Backoff
 from async_worker.stages.attempt import Workshop
 from async_worker.stages.consumer import StageConsumer
 from async_worker.stages.discards import Discards
@@ -38,7 +39,7 @@ from ocr_core.contracts.document import OpenLimits, Priority
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import Job, NewDocument, NewJob, ResultRow, Stage, StoreRules, new_job_id
 from ocr_core.contracts.ports import Recognition, TextModels
-from ocr_core.contracts.queues import OutgoingMessage, QueueName
+from ocr_core.contracts.queues import Delivery, OutgoingMessage, Queue, QueueName
 from ocr_core.contracts.result import OutputFormat, Schema
 from ocr_core.service import Readiness
 from ocr_core.settings import BulkSettings, ObjectStoreSettings, QueueSettings
@@ -62,6 +63,58 @@ FAST = BulkSettings().model_copy(
         "shutdown_grace_s": 20.0,
     }
 )
+FAST_PACE = Backoff(first_s=0.02, max_s=0.1)
+"""Of faults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCall:
+    """What a worker asked of its queue, when it was asked."""
+
+    name: str
+    receipt: str = ""
+    seconds: int = 0
+    """Of an extension, or the delay of what is given back."""
+    max_messages: int = 0
+
+
+class RecordedQueue:
+    """A real queue, and what was asked of it."""
+
+    def __init__(self, queue: Queue, calls: list[QueueCall]) -> None:
+        self._queue = queue
+        self._calls = calls
+        self.send = queue.send
+        self.send_batch = queue.send_batch
+
+    async def receive(self, *, max_messages: int, wait_s: int, visibility_timeout_s: int) -> tuple[Delivery, ...]:
+        """See ``Queue``; what came is told once it is there."""
+        self._calls.append(QueueCall(name="ask", max_messages=max_messages))
+        deliveries = await self._queue.receive(
+            max_messages=max_messages, wait_s=wait_s, visibility_timeout_s=visibility_timeout_s
+        )
+        self._calls.extend(QueueCall(name="receive", receipt=delivery.receipt) for delivery in deliveries)
+        return deliveries
+
+    async def extend(self, receipt: str, visibility_timeout_s: int) -> bool:
+        """See ``Queue``."""
+        self._calls.append(QueueCall(name="extend", receipt=receipt, seconds=visibility_timeout_s))
+        return await self._queue.extend(receipt, visibility_timeout_s)
+
+    async def release(self, receipt: str, *, delay_s: int = 0) -> bool:
+        """See ``Queue``."""
+        self._calls.append(QueueCall(name="release", receipt=receipt, seconds=delay_s))
+        return await self._queue.release(receipt, delay_s=delay_s)
+
+    async def delete(self, receipt: str) -> None:
+        """See ``Queue``."""
+        self._calls.append(QueueCall(name="delete", receipt=receipt))
+        await self._queue.delete(receipt)
+
+    async def dead_letter(self, message: Delivery, reason: str) -> None:
+        """See ``Queue``."""
+        self._calls.append(QueueCall(name="dead_letter", receipt=message.receipt))
+        await self._queue.dead_letter(message, reason)
 
 
 class DigitModels:
@@ -122,6 +175,8 @@ class StageHouse:
     models: TextModels
     charsets: Charsets
     limits: OpenLimits = field(default_factory=OpenLimits)
+    calls: list[QueueCall] = field(default_factory=list)
+    """Of all workers, in their order."""
 
     # --- workers -----------------------------------------------------------------------------------------------------
 
@@ -164,7 +219,7 @@ class StageHouse:
 
         shop = Workshop(
             role=queue.value,
-            queue=self.queues.queue(queue),
+            queue=RecordedQueue(self.queues.queue(queue), self.calls),
             stages=frozenset(stages),
             work=work,
             store=self.store,
@@ -174,7 +229,7 @@ class StageHouse:
             settings=settings,
             metrics=self.stage_metrics,
         )
-        return StageConsumer(shop=shop, places=places)
+        return StageConsumer(shop=shop, places=places, fault_pace=FAST_PACE)
 
     @asynccontextmanager
     async def working(self, *consumers: StageConsumer, copies: int = 1) -> AsyncIterator[asyncio.Event]:
@@ -186,9 +241,11 @@ class StageHouse:
             yield stop
         finally:
             stop.set()
-            await asyncio.gather(*running)
-            dispatching.cancel()
-            await asyncio.gather(dispatching, return_exceptions=True)
+            try:
+                await asyncio.gather(*running)
+            finally:
+                dispatching.cancel()
+                await asyncio.gather(dispatching, return_exceptions=True)
 
     async def _dispatch(self, copies: int) -> None:
         while True:
@@ -199,7 +256,8 @@ class StageHouse:
     async def send_due(self, *, copies: int = 1) -> int:
         """Sweep, then send what is due."""
         await self.blocking.run(self.store.sweep)
-        dispatches = await self.blocking.run(self.store.dispatchable, window=1_000, limit=100)
+        due = await self.blocking.run(self.store.dispatchable, window=1_000, limit=100)
+        dispatches = due.dispatches
         for dispatch in dispatches:
             body = dispatch.message.encode()
             message = OutgoingMessage(body=body, group_id=dispatch.message.tenant)
