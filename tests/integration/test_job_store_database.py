@@ -13,9 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.job_store import SqlJobStore, migrate, upgrade
 from ocr_core.adapters.job_store.migrate import alembic_config
-from ocr_core.adapters.job_store.tables import SCHEMA_REVISION, metadata
+from ocr_core.adapters.job_store.tables import SCHEMA_REVISION, is_revision, metadata
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import (
     DocumentStatus,
@@ -53,6 +53,44 @@ def test_migrations_run_once_however_many_start_them(empty_job_database: str) ->
             job_store.check()
         upgrade(empty_job_database)
         job_store.check()
+
+
+def set_version(url: str, version: str) -> None:
+    engine = sa.create_engine(sa.make_url(url).set(drivername=DRIVERS[url.split(":", maxsplit=1)[0]]))
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("version", "serves"), [("9999", True), ("0001", False), ("fa1c0ffee", False)])
+def test_newer_tables_serve_and_others_do_not(job_database: str, version: str, serves: bool) -> None:
+    set_version(job_database, version)
+    with SqlJobStore(job_database) as job_store:
+        if serves:
+            job_store.check()
+            assert job_store.create_job(new_job()).created
+        else:
+            with pytest.raises(NotReady, match=version):
+                job_store.check()
+
+
+@pytest.mark.parametrize("version", ["9999", "fa1c0ffee"])
+def test_tables_of_an_unknown_version_are_left_as_they_are(
+    job_database: str, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_version(job_database, version)
+    with pytest.raises(NotReady, match="not known here"):
+        upgrade(job_database)
+    monkeypatch.setattr("sys.argv", ["migrate", job_database])
+    with pytest.raises(SystemExit, match="not known here"):
+        migrate.main()
+    with SqlJobStore(job_database) as job_store, job_store._database.reading() as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one() == version
+
+
+def test_migrations_are_numbered() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config("sqlite://"))
+    assert all(is_revision(script.revision) for script in scripts.walk_revisions())
 
 
 def test_what_was_answered_is_on_disk(job_database: str, job_clock: SetClock) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ocr_core.contracts.errors import NotReady
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -27,19 +30,30 @@ def alembic_config(url: str) -> Config:
 def upgrade(url: str, revision: str = "head") -> None:
     """Run the migrations that are missing; any number of processes may do so at once, one does the work.
 
+    A newer version than this code knows is left as it is.
+
     Raises:
-        NotReady: the database does not answer.
+        NotReady: the database does not answer, or its version is none that is known here.
     """
     from alembic import command  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
 
-    command.upgrade(alembic_config(url), revision)
+    try:
+        command.upgrade(alembic_config(url), revision)
+    except CommandError as error:
+        raise NotReady(
+            "the job database's tables are of a version that is not known here, and are left as they are"
+        ) from error
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="sqlite:////absolute/file or postgresql://user@host/name")
-    upgrade(parser.parse_args().url)
+    try:
+        upgrade(parser.parse_args().url)
+    except NotReady as error:
+        sys.exit(error.detail)
 
 
 if __name__ == "__main__":

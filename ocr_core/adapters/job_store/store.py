@@ -16,7 +16,7 @@ from ocr_core.adapters.job_store.leases import SqlLeases
 from ocr_core.adapters.job_store.records import SqlJobRecords
 from ocr_core.adapters.job_store.retention import SqlRetention
 from ocr_core.adapters.job_store.sweep import SqlSweep
-from ocr_core.adapters.job_store.tables import SCHEMA_REVISION
+from ocr_core.adapters.job_store.tables import SCHEMA_REVISION, is_revision
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import Clock, StoreRules
 
@@ -72,8 +72,11 @@ class SqlJobStore(SqlJobRecords, SqlDispatch, SqlSweep, SqlLeases, SqlWebhooks, 
         self._database.check_writable()
         with self._database.reading() as connection:
             try:
-                found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+                found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all()
             except sa.exc.ProgrammingError as error:
                 raise NotReady("the job database has no tables yet") from error
-        if found != SCHEMA_REVISION:
-            raise NotReady(f"the job database's tables are of version {found}, not {SCHEMA_REVISION}")
+        if not found:
+            raise NotReady("the job database has no tables yet")
+        # A newer version is welcome: migrations only add, so that old processes work on during an upgrade.
+        if len(found) != 1 or not is_revision(found[0]) or found[0] < SCHEMA_REVISION:
+            raise NotReady(f"the job database's tables are of version {', '.join(found)}, not {SCHEMA_REVISION}")

@@ -14,13 +14,14 @@ heartbeat and one compare-and-set; and as it holds open work only, a job's ended
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 SCHEMA_REVISION = "0002"
-"""The newest migration: what the code here is written for."""
+"""The newest migration: what the code here is written for. Migrations are numbered, so that newer ones are known."""
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -208,6 +209,11 @@ dead_letters = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
+
+
+def is_revision(name: str) -> bool:
+    """Whether it is a migration's number; two of them are in order as texts."""
+    return re.fullmatch("[0-9]{4}", name) is not None
 
 
 def waits(table: sa.Table) -> sa.ColumnElement[bool]:
