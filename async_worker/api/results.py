@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from async_worker.api.events import HEARTBEAT_S, has_ended
+from async_worker.api.line_budget import LineBudget
 from async_worker.api.watches import Watch, Watches
 from async_worker.blocking import Blocking
 from async_worker.loops import Backoff
@@ -19,15 +20,37 @@ from ocr_core.contracts.jobs import Job, ResultRow
 NDJSON = "application/x-ndjson"
 _PAGE_ROWS = 100
 _LINES_AHEAD = 4
-_AHEAD_BYTES = 16 << 20
-"""What the lines that are fetched ahead may come to, judged by the longest so far; at least one line at a time."""
+_SHORT_RESULT_BYTES = 1 << 20
+"""Some twenty pages; what is longer is fetched when its turn has come, and from the memory that all streams share."""
+_LONG_LINES_BYTES = 1 << 30
+"""Of all streams together: two of the longest lines, or some hundred of ten megabytes."""
+_LINES_COPIES = 2
+"""A result lies in memory twice while its line is made."""
 _HEARTBEAT = b"\n"
 
 
 class Results:
     """Streams of result lines."""
 
-    def __init__(self, *, store: JobRecords, blocking: Blocking, lines: ResultLines, watches: Watches) -> None:
+    def __init__(
+        self,
+        *,
+        store: JobRecords,
+        blocking: Blocking,
+        lines: ResultLines,
+        watches: Watches,
+        budget: LineBudget | None = None,
+    ) -> None:
+        """Store what it works with.
+
+        Args:
+            store: Called through ``blocking`` only.
+            blocking: Threads for the store.
+            lines: Makes lines of rows.
+            watches: Tell of a job's changes.
+            budget: For long lines; the default where none is given.
+        """
+        self._budget = budget or LineBudget(_LONG_LINES_BYTES)
         self._store = store
         self._blocking = blocking
         self._lines = lines
@@ -93,23 +116,28 @@ class Results:
             await asyncio.sleep(backoff.wait_s(failures))
 
     async def _fetched(self, rows: Sequence[ResultRow]) -> AsyncGenerator[bytes, None]:
-        """The rows' lines, in order, a few of them fetched ahead."""
+        """The rows' lines, in order, a few short ones of them fetched ahead; a long one may come in pieces."""
         waiting = deque(rows)
-        ahead: deque[asyncio.Task[bytes]] = deque()
-        longest_bytes = 1
+        ahead: deque[tuple[ResultRow, asyncio.Task[bytes | None]]] = deque()
         try:
             while waiting or ahead:
-                at_once = max(1, min(_LINES_AHEAD, _AHEAD_BYTES // longest_bytes))
-                while waiting and len(ahead) < at_once:
-                    ahead.append(asyncio.create_task(self._lines.line(waiting.popleft())))
-                line = await ahead[0]
+                while waiting and len(ahead) < _LINES_AHEAD:
+                    row = waiting.popleft()
+                    fetching = self._lines.short_line(row, max_bytes=_SHORT_RESULT_BYTES)
+                    ahead.append((row, asyncio.create_task(fetching)))
+                row, task = ahead[0]
+                line = await task
                 ahead.popleft()
-                longest_bytes = max(longest_bytes, len(line))
-                yield line + b"\n"
+                if line is not None:
+                    yield line + b"\n"
+                    continue
+                async with self._budget.hold(_LINES_COPIES * await self._lines.size_bytes(row)):
+                    yield await self._lines.line(row)
+                    yield b"\n"
         finally:
-            for task in ahead:
+            for _, task in ahead:
                 task.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
+            await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
 
 
 def _gone() -> NotFound:

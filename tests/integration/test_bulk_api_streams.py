@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import queue
 import socket
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from async_worker.api.events import job_events
+from async_worker.api.line_budget import LineBudget
 from async_worker.api.results import Results
 from async_worker.api.watches import Watches
 from async_worker.blocking import Blocking
@@ -27,6 +29,7 @@ from ocr_core.contracts.jobs import Job, ResultRow
 from ocr_core.settings import BulkSettings
 from tests.support.aws import object_settings, storage_settings
 from tests.support.bulk_api import TENANT, ApiHouse, ServedApi
+from tests.support.bulk_roles import until
 from tests.support.job_stores import finish_everything, new_job
 from tests.support.waiting import wait_until
 
@@ -352,9 +355,9 @@ class CountingLines(ResultLines):
 
     made = 0
 
-    async def line(self, row: ResultRow) -> bytes:
+    async def short_line(self, row: ResultRow, *, max_bytes: int) -> bytes | None:
         self.made += 1
-        return await super().line(row)
+        return await super().short_line(row, max_bytes=max_bytes)
 
 
 class TestInside:
@@ -375,6 +378,39 @@ class TestInside:
             assert b'"sequence":2,' in await anext(stream)
             assert lines.made <= 6
             await stream.aclose()
+        await objects.close()
+
+    async def test_all_streams_share_the_memory_for_long_lines(
+        self, job_store: SqlJobStore, aws_server: AwsServer
+    ) -> None:
+        job = ended_job(job_store, count=1)
+        (row,) = job_store.results_page(TENANT, job.id, cursor=0, limit=1)
+        assert row.result_key is not None
+        objects = S3ObjectStore(object_settings(), storage_settings(aws_server))
+        await objects.start()
+        await objects.ensure_bucket()
+        long_result = json.dumps({"text": "x" * (2 << 20)}).encode()
+        await objects.put(row.result_key, long_result, content_type="application/json")
+        with Blocking(threads=2) as blocking:
+            budget = LineBudget(3 << 20)
+            results = Results(
+                store=job_store,
+                blocking=blocking,
+                lines=ResultLines(objects),
+                watches=Watches(store=job_store, blocking=blocking),
+                budget=budget,
+            )
+            first, second = results.now(job, cursor=0), results.now(job, cursor=0)
+            assert long_result in await anext(first)
+            other = asyncio.create_task(anext(second))
+            await until(lambda: budget.waiting == 1, "the second stream's wait")
+            assert not other.done()
+            assert await anext(first) == b"\n"
+            await first.aclose()
+            assert long_result in await other
+            await second.aclose()
+            async with budget.hold(3 << 20):
+                assert budget.waiting == 0, "all of it has come back"
         await objects.close()
 
     async def test_a_silent_job_gives_signs_of_life(self, job_store: SqlJobStore) -> None:
