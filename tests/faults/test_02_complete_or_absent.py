@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -17,16 +19,13 @@ import pytest
 from tests.faults.conftest import HouseMaker
 from tests.support.bulk_documents import png_document
 from tests.support.bulk_house import BulkHouse
+from tests.support.faults_proxy import Passed
+from tests.support.waiting import wait_until
 
 JSON_DOCUMENTS = 2_000
 FILES = 12
 LONGEST_LIFE_S = 0.4
 """Of an API after the request was sent; its answer takes about half as long."""
-
-ROUNDS = [
-    pytest.param(5, id="short"),
-    pytest.param(50, id="long", marks=[pytest.mark.long, pytest.mark.timeout(1_200)]),
-]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,30 +63,120 @@ def jobs_of_key(house: BulkHouse, key: str) -> list[str]:
     return [row["job_id"] for row in house.rows("SELECT job_id FROM idempotency_keys WHERE key = :key", key=key)]
 
 
-def check_whole(house: BulkHouse, job_id: str, total: int) -> None:
-    """The job has all of its documents, and each is waiting to be read."""
-    (job,) = house.rows("SELECT * FROM jobs WHERE id = :job", job=job_id)
-    (documents,) = house.rows("SELECT COUNT(*) AS n FROM documents WHERE job_id = :job", job=job_id)
-    assert (job["total"], job["queued"], documents["n"]) == (total, total, total)
-    assert len(house.tasks(job_id)) == total
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When the API dies, and what it is to leave."""
+
+    name: str
+    multipart: bool
+    strike: Callable[[BulkHouse, Request, threading.Thread], None]
+    """Given the request's own thread, which is not started yet; returns when the API is dead."""
+    leaves_job: bool | None
+    """Null where nobody can know."""
 
 
-@pytest.mark.parametrize("rounds", ROUNDS)
-def test_an_api_that_dies_leaves_a_whole_job_or_none(make_house: HouseMaker, dice: random.Random, rounds: int) -> None:
-    house = make_house(processes={"api": ("api",)})
-    answered = left_whole = 0
-    for number in range(rounds):
-        request = Request(house=house, key=f"request-{number}", multipart=bool(number % 2))
-        sender = threading.Thread(target=request.try_once)
+def at_file(number: int) -> Moment:
+    """As it stores the form's n-th file: the job is in the database after the last one only."""
+
+    def strike(house: BulkHouse, request: Request, sender: threading.Thread) -> None:
+        del request
+        seen: list[Passed] = []
+
+        def watch(passed: Passed) -> None:
+            if passed.call == "PUT":
+                seen.append(passed)
+                if len(seen) == number:
+                    house.running["api"].kill()
+
+        house.object_proxy.watch = watch
         sender.start()
-        time.sleep(dice.uniform(0, LONGEST_LIFE_S))
+        wait_until(lambda: not house.running["api"].alive, f"file {number}")
+        house.object_proxy.watch = None
+
+    return Moment(name=f"file {number}", multipart=True, strike=strike, leaves_job=False)
+
+
+def before_commit(*, multipart: bool) -> Moment:
+    """While somebody else holds the database's one write lock."""
+
+    def strike(house: BulkHouse, request: Request, sender: threading.Thread) -> None:
+        del request
+        with contextlib.closing(sqlite3.connect(house.folder / "jobs.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            sender.start()
+            time.sleep(LONGEST_LIFE_S)
+            house.running["api"].kill()
+            other.execute("ROLLBACK")
+
+    return Moment(name="before the commit", multipart=multipart, strike=strike, leaves_job=False)
+
+
+def after_commit(*, multipart: bool) -> Moment:
+    """As soon as others see the job in the database; its answer may be on the way."""
+
+    def strike(house: BulkHouse, request: Request, sender: threading.Thread) -> None:
+        sender.start()
+        wait_until(lambda: bool(jobs_of_key(house, request.key)), "the commit")
         house.running["api"].kill()
+
+    return Moment(name="after the commit", multipart=multipart, strike=strike, leaves_job=True)
+
+
+def after_s(pause_s: float, *, multipart: bool) -> Moment:
+    """Any time."""
+
+    def strike(house: BulkHouse, request: Request, sender: threading.Thread) -> None:
+        del request
+        sender.start()
+        time.sleep(pause_s)
+        house.running["api"].kill()
+
+    return Moment(name=f"after {pause_s:.3f} s", multipart=multipart, strike=strike, leaves_job=None)
+
+
+CHOSEN = (
+    at_file(1),
+    at_file(FILES // 2),
+    at_file(FILES),
+    *(moment(multipart=multipart) for multipart in (True, False) for moment in (before_commit, after_commit)),
+)
+
+
+def check_whole(house: BulkHouse, job_id: str, request: Request) -> None:
+    """The job has all of its documents, each is waiting to be read, and what a form brought is stored."""
+    (job,) = house.rows("SELECT * FROM jobs WHERE id = :job", job=job_id)
+    documents = house.rows("SELECT * FROM documents WHERE job_id = :job ORDER BY position", job=job_id)
+    assert (job["total"], job["queued"], len(documents)) == (request.total, request.total, request.total)
+    assert len(house.tasks(job_id)) == request.total
+    for number, document in enumerate(documents if request.multipart else ()):
+        bucket, key = document["source"].removeprefix("s3://").split("/", 1)
+        assert house.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == png_document(number).content
+
+
+@pytest.mark.parametrize(
+    "dice_rounds",
+    [
+        pytest.param(0, id="short"),
+        pytest.param(50, id="long", marks=[pytest.mark.long, pytest.mark.timeout(1_200)]),
+    ],
+)
+def test_an_api_that_dies_leaves_a_whole_job_or_none(
+    make_house: HouseMaker, dice: random.Random, dice_rounds: int
+) -> None:
+    house = make_house(processes={"api": ("api",)})
+    by_dice = [after_s(dice.uniform(0, LONGEST_LIFE_S), multipart=bool(n % 2)) for n in range(dice_rounds)]
+    answered = left_whole = 0
+    for number, moment in enumerate((*CHOSEN, *by_dice)):
+        request = Request(house=house, key=f"request-{number}", multipart=moment.multipart)
+        sender = threading.Thread(target=request.try_once)
+        moment.strike(house, request, sender)
         sender.join()
         jobs = jobs_of_key(house, request.key)
         (count,) = house.rows("SELECT COUNT(*) AS n FROM jobs")
         assert count["n"] == number + len(jobs), "there is a job that nobody asked for"
+        assert moment.leaves_job in {None, bool(jobs)}, moment.name
         for job_id in jobs:
-            check_whole(house, job_id, request.total)
+            check_whole(house, job_id, request)
         if request.answers:
             assert (request.answers[0].status_code, [request.answers[0].json()["id"]]) == (202, jobs)
         answered += len(request.answers)
@@ -97,5 +186,5 @@ def test_an_api_that_dies_leaves_a_whole_job_or_none(make_house: HouseMaker, dic
         again = house.retried(request.send, until={202})
         assert jobs_of_key(house, request.key) == [again.json()["id"]]
         assert not jobs or jobs == [again.json()["id"]], "the key was forgotten"
-        check_whole(house, again.json()["id"], request.total)
-    print(f"{rounds} requests, {answered} answered, {left_whole} left whole")  # noqa: T201
+        check_whole(house, again.json()["id"], request)
+    print(f"{len(CHOSEN) + dice_rounds} requests, {answered} answered, {left_whole} left whole")  # noqa: T201

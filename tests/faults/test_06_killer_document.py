@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.faults.conftest import MAX_ATTEMPTS
 from tests.support.bulk_documents import png_document
@@ -24,13 +25,16 @@ def test_a_killer_fails_its_neighbours_finish_and_redrive_works(house: BulkHouse
     assert {lines[each.reference]["status"] for each in neighbours} == {"done"}
     assert house.double.pages_begun()[killer.number] == MAX_ATTEMPTS
 
-    def letters_of_killer() -> list[dict[str, object]]:
+    def letters_of_killer() -> list[dict[str, Any]]:
         return [each for each in house.dead_letters("read") if failed["document_id"] in each["Body"]]
 
     wait_until(lambda: bool(letters_of_killer()), "the dead letter")
     (letter,) = letters_of_killer()
-    assert letter["MessageAttributes"], "a dead letter tells its reason"  # type: ignore[truthy-bool]
-    assert json.loads(str(letter["Body"]))["document_id"] == failed["document_id"]
+    assert json.loads(letter["Body"])["document_id"] == failed["document_id"]
+    reason = letter["MessageAttributes"]["reason"]["StringValue"]
+    assert reason.startswith(failed["error"]["detail"])
+    assert f"{MAX_ATTEMPTS} attempts" in reason
+    assert f"({submission.job_id}, run 1, " in reason
 
     house.double.restart(spare=True)
     answer = house.retried(

@@ -13,7 +13,7 @@ import pytest
 from local_stack.stack import REPOSITORY_ROOT
 from tests.faults.conftest import HouseMaker
 from tests.support.bulk_documents import png_document
-from tests.support.bulk_house import BulkHouse
+from tests.support.bulk_house import BulkHouse, Submission
 from tests.support.bulk_ledger import check_books
 from tests.support.jumping_roles import CLOCK_VARIABLE, set_clock
 from tests.support.triton_double import Mark
@@ -22,7 +22,6 @@ from tests.support.waiting import wait_until
 HOUR_S = 3_600.0
 SHORT_S = (HOUR_S, -HOUR_S, 0.0, -HOUR_S, HOUR_S)
 """Where the clock stands, beside the machine's: forth, two hours back, forth, back, two hours forth."""
-DOCUMENTS = 6
 SLOW_S = 4.0
 PROCESSES = {"api": ("api",), "hub": ("dispatcher", "webhooks"), "read-1": ("read",), "structure-1": ("structure",)}
 
@@ -53,7 +52,7 @@ def offsets(dice: random.Random, rounds: int | None) -> list[float]:
 def test_work_goes_on_while_the_clock_jumps(
     make_house: HouseMaker, dice: random.Random, tmp_path: Path, fault_database: str, rounds: int | None
 ) -> None:
-    """Each jump finds work that nobody has sent, each jump back a dead worker's lease too: they lie hours ahead."""
+    """Each finds work that nobody has sent; a jump back also a dead worker's lease, and messages to be sent again."""
     file = tmp_path / "clock"
     set_clock(file, 0)
     house = make_house(
@@ -63,27 +62,24 @@ def test_work_goes_on_while_the_clock_jumps(
         settings={CLOCK_VARIABLE: str(file)},
         slow_s=SLOW_S,
     )
-    submissions, stands_s = [], 0.0
+    submissions: list[Submission] = []
+    stands_s = 0.0
     started_s = time.monotonic()
     for number, offset_s in enumerate(offsets(dice, rounds)):
         first = number * 10
-        documents = [png_document(first + n, Mark.SLOW if n == 0 else Mark.PLAIN) for n in range(DOCUMENTS)]
-        if offset_s < stands_s:
-            submissions.append(house.submit(documents))
-            wait_until(lambda first=first: first in house.double.pages_begun(), "the slow one")  # type: ignore[misc]
-            house.running["read-1"].kill()
-            assert any(task["lease_token"] for task in house.tasks(submissions[-1].job_id))
-        house.running["hub"].pause()
-        unsent = [png_document(first + n) for n in range(DOCUMENTS, 9)]
-        submissions.append(house.submit(unsent if offset_s < stands_s else documents))
+        goes_back = offset_s < stands_s
+        if goes_back:
+            submissions += moments_ahead(house, first)
+        else:
+            house.running["hub"].pause()
+        submissions.append(house.submit([png_document(first + n) for n in range(6, 9)]))
         assert not any(task["sent"] for task in house.tasks(submissions[-1].job_id))
         set_clock(file, offset_s)
         house.running["hub"].resume()
         house.restart_dead()
         # Nothing waits for a clock to come round: an hour would be out of all patience.
-        if offset_s < stands_s:
-            for submission in submissions:
-                house.wait_done(submission.job_id, patience_s=60, supervised=False)
+        for submission in submissions if goes_back else ():
+            house.wait_done(submission.job_id, patience_s=60, supervised=False)
         stands_s = offset_s
     for submission in submissions:
         house.wait_done(submission.job_id, patience_s=60, supervised=False)
@@ -92,6 +88,25 @@ def test_work_goes_on_while_the_clock_jumps(
     books = check_books(house, submissions)
     assert books.done == sum(len(submission.documents) for submission in submissions)
     check_timings(house, [submission.job_id for submission in submissions], elapsed_ms)
+
+
+def moments_ahead(house: BulkHouse, first: int) -> list[Submission]:
+    """Jobs with moments in the database that lie hours ahead if the clock is set back now.
+
+    The lease of a worker that is dead, and the times when messages are to be sent again that are lost: the reader is
+    killed, the queue server begins anew without its messages, and the hub is paused.
+    """
+    leased = house.submit([png_document(first, Mark.SLOW)])
+    wait_until(lambda: first in house.double.pages_begun(), "the slow one")
+    house.running["read-1"].kill()
+    sent = house.submit([png_document(first + n) for n in range(1, 6)])
+    wait_until(lambda: all(task["sent"] for task in house.tasks(sent.job_id)), "their messages")
+    house.running["hub"].pause()
+    house.restart_aws()
+    (task,) = house.tasks(leased.job_id)
+    assert task["lease_token"] is not None
+    assert [task["lease_token"] for task in house.tasks(sent.job_id)] == [None] * 5
+    return [leased, sent]
 
 
 def check_timings(house: BulkHouse, job_ids: list[str], elapsed_ms: float) -> None:
