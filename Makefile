@@ -16,7 +16,7 @@ LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.1
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=
 
-.PHONY: help demo test test-long up down lint format models bench bench-bulk faults-report eval lock clean
+.PHONY: help demo test test-long up down lint format models bench bench-bulk bench-overhead faults-report eval lock clean
 .PHONY: environment environment-dev environment-triton environment-aws
 
 help: ## list the targets
@@ -55,6 +55,9 @@ bench: environment-dev models ## latency beside the bare models and RapidOCR, in
 
 bench-bulk: environment-dev environment-aws models ## bulk throughput beside the bare models, and a page's CPU by process
 	@$(RUN) -m evaluation.bulk_bench $(ARGS)
+
+bench-overhead: environment-dev environment-aws ## CPU that queue, object storage and database take of a document
+	@$(RUN) -m evaluation.bulk_overhead $(ARGS)
 
 faults-report: environment-dev environment-aws ## a job of a thousand documents under kills and a bad network: a table
 	@$(RUN) -m tests.faults.report $(ARGS)
