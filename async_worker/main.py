@@ -14,7 +14,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 
 import uvloop
@@ -42,7 +42,34 @@ def parse_roles(arguments: Sequence[str] | None = None) -> frozenset[RoleName]:
     return frozenset(parser.parse_args(arguments).roles)
 
 
-async def run(settings: WorkerSettings, roles: frozenset[RoleName], stop: asyncio.Event) -> None:
+class LastResort:
+    """Ends the process, whatever hangs: another is started in its place, and can work."""
+
+    def __init__(self, wait_s: float) -> None:
+        self._wait_s = wait_s
+        self._started = False
+
+    def start(self) -> None:
+        """From now on the process has so long to end by itself; further calls change nothing."""
+        if self._started:
+            return
+        self._started = True
+        timer = threading.Timer(self._wait_s, _exit_late)
+        timer.daemon = True
+        timer.start()
+
+    async def watch(self, work: Coroutine[None, None, None]) -> None:
+        """Do the work; should it raise, the time runs: what it leaves behind may never end."""
+        try:
+            await work
+        except Exception:
+            self.start()
+            raise
+
+
+async def run(
+    settings: WorkerSettings, roles: frozenset[RoleName], stop: asyncio.Event, last_resort: LastResort
+) -> None:
     """Run the roles until ``stop`` is set and all of them have ended.
 
     Raises:
@@ -55,30 +82,28 @@ async def run(settings: WorkerSettings, roles: frozenset[RoleName], stop: asynci
         await house.start()
         async with asyncio.TaskGroup() as group:
             if http is not None:  # from the beginning: it tells what is waited for
-                group.create_task(http.run(stop))
+                group.create_task(last_resort.watch(http.run(stop)))
             if await prepare(house.preparations(), stop):
                 for role in at_work:
-                    group.create_task(role.run(stop))
+                    group.create_task(last_resort.watch(role.run(stop)))
             await stop.wait()
         _log.info("All roles have ended", extra={"action": "bulk.ended"})
 
 
 async def _run_until_told(settings: WorkerSettings, roles: frozenset[RoleName]) -> None:
     stop = asyncio.Event()
-    grace_s = settings.bulk.shutdown_grace_s
+    last_resort = LastResort(settings.bulk.shutdown_grace_s + EXIT_MARGIN_S)
 
     def end() -> None:
         if not stop.is_set():
             _log.info("Told to stop", extra={"action": "bulk.stopping"})
             stop.set()
-            last_resort = threading.Timer(grace_s + EXIT_MARGIN_S, _exit_late)
-            last_resort.daemon = True
             last_resort.start()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    await run(settings, roles, stop)
+    await last_resort.watch(run(settings, roles, stop, last_resort))
 
 
 def _exit_late() -> None:

@@ -138,6 +138,47 @@ def test_a_bad_setting_ends_the_start_and_names_itself(
     assert named in process.last_lines()
 
 
+CRASH = """
+import asyncio, threading
+from async_worker import main
+
+class Crashing:
+    async def run(self, stop):
+        asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+        raise RuntimeError
+
+class Deaf:
+    async def run(self, stop):
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+
+main.House.roles = lambda house: [ROLES]
+main.House.preparations = lambda house: {}
+main.main(["structure"])
+"""
+
+
+@pytest.mark.parametrize("roles", ["Crashing()", "Deaf(), Crashing()"])
+def test_a_process_whose_role_raised_ends_even_where_something_hangs(
+    aws_server: AwsServer, tmp_path: Path, roles: str
+) -> None:
+    charset = tmp_path / "charset.txt"
+    charset.write_text(CHARSET, encoding="utf-8")
+    environment = {
+        **client_settings(aws_server.config),
+        "OCR_BULK_DATABASE_URL": f"sqlite:///{tmp_path / 'jobs.sqlite3'}",
+        "OCR_BULK_SHUTDOWN_GRACE_S": "0",
+        "OCR_POSTPROCESS_CHARSET_FILES": str(charset),
+    }
+    command = [sys.executable, "-c", CRASH.replace("ROLES", roles)]
+    with FaultyProcess(name="crash", command=command, environment=environment, log=tmp_path / "log") as process:
+        assert process.wait_end(START_S) == 1
+        assert "did not end in time" in process.last_lines()
+
+
 def test_a_reader_ends_by_its_deadline_and_another_takes_over_at_once(tmp_path: Path) -> None:
     """Its page takes a minute; the lease would last as long."""
     processes = {"api": ("api",), "hub": ("dispatcher", "structure"), "read-1": ("read",)}
