@@ -7,11 +7,12 @@ boto3 blocks, so it runs in a bounded number of threads. What a caller names by 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 from ocr_core.adapters.aws_clients import s3_client
@@ -46,18 +47,21 @@ class S3ObjectStore:
         self._settings = settings
         self._storage = storage
         self._executor: ThreadPoolExecutor | None = None
+        self._checks: ThreadPoolExecutor | None = None
         self._client: S3Client | None = None
         self._public_client: S3Client | None = None
 
     async def start(self) -> None:
         """Make the clients; nothing is asked of the store yet."""
         self._executor = ThreadPoolExecutor(self._settings.max_transfers, thread_name_prefix="objects")
+        self._checks = ThreadPoolExecutor(1, thread_name_prefix="objects-check")
         await asyncio.get_running_loop().run_in_executor(self._executor, self._make_clients)
 
     async def close(self) -> None:
         """Let go of threads and connections; transfers still running end by themselves."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._executor, self._checks):
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
         for client in (self._client, self._public_client):
             if client is not None:
                 client.close()
@@ -65,21 +69,25 @@ class S3ObjectStore:
     async def ensure_bucket(self) -> None:
         """Make the bucket if it is missing, where the settings allow it.
 
+        It has a thread of its own, so that a store that is busy with transfers still counts as one that answers.
+
         Raises:
             NotReady: it is missing and may not be made, or the store does not answer or refuses us.
         """
-        await self._call(self._find_bucket)
+        await self._call(self._find_bucket, on=self._checks)
 
     def uri(self, key: str) -> str:
         """The object as ``s3://bucket/key``."""
         return f"s3://{self._settings.bucket}/{self._key(key)}"
 
-    async def put(self, key: str, body: bytes, *, content_type: str) -> None:
-        """Store a small object (some megabytes), replacing an earlier one."""
+    async def put(
+        self, key: str, body: bytes, *, content_type: str, notes: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Store a small object (some megabytes), replacing an earlier one, with notes in ASCII."""
         name = self._key(key)
         await self._call(
             lambda client: client.put_object(
-                Bucket=self._settings.bucket, Key=name, Body=body, ContentType=content_type
+                Bucket=self._settings.bucket, Key=name, Body=body, ContentType=content_type, Metadata=dict(notes)
             )
         )
 
@@ -153,7 +161,12 @@ class S3ObjectStore:
         answer = await self._call(lambda client: client.head_object(Bucket=self._settings.bucket, Key=name))
         if "ContentLength" not in answer:
             raise NotReady("object storage does not say how large an object is")
-        return ObjectInfo(key=key, size_bytes=answer["ContentLength"], modified_at_s=answer["LastModified"].timestamp())
+        return ObjectInfo(
+            key=key,
+            size_bytes=answer["ContentLength"],
+            modified_at_s=answer["LastModified"].timestamp(),
+            notes=MappingProxyType(answer.get("Metadata", {})),
+        )
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
@@ -231,10 +244,11 @@ class S3ObjectStore:
             )
         )
 
-    async def _call(self, operation: Callable[[S3Client], Answer]) -> Answer:
-        if self._executor is None or self._client is None:
+    async def _call(self, operation: Callable[[S3Client], Answer], *, on: ThreadPoolExecutor | None = None) -> Answer:
+        executor = on or self._executor
+        if executor is None or self._client is None:
             raise _not_connected()
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, self._client, operation)
+        return await asyncio.get_running_loop().run_in_executor(executor, self._run, self._client, operation)
 
     def _run(self, client: S3Client, operation: Callable[[S3Client], Answer]) -> Answer:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -262,7 +276,7 @@ class S3ObjectStore:
     def _make_client(self, endpoint_url: str | None) -> S3Client:
         return s3_client(
             self._storage,
-            max_connections=self._settings.max_transfers,
+            max_connections=self._settings.max_transfers + 1,  # for the check
             read_timeout_s=_READ_TIMEOUT_S,
             attempts=_ATTEMPTS,
             endpoint_url=endpoint_url,

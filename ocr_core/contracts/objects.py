@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import IO, Protocol
 
 MAX_KEY_BYTES = 1_024
@@ -23,6 +24,8 @@ class ObjectInfo:
     size_bytes: int
     modified_at_s: float
     """Seconds since the epoch by the store's clock."""
+    notes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What ``put`` noted with it, by names in lower case; only in what ``head`` returns."""
 
 
 class ObjectStore(Protocol):
@@ -36,8 +39,10 @@ class ObjectStore(Protocol):
         """The object as ``s3://bucket/key``."""
         ...
 
-    async def put(self, key: str, body: bytes, *, content_type: str) -> None:
-        """Store a small object (some megabytes), replacing an earlier one."""
+    async def put(
+        self, key: str, body: bytes, *, content_type: str, notes: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Store a small object (some megabytes), replacing an earlier one, with notes in ASCII."""
         ...
 
     async def put_file(self, key: str, file: IO[bytes], *, content_type: str, max_bytes: int) -> int:

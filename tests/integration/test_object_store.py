@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,6 +64,31 @@ class TestWholeObjects:
         assert (info.key, info.size_bytes) == (KEY, 6)
         assert info.modified_at_s > 1_700_000_000
         assert store.uri(KEY).endswith(f"/bulk/{KEY}")
+
+    async def test_notes_are_kept_with_an_object(self, store: S3ObjectStore) -> None:
+        await store.put(KEY, b"x", content_type=BINARY, notes={"made-at": "2026-11-21"})
+        assert dict((await store.head(KEY)).notes) == {"made-at": "2026-11-21"}
+        await store.put(KEY, b"x", content_type=BINARY)
+        assert not (await store.head(KEY)).notes
+
+    async def test_it_is_there_for_checks_while_transfers_take_every_thread(self, aws_server: AwsServer) -> None:
+        go_on, begun = threading.Event(), threading.Event()
+
+        class Stalling(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                begun.set()
+                assert go_on.wait(60)
+                return super().read(size)
+
+        settings = object_settings().model_copy(update={"max_transfers": 1})
+        async with opened(settings, storage_settings(aws_server)) as store:
+            await store.ensure_bucket()
+            putting = asyncio.create_task(store.put_file(KEY, Stalling(b"x"), content_type=BINARY, max_bytes=9))
+            assert await asyncio.to_thread(begun.wait, 60)
+            await store.ensure_bucket()
+            assert not putting.done()
+            go_on.set()
+            assert await putting == 1
 
     async def test_an_empty_object_is_one(self, store: S3ObjectStore) -> None:
         await store.put(KEY, b"", content_type=BINARY)
