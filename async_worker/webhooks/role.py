@@ -27,8 +27,7 @@ from ocr_core.settings import WebhookSettings
 from ocr_core.telemetry import Metrics
 
 IDLE_S = 1.0
-FULL_S = 0.05
-"""Between two looks where nothing is due, and where no place is free."""
+"""Between two looks where nothing is due, or no place is free; an attempt's end makes the next look earlier."""
 LEASE_MARGIN_S = 30.0
 """Beyond an attempt's own deadline: for reading a result, and for noting how it went."""
 _NOTE_TRIES = 5
@@ -92,29 +91,46 @@ class WebhookSender:
     async def _step(self, stop: asyncio.Event) -> float:
         """Claim what is due and begin with it; the seconds until the next look.
 
-        One receiver that is slow holds up a part of the places and no more, and so does one tenant with many.
+        One receiver that is slow holds up a part of the places and no more, and so does one tenant with many. Our own
+        bucket is no receiver: it is quick, or down for everyone.
 
         Raises:
             NotReady: the database does not answer.
         """
         most = self._settings.max_deliveries
         free = most - len(self._running)
+        before = set(self._running)
         if free <= 0:
-            return FULL_S
+            return await self._an_end(before, stop)
         of_origin = max(1, most // 4)
         running = self._running.values()
+        called = (each.url for each in running if not each.url.startswith(SCHEME))
         claimed = await self._blocking.run(
             self._store.claim_webhooks,
             limit=min(free, of_origin),
             lease_s=self._settings.timeout_s + LEASE_MARGIN_S,
-            skip_origins=_full((origin_of(each.url) for each in running), of_origin),
+            skip_origins=_full(map(origin_of, called), of_origin),
             skip_tenants=_full((each.tenant for each in running), max(1, most * 3 // 4)),
         )
         for delivery in claimed:
             task = asyncio.create_task(self._deliver(delivery, stop))
             self._running[task] = delivery
             task.add_done_callback(self._running.pop)
-        return 0.0 if claimed else IDLE_S
+        return 0.0 if claimed else await self._an_end(before, stop)
+
+    async def _an_end(self, before: set[asyncio.Task[None]], stop: asyncio.Event) -> float:
+        """Wait until an attempt of those ``before`` the look ends, as its place may be what others wait for.
+
+        The seconds that are left to wait.
+        """
+        if not before:
+            return IDLE_S
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({*before, stopping}, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        return 0.0
 
     async def _deliver(self, delivery: WebhookDelivery, stop: asyncio.Event) -> None:
         """One attempt and its note. It raises nothing: its neighbours go on, and the delivery comes again."""

@@ -17,7 +17,8 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
-from async_worker.webhooks import Resolver, WebhookSender
+from async_worker.webhooks import Resolver, WebhookSender, role
+from async_worker.webhooks.filing import Filing
 from local_stack.aws import AwsServer
 from ocr_core.contracts.jobs import Job, NewDocument, NewJob, Stage, new_job_id
 from ocr_core.contracts.webhooks import DeliveryStatus, WebhookDelivery
@@ -342,6 +343,42 @@ async def test_an_intake_documents_line_is_put_where_its_source_says(rooms: Room
     line = json.loads(await rooms.objects.get(key, max_bytes=10_000))
     assert line["result"] == {"id": "doc_1", "text": "abc"}
     assert (line["status"], line["reference"], line["sequence"]) == ("done", "r", 1)
+
+
+async def test_an_older_jobs_late_delivery_does_not_hide_a_newer_jobs_line(rooms: Rooms) -> None:
+    key = f"results/{TENANT}/by-source/inbox/a.pdf.json"
+    older, newer = create(rooms, rooms.objects.uri(key)), create(rooms, rooms.objects.uri(key))
+    assert older.created_at < newer.created_at
+    await rooms.objects.put("results/r.json", b"{}", content_type="application/json")
+    finish_all(rooms, result_key="results/r.json")
+    filing = Filing(store=rooms.store, objects=rooms.objects, blocking=rooms.blocking)
+    (first,), (second,) = (rooms.store.deliveries(TENANT, job.id) for job in (older, newer))
+    filed = []
+    for delivery in (first, second, first):
+        assert (await filing.file(delivery)).delivered
+        filed.append(json.loads(await rooms.objects.get(key, max_bytes=10_000))["document_id"])
+    assert filed[0] != filed[1] == filed[2]
+
+
+async def test_many_lines_are_put_without_pauses_between(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(role, "IDLE_S", 3_600.0)
+    jobs = [create(rooms, rooms.objects.uri(f"results/{TENANT}/by-source/inbox/{n}.json")) for n in range(200)]
+    finish_all(rooms)
+    async with at_work(sender(rooms, max_deliveries=8)):
+        for job in jobs:
+            assert (await ended(rooms, job)).status is DeliveryStatus.DELIVERED
+
+
+async def test_one_receivers_many_deliveries_follow_each_other_without_pauses(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(role, "IDLE_S", 3_600.0)
+    with Receiver() as receiver:
+        jobs = [create(rooms, receiver.url) for _ in range(20)]
+        finish_all(rooms)
+        async with at_work(sender(rooms)):
+            for job in jobs:
+                assert (await ended(rooms, job)).status is DeliveryStatus.DELIVERED
 
 
 async def test_a_late_run_does_not_hide_a_later_one(rooms: Rooms) -> None:
