@@ -43,6 +43,8 @@ from ocr_core.telemetry import request_id_of_task
 
 _log = logging.getLogger(__name__)
 
+PLACE_BEATS = 1.5
+"""How long a message waits for a place, in heartbeats; then others may have it."""
 ALONE_DELAY_S = 1.0
 """When work that must be done alone comes again, where somebody else is at such work."""
 SOMETHING_DOWN_DELAY_S = 2
@@ -124,11 +126,12 @@ class Attempt:
         if message is None:
             return
         try:
-            # Longer than a beat, and others may have a place for it.
-            async with asyncio.timeout(self._shop.settings.heartbeat_s):
+            async with asyncio.timeout(self._shop.settings.heartbeat_s * PLACE_BEATS):
                 await self._places.take()
-        except TimeoutError:
-            await self._give_back()
+        except TimeoutError:  # others may have a place for it
+            # While somebody is alone, perhaps for long, it is not to come again and again: each receive counts.
+            delay_s = self._shop.settings.lease_s if self._places.is_closed else 0
+            await self._give_back(delay_s=delay_s)
             return
         try:
             self.begun = True
@@ -168,9 +171,9 @@ class Attempt:
         if not self._keeper.message_ours:  # the process was stopped meanwhile
             return None
         try:
-            claimed = await self._shop.blocking.run(self._shop.store.claim, message)
+            claimed = await self._claim_uncut(message)
         except NotReady:
-            self._shop.gate.suspect()
+            self._shop.gate.unanswered()
             await self._give_back(delay_s=SOMETHING_DOWN_DELAY_S)
             return None
         if isinstance(claimed, ClaimRefusal):
@@ -179,6 +182,18 @@ class Attempt:
             return None
         self._lease = claimed
         return claimed
+
+    async def _claim_uncut(self, message: StageMessage) -> Lease | ClaimRefusal:
+        """Claim; who is cancelled meanwhile still learns what he has, so that it is given back."""
+        claiming = asyncio.ensure_future(self._shop.blocking.run(self._shop.store.claim, message))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            await asyncio.wait({claiming})
+            if not claiming.cancelled() and claiming.exception() is None:
+                claimed = claiming.result()
+                self._lease = claimed if isinstance(claimed, Lease) else None
+            raise
 
     async def _work_alone(self, lease: Lease) -> None:
         """Work on what may have killed a worker before (see ``places``); where somebody else is at such work, later."""
@@ -196,8 +211,7 @@ class Attempt:
 
     async def _work(self, lease: Lease) -> None:
         started_s = time.monotonic()
-        deadline = Deadline.after(self._shop.settings.stage_timeout_s)
-        outcome = await self._outcome(lease, deadline)
+        outcome = await self._outcome(lease)
         self.work_s = time.monotonic() - started_s
         self._shop.metrics.duration.labels(lease.stage.value).observe(self.work_s)
         self._shop.metrics.attempts.labels(lease.stage.value, outcome).inc()
@@ -213,33 +227,35 @@ class Attempt:
             },
         )
 
-    async def _outcome(self, lease: Lease, deadline: Deadline) -> str:
+    async def _outcome(self, lease: Lease) -> str:
         """Work, and close in one way or another; a word for what became of it."""
-        working = asyncio.create_task(self._begin(lease, deadline))
+        working = asyncio.create_task(self._begin(lease))
         self._keeper.hold(lease.token, working.cancel)
         try:
-            closing = await working
+            closing, deadline = await working
         except asyncio.CancelledError:
             if self._keeper.lease_lost:
                 return await self._lost(lease)
             raise
         except NotBegun as unbegun:
-            refund = not await self._shop.gate.answers()
+            # A house that is full says nothing about the document.
+            refund = isinstance(unbegun.error, Overloaded) or not await self._shop.gate.answers()
             return await self._failed(lease, unbegun.error, refund=refund)
         except OcrError as error:
             if isinstance(error, NotReady | Overloaded):
                 self._shop.gate.suspect()
-            # A house that is full says nothing about the document.
-            return await self._failed(lease, error, refund=isinstance(error, Overloaded))
+            return await self._failed(lease, error, refund=False)
         except Exception:
             _log.exception("A stage failed unexpectedly", extra={"action": "bulk.failed", "job_id": lease.job_id})
             return await self._failed(lease, InternalError(_fault_detail(lease)), refund=False)
         return await self._close(lease, closing, deadline)
 
-    async def _begin(self, lease: Lease, deadline: Deadline) -> Closing:
+    async def _begin(self, lease: Lease) -> tuple[Closing, Deadline]:
+        """Work, by a deadline that begins when the work does."""
         if lease.attempts > 1:
             await self._places.until_alone()
-        return await self._shop.work.work(lease, deadline)
+        deadline = Deadline.after(self._shop.settings.stage_timeout_s)
+        return await self._shop.work.work(lease, deadline), deadline
 
     async def _close(self, lease: Lease, closing: Closing, deadline: Deadline) -> str:
         calls = 0
@@ -252,8 +268,9 @@ class Attempt:
         try:
             accepted = await insist(commit, deadline)
         except NotReady:
-            self._shop.gate.suspect()
+            self._shop.gate.unanswered()
             return "unanswered"  # the lease runs out by itself
+        self._shop.gate.answered()
         if accepted:
             await self._acknowledge()
             self._shop.discards.add(closing.spent_keys)
@@ -281,8 +298,9 @@ class Attempt:
                     refund_attempt=refund,
                 )
         except NotReady:
-            self._shop.gate.suspect()
+            self._shop.gate.unanswered()
             return "unanswered"
+        self._shop.gate.answered()
         _log.warning(
             "An attempt failed",
             extra={

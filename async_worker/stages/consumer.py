@@ -64,9 +64,15 @@ class StageConsumer:
             await self._wind_up()
 
     async def _until_a_place_is_free(self, stop: asyncio.Event) -> None:
-        while not stop.is_set() and len(self._attempts) >= self._place_count:
-            self._freed.clear()
-            await _unless(stop, self._freed.wait())
+        """And until nobody must be alone: what was taken then would only wait."""
+        while not stop.is_set():
+            if self._places.is_closed:
+                await _unless(stop, self._places.until_open())
+            elif len(self._attempts) >= self._place_count:
+                self._freed.clear()
+                await _unless(stop, self._freed.wait())
+            else:
+                return
 
     async def _receive(self, stop: asyncio.Event) -> None:
         settings = self._shop.settings

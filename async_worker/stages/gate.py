@@ -15,20 +15,44 @@ _log = logging.getLogger(__name__)
 TRUST_S = 5.0
 """How long a good answer counts: asking costs some milliseconds, a document that fails for nothing an attempt."""
 
+UNANSWERED_AT_MOST = 2
+"""So many writes in a row may stay unanswered before good answers to questions are no longer believed."""
+HOLDS = Backoff(first_s=1.0, max_s=30.0)
+"""How long nothing is taken then, whatever the questions are answered."""
+
 _WAITS = Backoff(first_s=0.25, max_s=3.0)
 
 
 class Gate:
-    """Open while everything answers."""
+    """Open while everything answers: what is asked here, and what is written elsewhere.
 
-    def __init__(self, readiness: Readiness, *, name: str) -> None:
+    A database whose disk is full answers questions and takes no write; so writes that stay unanswered close the gate
+    for a while, longer each time, until one is answered again.
+    """
+
+    def __init__(self, readiness: Readiness, *, name: str, holds: Backoff = HOLDS) -> None:
         self._readiness = readiness
         self._name = name
+        self._holds = holds
         self._good_until_s = 0.0
+        self._unanswered = 0
+        self._held_until_s = 0.0
 
     def suspect(self) -> None:
         """Something did not answer: ask before the next message is taken."""
         self._good_until_s = 0.0
+
+    def unanswered(self) -> None:
+        """A write stayed unanswered."""
+        self.suspect()
+        self._unanswered += 1
+        if self._unanswered > UNANSWERED_AT_MOST:
+            self._held_until_s = time.monotonic() + self._holds.wait_s(self._unanswered - UNANSWERED_AT_MOST)
+
+    def answered(self) -> None:
+        """A write was answered. A claim does not count as one: what closes the work may fail all the same."""
+        self._unanswered = 0
+        self._held_until_s = 0.0
 
     async def answers(self) -> bool:
         """Ask now."""
@@ -57,10 +81,16 @@ class Gate:
 
     @property
     def _is_trusted(self) -> bool:
-        return time.monotonic() < self._good_until_s
+        return time.monotonic() < self._good_until_s and not self._is_held
+
+    @property
+    def _is_held(self) -> bool:
+        return time.monotonic() < self._held_until_s
 
     async def _ask(self) -> str | None:
         """Who does not answer; null where all do."""
+        if self._is_held:
+            return "the job store takes no writes"
         try:
             await self._readiness.check()
         except NotReady as error:

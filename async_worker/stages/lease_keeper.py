@@ -123,6 +123,9 @@ class LeaseKeeper:
                 self._metrics.missed_beats.labels(extend.__name__.lstrip("_")).inc()
             except OcrError as error:
                 _log.warning("A heartbeat failed", extra={"action": "bulk.heartbeat_failed", "code": error.code})
+            except Exception:  # a fault of ours; the next beat may fare better, and without any the lease is lost
+                self._metrics.missed_beats.labels(extend.__name__.lstrip("_")).inc()
+                _log.exception("A heartbeat met a fault of ours", extra={"action": "bulk.heartbeat_failed"})
 
     async def _extend_message(self) -> bool:
         if not self.message_ours:

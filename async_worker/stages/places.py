@@ -26,8 +26,7 @@ class Places:
         """Wait for a place, and until nobody must be alone."""
         await self._free.acquire()
         try:
-            while self._alone:
-                await self._open.wait()
+            await self.until_open()
         except BaseException:
             self._free.release()
             raise
@@ -46,6 +45,16 @@ class Places:
         self._alone = True
         self._open.clear()
         return True
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether somebody is alone, or waits to be."""
+        return self._alone
+
+    async def until_open(self) -> None:
+        """Wait until nobody must be alone."""
+        while self._alone:
+            await self._open.wait()
 
     async def until_alone(self) -> None:
         """Wait until the others have left."""

@@ -16,7 +16,7 @@ from async_worker.stages.sources import SourceReader
 from async_worker.stages.work import Closing, NotBegun, insist
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import DocumentInfo, OpenLimits, PageSelection, Priority
-from ocr_core.contracts.errors import NotReady, UnreadableDocument, UnreadablePage
+from ocr_core.contracts.errors import NotReady, Overloaded, UnreadableDocument, UnreadablePage
 from ocr_core.contracts.job_store import Leases
 from ocr_core.contracts.jobs import Lease, PageRange, Stage
 from ocr_core.contracts.objects import ObjectStore
@@ -88,6 +88,10 @@ class ReadStage:
                 workers=self._workers,
                 on_opened=look,
             )
+        except Overloaded as error:
+            if look.opened is None:  # it was not even opened
+                raise NotBegun(error) from error
+            raise
         except UnreadableDocument as error:
             if lease.pages is None or look.opened is None or type(error) is not UnreadableDocument:
                 raise

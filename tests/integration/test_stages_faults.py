@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +15,11 @@ from numpy.typing import NDArray
 
 from async_worker.stages.consumer import StageConsumer
 from async_worker.stages.faults import GIVE_UP_AFTER, TooManyFaults
+from async_worker.stages.work import Closing
 from local_stack.aws import AwsServer
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
-from ocr_core.contracts.errors import NotReady, Overloaded
+from ocr_core.contracts.errors import InternalError, InvalidRequest, NotReady, Overloaded
 from ocr_core.contracts.jobs import ClaimRefusal, DocumentStatus, JobStatus, Lease, Stage
 from ocr_core.contracts.messages import StageMessage
 from ocr_core.contracts.queues import OutgoingMessage, QueueName
@@ -97,12 +100,31 @@ class TestErrors:
         assert models.detections == FAST.max_attempts
         assert await house.blocking.run(house.store.due_dead_letters, limit=10) == ()
 
-    async def test_a_full_house_costs_no_attempt(self, house: StageHouse, models: DigitModels) -> None:
-        models.errors = [Overloaded("Triton's queue is full")] * (2 * FAST.max_attempts)
+    async def test_models_that_are_full_cost_an_attempt(self, house: StageHouse, models: DigitModels) -> None:
+        models.errors = [Overloaded("Triton's queue is full")] * FAST.max_attempts
+        job = await house.submit(DOCUMENT)
+        async with house.working(house.reader()):
+            (row,) = await house.ended(job)
+        assert (row.status, row.error_code) == (DocumentStatus.FAILED, "overloaded")
+        assert models.detections == FAST.max_attempts
+
+    async def test_a_house_that_is_full_before_the_work_costs_no_attempt(
+        self, house: StageHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        refusals = iter(range(2 * FAST.max_attempts))
+        open_document = house.opener.open
+
+        def open_or_refuse(*arguments: Any, **options: Any) -> Any:
+            if next(refusals, None) is not None:
+                raise Overloaded("too many documents are being opened")
+            return open_document(*arguments, **options)
+
+        monkeypatch.setattr(house.opener, "open", open_or_refuse)
         job = await house.submit(DOCUMENT)
         async with house.working(house.reader(), house.structurer()):
             (row,) = await house.ended(job)
         assert row.status is DocumentStatus.DONE
+        assert house.count("ocr_bulk_attempts_total", stage="read", outcome="retried") == 2 * FAST.max_attempts
 
     async def test_objects_of_a_refused_attempt_are_deleted(self, house: StageHouse, models: DigitModels) -> None:
         models.free.clear()
@@ -193,6 +215,79 @@ class TestFaultsOfOurs:
         assert house.count("ocr_bulk_in_hand", role="read") == 0
 
 
+class OneByOne:
+    """``StageWork`` that never ends well: it fails once, and is held up otherwise."""
+
+    def __init__(self) -> None:
+        self.attempts: list[tuple[Lease, Deadline]] = []
+        self.free = asyncio.Event()
+
+    async def work(self, lease: Lease, deadline: Deadline) -> Closing:
+        """See ``StageWork``."""
+        self.attempts.append((lease, deadline))
+        if len(self.attempts) == 1:
+            raise InternalError("once")
+        await self.free.wait()
+        raise InvalidRequest("that is all")
+
+
+class TestAlone:
+    async def test_nothing_is_taken_while_an_attempt_is_alone(self, house: StageHouse, models: DigitModels) -> None:
+        models.errors = [RuntimeError("it may have killed its worker")]
+        job = await house.submit(DOCUMENT)
+        models.free.clear()
+        async with house.working(house.reader(places=3, poll_wait_s=0)):
+
+            async def is_alone() -> bool:
+                return models.detections == 2
+
+            await until(is_alone, "the second attempt")
+            others = await house.submit(*(png(f"healthy {number}") for number in range(3)))
+            # A receive that was under way may bring something, which then waits, and is given back for long.
+            await asyncio.sleep(3 * FAST.heartbeat_s)
+            asks = [call for call in house.calls if call.name == "ask"]
+            await asyncio.sleep(2 * FAST.heartbeat_s)
+            assert [call for call in house.calls if call.name == "ask"] == asks
+            assert {call.seconds for call in house.calls if call.name == "release"} <= {FAST.lease_s}
+            models.free.set()
+            async with house.working(house.structurer()):
+                rows = [*await house.ended(job), *await house.ended(others)]
+        assert {row.status for row in rows} == {DocumentStatus.DONE}
+
+    async def test_the_deadline_begins_after_the_wait_to_be_alone(self, house: StageHouse) -> None:
+        work = OneByOne()
+        await house.submit(DOCUMENT)
+        reader = house.reader(work=work, stage_timeout_s=1_000.0, retry_first_s=1.0, retry_max_s=1.0)
+        async with house.working(reader):
+
+            async def failed_once() -> bool:
+                return len(work.attempts) == 1
+
+            await until(failed_once, "the first failure")
+            await house.submit(png("in its way"))
+
+            async def other_works() -> bool:
+                return len(work.attempts) == 2
+
+            await until(other_works, "the other's work")
+
+            async def waits_to_be_alone() -> bool:
+                return house.count("ocr_bulk_in_hand", role="read") == 2
+
+            await until(waits_to_be_alone, "the second attempt's claim")
+            await asyncio.sleep(0.3)
+            released_s = time.monotonic()
+            work.free.set()
+
+            async def worked_alone() -> bool:
+                return len(work.attempts) == 3
+
+            await until(worked_alone, "the second attempt")
+        lease, deadline = work.attempts[2]
+        assert lease.attempts == 2
+        assert deadline.at_s >= released_s + 1_000.0
+
+
 class TestHeartbeat:
     async def test_a_document_of_five_visibility_timeouts_runs_once(
         self, house: StageHouse, models: DigitModels
@@ -207,6 +302,29 @@ class TestHeartbeat:
         assert row.status is DocumentStatus.DONE
         assert models.detections == 1
         assert house.count("ocr_bulk_leases_lost_total", stage="read") == 0
+
+    async def test_a_beat_that_raises_is_not_the_last(
+        self, house: StageHouse, models: DigitModels, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        faults = iter(range(1))
+        extend_lease = house.store.extend_lease
+
+        def extend(token: str) -> bool:
+            if next(faults, None) is not None:
+                raise RuntimeError("a fault of ours")
+            return extend_lease(token)
+
+        monkeypatch.setattr(house.store, "extend_lease", extend)
+        models.free.clear()
+        job = await house.submit(DOCUMENT)
+        async with house.working(house.reader(), house.structurer()):
+            await asked(models)
+            await asyncio.sleep(2 * FAST.lease_s)
+            models.free.set()
+            (row,) = await house.ended(job)
+        assert row.status is DocumentStatus.DONE
+        assert (models.detections, house.count("ocr_bulk_leases_lost_total", stage="read")) == (1, 0)
+        assert house.count("ocr_bulk_heartbeats_missed_total", what="extend_lease") == 1
 
     async def test_a_cancelled_jobs_work_ends_by_the_next_beat(self, house: StageHouse, models: DigitModels) -> None:
         models.free.clear()
@@ -356,6 +474,30 @@ class TestShutdown:
         async with house.working(house.reader(), house.structurer()):
             (row,) = await house.ended(job)
         assert row.status is DocumentStatus.DONE
+
+    async def test_a_claim_under_way_is_given_back_when_it_comes(
+        self, house: StageHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun, goes_on = threading.Event(), threading.Event()
+        claim = house.store.claim
+
+        def slow_claim(message: StageMessage) -> Lease | ClaimRefusal:
+            begun.set()
+            assert goes_on.wait(60)
+            return claim(message)
+
+        monkeypatch.setattr(house.store, "claim", slow_claim)
+        await house.submit(DOCUMENT)
+        stop = asyncio.Event()
+        await house.send_due()
+        ending = asyncio.create_task(house.reader(lease_s=60, shutdown_grace_s=0.2).run(stop))
+        await asyncio.to_thread(begun.wait, 20)
+        stop.set()
+        await asyncio.sleep(0.5)  # past the grace, when what is under way has been cancelled
+        goes_on.set()
+        await ending
+        due = await house.blocking.run(house.store.dispatchable, window=10, limit=10)
+        assert [dispatch.attempts for dispatch in due.dispatches] == [0]
 
     async def test_a_worker_with_nothing_to_do_ends_at_once(self, house: StageHouse) -> None:
         stop = asyncio.Event()

@@ -180,10 +180,12 @@ class StageHouse:
 
     # --- workers -----------------------------------------------------------------------------------------------------
 
-    def reader(self, *, places: int = 2, models: TextModels | None = None, **settings: Any) -> StageConsumer:
-        """A read worker."""
+    def reader(
+        self, *, places: int = 2, models: TextModels | None = None, work: StageWork | None = None, **settings: Any
+    ) -> StageConsumer:
+        """A read worker; ``work`` takes the place of the read stage."""
         changed = self.settings.model_copy(update=settings)
-        stage = ReadStage(
+        stage = work or ReadStage(
             store=self.store,
             objects=self.objects,
             sources=SourceReader(

@@ -33,17 +33,21 @@ async def test_who_must_be_alone_waits_for_the_others_and_lets_nobody_in() -> No
     assert not places.close(), "one at a time"
     alone = asyncio.create_task(places.until_alone())
     newcomer = asyncio.create_task(places.take())
+    reopening = asyncio.create_task(places.until_open())
     await settle()
     assert not alone.done()
+    assert places.is_closed
 
     places.leave()
     await alone
     await settle()
     assert not newcomer.done()
+    assert not reopening.done()
 
     places.leave()
     places.reopen()
-    await newcomer
+    await asyncio.gather(newcomer, reopening)
+    assert not places.is_closed
     assert places.close()
 
 

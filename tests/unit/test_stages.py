@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from async_worker.loops import Backoff
+from async_worker.stages.gate import UNANSWERED_AT_MOST, Gate
 from async_worker.stages.merging import merge_readings
 from async_worker.stages.read_stage import bulk_limits, split_pages
 from async_worker.stages.work import insist
@@ -21,6 +23,7 @@ from ocr_core.contracts.page import Notice, PageError
 from ocr_core.contracts.ports import StructureOptions
 from ocr_core.contracts.reading import LineReading, PageReading, Reading, StageTiming
 from ocr_core.contracts.result import PageResult, Schema
+from ocr_core.service import Readiness
 from ocr_core.settings import BulkSettings
 from postprocess_svc.ctc import Charset, Charsets
 from postprocess_svc.pipeline import TextPipeline
@@ -114,6 +117,32 @@ class TestLimits:
         sync = OpenLimits()
         bulk = bulk_limits(sync, BulkSettings(range_pages=1))
         assert (bulk.max_document_pixels, bulk.max_cpu_s) == (sync.max_document_pixels, sync.max_cpu_s)
+
+
+class TestGate:
+    @staticmethod
+    def gate(*, hold_s: float) -> Gate:
+        """All questions are answered well."""
+        return Gate(Readiness(), name="test", holds=Backoff(first_s=hold_s, max_s=hold_s))
+
+    async def test_writes_that_stay_unanswered_close_it_whatever_is_answered(self) -> None:
+        gate = self.gate(hold_s=1_000)
+        for _ in range(UNANSWERED_AT_MOST):
+            gate.unanswered()
+            assert await gate.is_open()
+        gate.unanswered()
+        assert not await gate.is_open()
+        assert not await gate.answers()
+        gate.answered()
+        assert await gate.is_open()
+
+    async def test_it_opens_by_itself_to_let_something_try(self) -> None:
+        gate = self.gate(hold_s=0.2)
+        for _ in range(UNANSWERED_AT_MOST + 1):
+            gate.unanswered()
+        async with asyncio.timeout(20):
+            await gate.until_open(asyncio.Event())
+        assert await gate.is_open()
 
 
 class TestInsisting:
