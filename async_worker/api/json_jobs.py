@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,12 @@ from preprocess_svc.uploads import clean_file_name
 
 _PIECE_DOCUMENTS = 500
 """Checked without a pause; between pieces the event loop has its turn, as one call into pydantic keeps the GIL."""
+_TOKENS_A_DOCUMENT = 10
+"""Three names, three values, a brace, two commas between the members and one behind."""
+_TOKENS_BESIDE = 1_000
+"""Of the options, with room."""
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{,]', re.DOTALL)
+"""What begins a value or parts two. A text is one, whatever is in it, and so is the rest where a quote is missing."""
 
 
 class JobDocument(BaseModel):
@@ -69,7 +76,8 @@ class JsonJobs:
         """
         head, untrusted_documents = self._take_apart(untrusted_body)
         options = JobOptions.parse(head)
-        digest = hashlib.sha256(to_json(options, by_alias=True))
+        # What is not given stays out, so that a repeat of a request is one too after a release that knows more options.
+        digest = hashlib.sha256(options.model_dump_json(by_alias=True, exclude_defaults=True).encode())
         documents: list[NewDocument] = []
         for first in range(0, len(untrusted_documents), _PIECE_DOCUMENTS):
             piece = self._check(untrusted_documents[first : first + _PIECE_DOCUMENTS], first=first, tenant=tenant)
@@ -78,6 +86,7 @@ class JsonJobs:
         return ReceivedJob(options=options, documents=tuple(documents), digest=digest.hexdigest())
 
     def _take_apart(self, untrusted_body: bytes) -> tuple[dict[str, object], list[object]]:
+        self._check_tokens(untrusted_body)
         try:
             body = from_json(untrusted_body, allow_inf_nan=False, cache_strings="keys")
         except ValueError as error:
@@ -89,6 +98,19 @@ class JsonJobs:
             raise InvalidRequest("documents: a list of at least one document is required")
         check_count(len(documents), self._max_documents)
         return body, documents
+
+    def _check_tokens(self, untrusted_body: bytes) -> None:
+        """Refuse a body whose values would fill the memory before they are counted: twenty million in 64 MB.
+
+        Raises:
+            DocumentTooLarge: it holds more than ``max_documents`` documents can.
+        """
+        most = _TOKENS_A_DOCUMENT * self._max_documents + _TOKENS_BESIDE
+        texts = untrusted_body.count(b'"') // 2
+        if texts + sum(map(untrusted_body.count, (b",", b"{", b"["))) <= most:
+            return  # what stands inside texts is counted as well, so there are fewer
+        for count, _ in enumerate(_TOKEN.finditer(untrusted_body), start=1):
+            check_count(0 if count <= most else self._max_documents + 1, self._max_documents)
 
     def _check(self, untrusted_piece: list[object], *, first: int, tenant: str) -> list[NewDocument]:
         try:
