@@ -17,7 +17,7 @@ LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.1
 ARGS ?=
 
 .PHONY: help demo test test-long up down lint format models bench bench-bulk bench-overhead faults-report eval lock clean
-.PHONY: environment environment-dev environment-triton environment-aws
+.PHONY: environment environment-dev environment-triton environment-aws environment-postgres
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +25,10 @@ help: ## list the targets
 demo: environment models ## install, start everything, read the sample invoice, show the result, stop
 	@$(RUN) -m evaluation.demo $(ARGS)
 
-test: environment-dev environment-aws models ## install what is missing and run all tests, with the real Triton and models
+test: environment-dev environment-aws environment-postgres models ## install what is missing and run all tests, with the real Triton and models
 	@$(RUN) -m pytest -m "not long" $(ARGS)
 
-test-long: environment-dev environment-aws models ## the tests with their full counts too
+test-long: environment-dev environment-aws environment-postgres models ## the tests with their full counts too
 	@$(RUN) -m pytest $(ARGS)
 
 up: environment environment-aws models ## start everything in the foreground; Ctrl-C stops it
@@ -76,6 +76,9 @@ environment-triton:
 
 environment-aws:
 	@$(ENVIRONMENTS) aws
+
+environment-postgres:
+	@$(ENVIRONMENTS) postgres
 
 lock: ## resolve the requirements anew
 	@$(ENVIRONMENTS) tools

@@ -1,5 +1,7 @@
 """Makes the virtual environments from the locked requirements: ``.venv``, ``.venv-triton`` and ``.venv-aws``.
 
+``postgres`` is none of them: it installs the system's PostgreSQL for the tests, where it may.
+
 Run by the Makefile with whatever ``python3`` the machine has, before anything is installed: standard library only,
 and started as a file, not as a module. What is installed already is left alone, told by a digest of its inputs, so
 that a second run takes no time and needs no network.
@@ -28,6 +30,10 @@ TRITON_PYTHONS = ("3.12", "3.11")
 ones have no wheel of the numpy that it pins."""
 SYSTEM_PYTHON = "/usr/bin/python3"
 """Looked at last: it may be hidden behind another ``python3`` on PATH."""
+
+POSTGRES = "postgres"
+POSTGRES_HOME = Path("/usr/lib/postgresql")
+"""Where Debian keeps the server's programs, off the search path."""
 
 _PROGRESS_EVERY_S = 5.0
 _OUTPUT_LINES_ON_FAILURE = 40
@@ -133,6 +139,31 @@ def make(name: str) -> None:
     installed.update({name: digest, **{covered: PLANS[covered].digest() for covered in plan.covers}})
     (folder / STAMP_NAME).write_text(json.dumps(installed, indent=2) + "\n")
     say(f"{plan.folder}: ready ({name})")
+
+
+def install_postgres() -> None:
+    """Install PostgreSQL for the tests unless it is there; where that cannot be, say so: they skip its half."""
+    if any(POSTGRES_HOME.glob("*/bin/initdb")) or shutil.which("initdb"):
+        return
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        want = "root" if apt else "apt-get"
+        say(f"PostgreSQL is not installed, and cannot be for want of {want}: the tests that need it are skipped.")
+        say("On Debian and Ubuntu:  sudo apt-get install postgresql")
+        return
+    say("PostgreSQL: installing it with apt-get …")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        _run([apt, "update", "-qq"], what="apt-get update", environment=environment)
+        _run(
+            [apt, "install", "-y", "-qq", "--no-install-recommends", "postgresql"],
+            what="apt-get install postgresql",
+            environment=environment,
+        )
+    except (NotPossible, OSError) as error:
+        say(f"PostgreSQL could not be installed, so the tests that need it are skipped: {error}")
+        return
+    say("PostgreSQL: ready")
 
 
 def own_interpreter() -> Interpreter:
@@ -304,7 +335,7 @@ def say(sentence: str) -> None:
 def main() -> int:
     """Make the environments named on the command line."""
     parser = argparse.ArgumentParser(description="Makes the virtual environments from the locked requirements.")
-    parser.add_argument("names", nargs="+", choices=sorted(PLANS))
+    parser.add_argument("names", nargs="+", choices=[*sorted(PLANS), POSTGRES])
     names = parser.parse_args().names
     if sys.version_info[:2] < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
@@ -312,7 +343,10 @@ def main() -> int:
         return 1
     try:
         for name in names:
-            make(name)
+            if name == POSTGRES:
+                install_postgres()
+            else:
+                make(name)
     except NotPossible as error:
         say(str(error))
         return 1

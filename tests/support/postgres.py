@@ -26,12 +26,13 @@ _SETTINGS = ("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_c
 def postgres_server() -> Iterator[str]:
     """Start a server and yield the URL of its maintenance database; ``fresh_database`` makes others.
 
-    Skips the test, saying why, where the server's programs are not installed.
+    Skips the test, saying why, where the server's programs are not installed; fails it where they do not work.
     """
     programs = _programs()
     if programs is None:
         pytest.skip(
-            "PostgreSQL is not installed (Debian: apt-get install postgresql); its half of the suite is left out"
+            "PostgreSQL is not installed, and `make test` could not do it (Debian: apt-get install postgresql); "
+            "its half of the suite is left out"
         )
     # PostgreSQL refuses to run as root: there it runs as one of the users that every Debian has.
     user = _unprivileged_user() if os.geteuid() == 0 else None
@@ -50,7 +51,7 @@ def _serve(programs: Path, home: Path, user: pwd.struct_passwd | None) -> Iterat
         capture_output=True, text=True, check=False, cwd=home, **as_user,
     )  # fmt: skip
     if made.returncode != 0:
-        pytest.skip(f"PostgreSQL's data could not be made: {made.stderr.strip()[-300:]}")
+        pytest.fail(f"PostgreSQL's data could not be made: {made.stderr.strip()[-300:]}")
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, "-p", str(port), "-k", home, *_SETTINGS],
@@ -92,7 +93,7 @@ def _unprivileged_user() -> pwd.struct_passwd:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    pytest.skip("PostgreSQL does not run as root, and there is no other user to run it as")
+    pytest.fail("PostgreSQL does not run as root, and there is no other user to run it as")
 
 
 def _free_port() -> int:
@@ -113,4 +114,4 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.1)
         else:
             return
-    pytest.skip(f"PostgreSQL did not start: {log.read_text(errors='replace')[-300:]}")
+    pytest.fail(f"PostgreSQL did not start: {log.read_text(errors='replace')[-300:]}")

@@ -103,3 +103,52 @@ def test_a_python_without_venv_is_told_of(machine, monkeypatch):
     monkeypatch.setattr("sys.executable", machine.python("bare", "3.13", venv=False))
     with pytest.raises(NotPossible, match="python3-venv"):
         own_interpreter()
+
+
+@pytest.mark.usefixtures("machine")
+class TestPostgres:
+    @pytest.fixture(autouse=True)
+    def elsewhere(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(environments, "POSTGRES_HOME", tmp_path / "postgresql")
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    def apt(self, machine, then="true"):
+        machine.script("apt-get", f'echo "$@ $DEBIAN_FRONTEND" >> {machine.folder}/orders; {then}')
+
+    def orders(self, machine):
+        written = machine.folder / "orders"
+        return written.read_text().splitlines() if written.exists() else []
+
+    def test_what_is_there_is_left_alone(self, machine, tmp_path):
+        self.apt(machine)
+        (tmp_path / "postgresql/15/bin").mkdir(parents=True)
+        (tmp_path / "postgresql/15/bin/initdb").touch()
+        environments.install_postgres()
+        assert self.orders(machine) == []
+
+    def test_root_installs_it_without_questions(self, machine, capsys):
+        self.apt(machine)
+        environments.install_postgres()
+        update, install = self.orders(machine)
+        assert update.startswith("update")
+        assert install.startswith("install -y")
+        assert install.endswith("postgresql noninteractive")
+        assert "ready" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("missing", ["root", "apt-get"])
+    def test_where_it_cannot_be_the_tests_go_on_without(self, machine, monkeypatch, capsys, missing):
+        if missing == "root":
+            self.apt(machine)
+            monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        environments.install_postgres()
+        assert self.orders(machine) == []
+        said = capsys.readouterr().out
+        assert f"for want of {missing}" in said
+        assert "skipped" in said
+
+    def test_a_failure_is_told_and_ends_nothing(self, machine, capsys):
+        self.apt(machine, "echo no network; exit 100")
+        environments.install_postgres()
+        said = capsys.readouterr().out
+        assert "no network" in said
+        assert "skipped" in said
