@@ -1,5 +1,9 @@
 """Keeps a stack running: who ends by itself is started again, a little later each time, and not for ever.
 
+A process of the bulk road that ends too often rests for a while and is tried again: the others go on, and so do the
+documents in their hands. The queue server, Triton and the sync road's services are what the rest stands on; should one
+of these end too often, the stack ends, so that nobody takes it for one that works.
+
 ``make up`` calls ``Supervisor.step`` a few times a second, as docker's restart policy and Kubernetes do elsewhere.
 """
 
@@ -16,6 +20,8 @@ from local_stack.service import Service
 from local_stack.stack import LocalStack, StackError, last_lines
 
 _READY_POLL_S = 0.5
+_BULK = "bulk-"
+"""What the names of the bulk road's processes begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +33,8 @@ class RestartRules:
     max_ends: int = 5
     """This many within the window, and it is given up."""
     window_s: float = 60.0
+    rest_s: float = 300.0
+    """Before a process of the bulk road that was given up is tried again."""
 
     def delay_s(self, recent_ends: int) -> float:
         """The wait after so many ends within the window: twice as long each time."""
@@ -75,7 +83,7 @@ class Supervisor:
         """Start again what has ended; whether a service was started.
 
         Raises:
-            StackError: one ended too often in a short time.
+            StackError: one that the others stand on ended too often in a short time.
         """
         started = [self._step(watched) for watched in self._watched]
         self._look_at_the_new()
@@ -101,11 +109,15 @@ class Supervisor:
         ends = len(watched.ends_s)
         name = service.spec.name
         if ends >= rules.max_ends:
-            raise StackError(
-                f"{name} ended with status {status}, {ends} times within {rules.window_s:g} s{last_lines(service)}"
-            )
-        delay_s = rules.delay_s(ends)
-        self._say(f"{name} ended with status {status}; it is started again in {delay_s:g} s")
+            too_often = f"{name} ended with status {status}, {ends} times within {rules.window_s:g} s"
+            if not name.startswith(_BULK):
+                raise StackError(too_often + last_lines(service))
+            delay_s = rules.rest_s
+            self._say(f"{too_often}; the others go on, it is tried again in {delay_s:g} s{last_lines(service)}")
+            watched.ends_s.clear()
+        else:
+            delay_s = rules.delay_s(ends)
+            self._say(f"{name} ended with status {status}; it is started again in {delay_s:g} s")
         service.stop()  # whatever is left of its group, and what it leaves behind
         watched.start_at_s = now_s + delay_s
 

@@ -103,6 +103,33 @@ def test_each_wait_is_twice_as_long_until_it_is_given_up(service: Service) -> No
         house.step_after(0.0)
 
 
+def test_a_worker_that_is_given_up_rests_while_the_others_go_on(
+    service: Service, watcher: Watcher, tmp_path: Path
+) -> None:
+    worker = _service("bulk-read", watcher, ready_file=tmp_path / "ready")
+    worker.start()
+    house = House(service, worker)
+    try:
+        for wait_s in (1.0, 2.0, 4.0):
+            house.end(worker)
+            house.step_after(0.0)
+            assert house.step_after(wait_s + 0.1)
+        wait_until(lambda: "up" in worker.lines, "its output")
+        house.end(worker)
+        assert not house.step_after(0.0)
+        told = "bulk-read ended with status -9, 4 times within 60 s; the others go on, it is tried again in 300 s"
+        assert house.said[-1].startswith(f"{told}\n    up")
+        assert not house.step_after(299.0)
+        assert service.exit_status is None
+        assert house.step_after(2.0)
+        assert worker.exit_status is None
+        house.end(worker)
+        house.step_after(0.0)
+        assert "in 1 s" in house.said[-1]
+    finally:
+        worker.stop()
+
+
 def test_ends_long_ago_are_forgiven(service: Service) -> None:
     house = House(service)
     for _ in range(6):
