@@ -22,8 +22,9 @@ from ocr_core.contracts.jobs import (
 from ocr_core.contracts.untrusted_map import UntrustedMap
 
 SCHEMA_VERSION = 1
-MAX_MESSAGE_BYTES = 8_192
-"""Of a body that is looked at; SQS's own limit is 256 KiB (https://docs.aws.amazon.com/AWSSimpleQueueService)."""
+MAX_DECODED_BYTES = 65_536
+"""Of a body that is looked at: a source and a reference of the most characters, each escaped to 12 bytes, are 37 kB.
+What a queue itself takes is ``queues.MAX_MESSAGE_BYTES``."""
 MAX_PAGE_NUMBER = 999_999
 
 _DOCUMENT_ID = re.compile(r"doc_[0-9a-f]{32}")
@@ -98,8 +99,8 @@ class IntakeMessage:
 
 def _fields(untrusted_body: str | bytes) -> UntrustedMap:
     """The body's fields, once its length and its version are known to be right."""
-    if len(untrusted_body) > MAX_MESSAGE_BYTES:
-        raise InvalidRequest(f"the message is longer than {MAX_MESSAGE_BYTES} bytes")
+    if len(untrusted_body) > MAX_DECODED_BYTES:
+        raise InvalidRequest(f"the message is longer than {MAX_DECODED_BYTES} bytes")
     try:
         # Deep nesting ends in RecursionError, a number of thousands of digits or a lone byte in ValueError.
         untrusted = json.loads(untrusted_body)

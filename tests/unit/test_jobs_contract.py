@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from ocr_core.contracts.errors import ERRORS_BY_CODE, IdempotencyMismatch, InvalidRequest
 from ocr_core.contracts.jobs import (
+    MAX_REFERENCE_CHARACTERS,
+    MAX_SOURCE_CHARACTERS,
     DocumentStatus,
     IdempotencyKey,
     NewDocument,
@@ -18,7 +20,7 @@ from ocr_core.contracts.jobs import (
     Stage,
     new_job_id,
 )
-from ocr_core.contracts.messages import MAX_MESSAGE_BYTES, IntakeMessage, StageMessage
+from ocr_core.contracts.messages import MAX_DECODED_BYTES, IntakeMessage, StageMessage
 
 DOCUMENT_ID = "doc_" + "0a" * 16
 
@@ -57,6 +59,13 @@ def test_a_message_comes_back_as_it_was_sent_and_is_short(message: StageMessage)
     assert len(encoded.encode()) < 512
 
 
+def test_the_longest_intake_message_is_read_however_it_is_escaped() -> None:
+    source = "s3://" + "\N{PAGE FACING UP}" * (MAX_SOURCE_CHARACTERS - 5)
+    reference = "\N{PAGE FACING UP}" * MAX_REFERENCE_CHARACTERS
+    message = json.dumps({"schema_version": 1, "source": source, "reference": reference}, ensure_ascii=True)
+    assert IntakeMessage.decode(message) == IntakeMessage(source=source, reference=reference)
+
+
 @pytest.mark.parametrize(
     "untrusted",
     [
@@ -67,7 +76,7 @@ def test_a_message_comes_back_as_it_was_sent_and_is_short(message: StageMessage)
         b"null",
         b"[" * 4_000,
         b"1" * 5_000,
-        b'{"schema_version":1,"pad":"' + b"x" * MAX_MESSAGE_BYTES + b'"}',
+        b'{"schema_version":1,"pad":"' + b"x" * MAX_DECODED_BYTES + b'"}',
         json.dumps(body(schema_version=2)),
         json.dumps(body(schema_version=True)),
         json.dumps(body(schema_version="1")),
