@@ -19,9 +19,9 @@ class RoleName(StrEnum):
     WEBHOOKS = "webhooks"
     """Tells callers that their jobs have ended; the only one that talks to strangers' servers."""
     READ = "read"
-    """Pixels: runs the pixel pipeline. Scales with the length of the read queue."""
+    """Pixels: runs the pixel pipeline. Scales with ``ocr_bulk_oldest_seconds``, the age of the work that waits."""
     STRUCTURE = "structure"
-    """Text: runs the text pipeline. Scales with the length of the structure queue."""
+    """Text: runs the text pipeline. Scales likewise."""
 
 
 class Role(Protocol):
