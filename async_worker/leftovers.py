@@ -13,7 +13,8 @@ having been counted when it went:
 =======================================  ==============================================================
 
 What may still be on its way into the database is too young to be judged. What lies elsewhere is not ours and stays.
-Two houses must never share a bucket and prefix: each would take the other's objects for left over.
+Two houses must not share a bucket and prefix: the second one's objects are never tidied, because the bucket belongs to
+one database (``ownership.py``). Nor is anything deleted while the machine's clock is not that of object storage.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 
 from async_worker.blocking import Blocking
 from async_worker.loops import repeat, wait_or_stop
 from async_worker.object_keys import READINGS, RESULTS, UPLOADS
+from async_worker.ownership import ClockCheck, Ownership
 from ocr_core.adapters.job_store import SystemClock
+from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import ObjectInfo, ObjectStore
@@ -68,13 +72,26 @@ class Leftovers:
         blocking: Blocking,
         settings: BulkSettings,
         clock: Clock | None = None,
+        reference: Callable[[], Awaitable[float]] | None = None,
     ) -> None:
+        """Store what it works with.
+
+        Args:
+            store: Called through ``blocking`` only.
+            objects: Where left over objects are looked for.
+            blocking: Threads for the store.
+            settings: How long things are kept.
+            clock: For the age of objects; the machine's own where none is given.
+            reference: What the clock is compared with, in seconds since the epoch; object storage where none is given.
+        """
         self._store = store
         self._objects = objects
         self._blocking = blocking
         self._keep_jobs_s = settings.keep_jobs_days * DAY_S
         self._keep_uploads_s = settings.keep_uploads_days * DAY_S
         self._clock = clock or SystemClock()
+        self._ownership = Ownership(store=store, objects=objects, blocking=blocking)
+        self._clock_check = ClockCheck(objects=objects, clock=self._clock, reference=reference)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set."""
@@ -85,6 +102,8 @@ class Leftovers:
 
         async with asyncio.TaskGroup() as loops:
             loops.create_task(repeat(self.delete_old_jobs, name="retention", stop=stop))
+            with suppress(NotReady):  # the first pass asks again
+                await self._ownership.is_ours()  # a new bucket gets its name before it has much in it
             await wait_or_stop(stop, FIRST_PASS_S)
             loops.create_task(repeat(tidy, name="leftovers", stop=stop))
 
@@ -92,8 +111,10 @@ class Leftovers:
         """One step; the seconds until the next.
 
         Raises:
-            NotReady: the database does not answer.
+            NotReady: the database or the object store does not answer.
         """
+        if not await self._clock_check.is_right():
+            return OLD_JOBS_EVERY_S
         deleted = await self._blocking.run(
             self._store.delete_old_jobs, keep_s=self._keep_jobs_s, max_documents=MAX_DOCUMENTS_A_STEP
         )
@@ -109,6 +130,8 @@ class Leftovers:
             NotReady: the database or the object store does not answer; the next pass begins anew.
         """
         deleted = 0
+        if not (await self._ownership.is_ours() and await self._clock_check.is_right()):
+            return deleted
         for folder in (READINGS, UPLOADS, RESULTS):
             async for found in _in_steps(self._objects.scan(f"{folder}/")):
                 left_over = await self._left_over(found)

@@ -319,6 +319,10 @@ class Retention(Protocol):
         """
         ...
 
+    def installation_id(self) -> str:
+        """The database's own name, made up at the first call: what lies in a bucket of another name is not its own."""
+        ...
+
     def unfinished_documents(self, document_ids: Collection[str]) -> frozenset[str]:
         """Which of these ids are documents that have not ended; readings of all others are left over.
 

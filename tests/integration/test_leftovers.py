@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +15,9 @@ from async_worker.leftovers import DAY_S, Leftovers
 from async_worker.object_keys import by_source_key, job_upload_key, new_upload_id, presigned_upload_key
 from async_worker.object_keys import reading_key as reading_key_of
 from async_worker.object_keys import result_key as result_key_of
+from async_worker.ownership import CLOCK_KEY, OWNER_KEY, Ownership
 from local_stack.aws import AwsServer
+from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.contracts.jobs import NewJob, Stage, new_job_id
 from ocr_core.settings import BulkSettings
 from tests.support.bulk_roles import Rooms, at_work, bulk_rooms, leased, until
@@ -41,12 +45,25 @@ def clock() -> Later:
 @pytest.fixture
 async def rooms(aws_server: AwsServer, tmp_path: Path, clock: Later) -> AsyncIterator[Rooms]:
     async with bulk_rooms(aws_server, tmp_path, clock=clock) as opened:
+        assert await ownership(opened).is_ours()
         yield opened
 
 
-def leftovers(rooms: Rooms, clock: Later) -> Leftovers:
+def ownership(rooms: Rooms) -> Ownership:
+    return Ownership(store=rooms.store, objects=rooms.objects, blocking=rooms.blocking)
+
+
+def leftovers(rooms: Rooms, clock: Later, *, ask_storage: bool = False) -> Leftovers:
+    async def reference() -> float:
+        return clock.now().timestamp()
+
     return Leftovers(
-        store=rooms.store, objects=rooms.objects, blocking=rooms.blocking, settings=BulkSettings(), clock=clock
+        store=rooms.store,
+        objects=rooms.objects,
+        blocking=rooms.blocking,
+        settings=BulkSettings(),
+        clock=clock,
+        reference=None if ask_storage else reference,
     )
 
 
@@ -60,7 +77,7 @@ async def put(rooms: Rooms, key: str) -> str:
 
 
 async def keys(rooms: Rooms) -> set[str]:
-    return {item.key async for item in rooms.objects.scan("")}
+    return {item.key async for item in rooms.objects.scan("")} - {OWNER_KEY, CLOCK_KEY}
 
 
 async def work(rooms: Rooms, job: NewJob) -> set[str]:
@@ -159,3 +176,48 @@ async def test_the_role_ends_at_once_in_the_midst_of_its_waits(rooms: Rooms, clo
     clock.ahead_s = 31 * DAY_S
     async with at_work(leftovers(rooms, clock)):
         await until(lambda: not rooms.store.existing_jobs([job.id]), "the job's end")
+
+
+async def test_a_strange_database_tidies_nothing_away(rooms: Rooms, clock: Later, tmp_path: Path) -> None:
+    made = await work(rooms, new_job())
+    before = await rooms.objects.get(OWNER_KEY, max_bytes=100)
+    clock.ahead_s = 26 * HOUR_S
+    with other_database(rooms, tmp_path, clock) as strange:
+        assert await tidy(strange, clock) == 0
+    assert await keys(rooms) == made
+    assert await rooms.objects.get(OWNER_KEY, max_bytes=100) == before
+    assert await tidy(rooms, clock) == 1
+
+
+async def test_a_bucket_without_a_name_is_taken_by_the_database_that_knows_its_jobs(
+    rooms: Rooms, clock: Later, tmp_path: Path
+) -> None:
+    made = await work(rooms, new_job())
+    await rooms.objects.delete(OWNER_KEY)
+    with other_database(rooms, tmp_path, clock) as strange:
+        assert not await ownership(strange).is_ours()
+        assert await keys(rooms) == made
+        assert await ownership(rooms).is_ours()
+        assert not await ownership(strange).is_ours()
+    assert await ownership(rooms).is_ours()
+
+
+async def test_a_clock_that_jumped_ahead_makes_nothing_old(rooms: Rooms, clock: Later) -> None:
+    made = await work(rooms, new_job())
+    caretaker = leftovers(rooms, clock, ask_storage=True)
+    clock.ahead_s = 60 * DAY_S
+    assert await caretaker.delete_old_jobs() > 60
+    assert await caretaker.tidy(asyncio.Event(), pause_s=0) == 0
+    assert await keys(rooms) == made
+    assert rooms.store.delete_old_jobs(keep_s=30 * DAY_S, max_documents=10) == 1
+    clock.ahead_s = 0
+    assert await caretaker.delete_old_jobs() > 60
+
+
+@contextmanager
+def other_database(rooms: Rooms, tmp_path: Path, clock: Later) -> Iterator[Rooms]:
+    """The same bucket over an empty database."""
+    url = f"sqlite:///{tmp_path / 'other.sqlite3'}"
+    upgrade(url)
+    with SqlJobStore(url, clock=clock) as store:
+        yield replace(rooms, store=store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from ocr_core.adapters.job_store.closing import ENDED
 from ocr_core.adapters.job_store.database import Database
-from ocr_core.adapters.job_store.tables import documents, jobs
+from ocr_core.adapters.job_store.tables import documents, installation, jobs
 from ocr_core.contracts.jobs import Clock
 
 MAX_IDS_AT_ONCE = 500
@@ -42,6 +43,18 @@ class SqlRetention:
         free = sa.select(jobs.c.id).where(jobs.c.id.in_(ids), old).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
             return connection.execute(sa.delete(jobs).where(jobs.c.id.in_(free))).rowcount
+
+    def installation_id(self) -> str:
+        """See ``Retention``."""
+        query = sa.select(installation.c.id).where(installation.c.number == 1)
+        with self._database.reading() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+        if found is not None:
+            return str(found)
+        with self._database.writing() as connection:
+            values = {"number": 1, "id": f"inst_{secrets.token_hex(16)}"}
+            self._database.insert_if_absent(connection, installation, values)
+            return str(connection.execute(query).scalar_one())
 
     def unfinished_documents(self, document_ids: Collection[str]) -> frozenset[str]:
         """See ``Retention``."""
