@@ -48,6 +48,15 @@ async def attempts(house: StageHouse) -> int:
     return sum(dispatch.attempts for dispatch in due.dispatches)
 
 
+def check_untouched_after_delete(house: StageHouse) -> None:
+    """No receipt was used again."""
+    deleted: set[str] = set()
+    for call in house.calls:
+        assert call.receipt == "" or call.receipt not in deleted, call
+        if call.name == "delete":
+            deleted.add(call.receipt)
+
+
 async def asked(models: DigitModels) -> None:
     async with asyncio.timeout(20):
         await models.asked.wait()
@@ -302,6 +311,12 @@ class TestHeartbeat:
         assert row.status is DocumentStatus.DONE
         assert models.detections == 1
         assert house.count("ocr_bulk_leases_lost_total", stage="read") == 0
+        # Lease and message beat apart: without the message's beat, the other reader is refused the lease.
+        assert house.count("ocr_bulk_claims_refused_total", reason="leased") == 0
+        check_untouched_after_delete(house)
+        assert len([call for call in house.calls if call.name == "receive"]) == 2, "one a stage"
+        beats = [call for call in house.calls if call.name == "extend"]
+        assert {call.seconds for call in beats} == {FAST.lease_s}
 
     async def test_a_beat_that_raises_is_not_the_last(
         self, house: StageHouse, models: DigitModels, monkeypatch: pytest.MonkeyPatch
@@ -363,6 +378,14 @@ class TestHeartbeat:
                 return house.count("ocr_bulk_in_hand", role="read") > 1
 
             await until(holds_more_than_it_works_on, "messages taken ahead")
+
+            async def one_was_offered() -> bool:
+                return any(call.name == "release" for call in house.calls)
+
+            await until(one_was_offered, "the end of a message's wait")
+            (offered, *_) = (call.receipt for call in house.calls if call.name == "release")
+            kept = [call.name for call in house.calls if call.receipt == offered]
+            assert kept == ["receive", "extend", "release"]
             before = models.detections
             async with house.working(other):
 
@@ -374,6 +397,7 @@ class TestHeartbeat:
                 async with house.working(house.structurer()):
                     rows = await house.ended(slow)
         assert {row.status for row in rows} == {DocumentStatus.DONE}
+        check_untouched_after_delete(house)
 
 
 class StandingModels(DigitModels):
