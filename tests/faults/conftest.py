@@ -20,6 +20,13 @@ DEFAULT_SEED = 20_261_121
 MAX_ATTEMPTS = 3
 """Of the shared house."""
 
+SHARED_PROCESSES = {
+    "front": ("api", "dispatcher", "intake", "webhooks", "structure"),
+    "read-1": ("read",),
+    "read-2": ("read",),
+}
+"""Of the shared house: processes take most of its time to start, and only readers die there."""
+
 HouseMaker = Callable[..., BulkHouse]
 
 
@@ -66,7 +73,9 @@ def fault_database(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def _shared_house(tmp_path_factory: pytest.TempPathFactory, fault_seed: int) -> Iterator[BulkHouse]:
     settings = {"OCR_BULK_MAX_ATTEMPTS": str(MAX_ATTEMPTS), "OCR_BULK_RANGE_PAGES": "5"}
-    with BulkHouse(folder=tmp_path_factory.mktemp("house"), seed=fault_seed, settings=settings) as house:
+    with BulkHouse(
+        folder=tmp_path_factory.mktemp("house"), seed=fault_seed, settings=settings, processes=SHARED_PROCESSES
+    ) as house:
         yield house
 
 
