@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 TIMES = 5
 DETECTION_S = 0.1
 """About what a page costs two cores, one page after another, so that the flood takes the models' time, not ours."""
-TRIES = 3
+IDLE_TRIES = 3
 
 
 def one_document_s(house: BulkHouse, number: int) -> float:
@@ -43,20 +43,20 @@ def flood(house: BulkHouse, count: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "count",
-    [pytest.param(1_000, id="short"), pytest.param(10_000, id="long", marks=pytest.mark.long)],
+    ("count", "tries"),
+    [pytest.param(1_000, 3, id="short"), pytest.param(10_000, 15, id="long", marks=pytest.mark.long)],
 )
-def test_a_quiet_tenant_waits_five_idle_times_at_most(make_house: HouseMaker, count: int) -> None:
+def test_a_quiet_tenant_waits_five_idle_times_at_most(make_house: HouseMaker, count: int, tries: int) -> None:
     house = make_house(detection_s=DETECTION_S, settings={"OCR_BULK_TENANT": "quiet"})
     one_document_s(house, 0)  # the first one warms up
-    idle_s = statistics.median(one_document_s(house, number) for number in range(1, 1 + TRIES))
+    idle_s = statistics.median(one_document_s(house, number) for number in range(1, 1 + IDLE_TRIES))
 
     job_id = flood(house, count)
     wait_until(lambda: len(house.rows("SELECT 1 FROM results WHERE job_id = :job", job=job_id)) > 20, "the flood")
-    beside_s = [one_document_s(house, number) for number in range(11, 11 + TRIES)]
+    beside_s = [one_document_s(house, number) for number in range(11, 11 + tries)]
     (left,) = house.rows("SELECT queued FROM jobs WHERE id = :job", job=job_id)
 
     assert left["queued"] > count / 2, "the flood was over before the quiet tenant came"
-    ratio = statistics.median(beside_s) / idle_s
+    ratio = max(beside_s) / idle_s
     print(f"idle {idle_s:.2f} s, beside {count} queued {sorted(beside_s)}: {ratio:.1f} times")  # noqa: T201
     assert ratio <= TIMES
