@@ -110,8 +110,8 @@ async def test_messages_are_small_however_long_the_document(house: StageHouse) -
             return bool(house.count("ocr_bulk_attempts_total", stage="read", outcome="split"))
 
         await until(is_split, "the split")
-    dispatches = await house.blocking.run(house.store.dispatchable, window=1_000, limit=1_000)
-    assert all(len(dispatch.message.encode()) < 256 for dispatch in dispatches)
+    due = await house.blocking.run(house.store.dispatchable, window=1_000, limit=1_000)
+    assert all(len(dispatch.message.encode()) < 256 for dispatch in due.dispatches)
     assert (await house.job(job)).counts.queued == 1
 
 
