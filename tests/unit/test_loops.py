@@ -96,4 +96,4 @@ def test_the_dispatcher_looks_often_for_a_lone_document_and_seldom_for_many() ->
     assert lone.wait_s(0, in_flight=1) < 0.05
     many = Pace()
     assert many.wait_s(30, in_flight=0) < 0.05
-    assert many.wait_s(4, in_flight=30) == pytest.approx(0.4)
+    assert many.wait_s(4, in_flight=30) == pytest.approx(0.25)
