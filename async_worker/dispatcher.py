@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from prometheus_client import Counter
 
@@ -39,9 +39,16 @@ _SLOWEST_S = 0.25
 _PATIENCE = 0.1
 """Between the two, a look comes after this part of the time since the last message went out."""
 _BUSY_PIECES = 3
-_BUSY_S = 0.4
+_BUSY_S = 0.25
 """With so many pieces of work in flight nobody waits for a single one, and messages go out together: a look that sends
 costs 4 ms of CPU, however many it sends."""
+
+_OUT_OF_TURN_S = 1.0
+"""Queues hand messages out about in their order: one that was sent by so much earlier than one that was taken up was
+passed over."""
+_FIRST_PROBE_S = 1.2
+_LONGEST_PROBE_S = 60.0
+"""How long nothing may have had a place before a read is sent without one, at first and after some in vain."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +112,7 @@ class WorkSender:
         self._blocking = blocking
         self._window = window
         self._pace = Pace()
+        self._unmarked: list[Dispatch] = []
         self._ahead = Ahead(fewest=fewest_ahead, most=window)
         self._sent = Counter(
             "ocr_bulk_messages_sent", "Messages sent to the stages, by stage.", ("stage",), registry=metrics.registry
@@ -116,25 +124,44 @@ class WorkSender:
         Raises:
             NotReady: the database does not answer, or a queue took less than it was given.
         """
+        await self._mark_sent()
+        now_s = time.monotonic()
         work = await self._blocking.run(
-            self._store.dispatchable, window=self._window, limit=MAX_MESSAGES_A_STEP, ahead=self._ahead.reads
+            self._store.dispatchable,
+            window=self._window,
+            limit=MAX_MESSAGES_A_STEP,
+            ahead=self._ahead.bound,
+            at_least=self._ahead.probes(now_s),
         )
         due = work.dispatches
-        self._ahead.learn(sum(dispatch.message.kind is not Stage.STRUCTURE for dispatch in due))
+        # What goes again says nothing of the workers' pace: it is there because they did not take it up.
+        fresh = {item.task_id for item in due if item.message.kind is not Stage.STRUCTURE and item.send_count == 0}
+        self._ahead.learn(now_s, granted=fresh, lying=work.reads_lying)
         if not due:
             return self._pace.wait_s(0, work.in_flight)
         by_queue: dict[QueueName, list[Dispatch]] = {}
         for dispatch in due:
             by_queue.setdefault(queue_of(dispatch.message.kind), []).append(dispatch)
         taken_lists = await asyncio.gather(*(self._send(name, batch) for name, batch in by_queue.items()))
-        taken = [dispatch for batch in taken_lists for dispatch in batch]
-        if taken:
-            await self._blocking.run(self._store.mark_sent, taken)
-        for dispatch in taken:
+        self._unmarked = [dispatch for batch in taken_lists for dispatch in batch]
+        taken = len(self._unmarked)
+        for dispatch in self._unmarked:
             self._sent.labels(dispatch.message.kind.value).inc()
-        if len(taken) < len(due):
-            raise NotReady(f"the queues took {len(taken)} of {len(due)} messages")
+        self._ahead.note_sent(now_s, fresh.intersection(dispatch.task_id for dispatch in self._unmarked))
+        await self._mark_sent()
+        if taken < len(due):
+            raise NotReady(f"the queues took {taken} of {len(due)} messages")
         return 0.0 if len(due) == MAX_MESSAGES_A_STEP else self._pace.wait_s(len(due), work.in_flight)
+
+    async def _mark_sent(self) -> None:
+        """Note what the queues have taken.
+
+        Where the database does not write, that is kept for the next step, which sends nothing before it is noted: it
+        would be the same messages again and again, for as long as the disk is full.
+        """
+        if self._unmarked:
+            await self._blocking.run(self._store.mark_sent, self._unmarked)
+            self._unmarked = []
 
     async def _send(self, name: QueueName, dispatches: Sequence[Dispatch]) -> list[Dispatch]:
         """Those that the queue took."""
@@ -151,19 +178,53 @@ class Ahead:
     Fewer, and workers wait for work; more, and a quiet tenant's document waits behind them, since not every queue
     serves its groups in turn. It follows the workers: doubled when a look finds all of them taken up, and shrinking
     while most of them still lie there.
+
+    What was sent a good while before something that workers have taken up since was passed over: its message is lost,
+    or nobody can take it up. It counts no more, or four lost messages would end all reading until they go again. Where
+    nothing is taken up, because messages are lost or because workers are slow, single reads go beyond the bound to find
+    out, ever more rarely: a slow house's queue must not fill up with them.
     """
 
     def __init__(self, *, fewest: int, most: int) -> None:
         self._fewest = fewest
         self._most = max(most, fewest)
         self.reads = fewest
+        self._sent_s: dict[int, float] = {}
+        self._newest_taken_up_s = float("-inf")
+        self._probed_s = float("-inf")
+        self._probe_wait_s = _FIRST_PROBE_S
 
-    def learn(self, granted: int) -> None:
-        """After a look that filled the queue up by so many reads."""
-        if granted >= self.reads:
+    @property
+    def bound(self) -> int:
+        """How many may lie there, those included that were passed over."""
+        before_s = self._newest_taken_up_s - _OUT_OF_TURN_S
+        return self.reads + sum(sent_s < before_s for sent_s in self._sent_s.values())
+
+    def probes(self, now_s: float) -> int:
+        """How many reads go in this look although there is no place for them."""
+        return 1 if now_s - self._probed_s >= self._probe_wait_s else 0
+
+    def learn(self, now_s: float, *, granted: Collection[int], lying: Collection[int]) -> None:
+        """After a look that found these reads lying in the queue, and adds those that were granted; by their ids."""
+        full = len(lying) >= self.bound
+        taken_up_s = [sent_s for task_id, sent_s in self._sent_s.items() if task_id not in lying]
+        self._newest_taken_up_s = max(self._newest_taken_up_s, *taken_up_s, float("-inf"))
+        # Another dispatcher's, or from before a restart: as if sent now.
+        self._sent_s = {task_id: self._sent_s.get(task_id, now_s) for task_id in lying}
+        if not full:
+            self._probe_wait_s = _FIRST_PROBE_S
+            self._probed_s = now_s
+        elif granted and self.probes(now_s):
+            self._probe_wait_s = min(self._probe_wait_s * 2, _LONGEST_PROBE_S)
+            self._probed_s = now_s
+        if len(granted) >= self.reads:
             self.reads = min(self.reads * 2, self._most)
-        elif granted < self.reads // 2:
+        elif len(granted) < self.reads // 2:
             self.reads = max(self.reads - max(self.reads // 8, 1), self._fewest)
+
+    def note_sent(self, now_s: float, task_ids: Collection[int]) -> None:
+        """Fresh reads that the queue has taken."""
+        self._sent_s.update(dict.fromkeys(task_ids, now_s))
 
 
 class Pace:

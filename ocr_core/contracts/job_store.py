@@ -45,6 +45,8 @@ class Dispatch:
     attempts: int
     send_count: int
     """How often it has been sent without a lease to show for it."""
+    next_send_at: datetime
+    """As it stood when this was read: whatever has happened to the work since has moved it or the counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class DueWork:
     dispatches: tuple[Dispatch, ...] = ()
     in_flight: int = 0
     """Pieces of all tenants that were sent or leased already."""
+    reads_lying: frozenset[int] = frozenset()
+    """The reads, by task id, that were sent before and that nobody has taken up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,17 +162,20 @@ class JobRecords(Protocol):
 class WorkQueue(Protocol):
     """What the dispatcher and the sweeper ask. Several may run at once; the worst is a message sent twice."""
 
-    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None) -> DueWork:
+    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None, at_least: int = 0) -> DueWork:
         """Work that is due, in the order in which to send it.
 
-        Tenants take turns, those with the least in flight first; a tenant's work begun goes before its new documents,
-        normal jobs before low ones, older before newer. What was sent and has shown no lease in time comes again.
+        Tenants take turns, those with the least in flight first, by lot among equals; a tenant's work begun goes before
+        its new documents, normal jobs before low ones, older before newer. What was sent and has shown no lease in time
+        comes again.
 
         Args:
             window: At most so many pieces of a tenant are in flight (sent or leased).
             limit: Of what is returned.
             ahead: At most so many reads, of all tenants together, are sent and not leased yet: what a queue that
-                knows no fairness puts before a quiet tenant's document. Null: the windows alone bound it.
+                knows no fairness puts before a quiet tenant's document. Where they are as many already, one read of a
+                tenant of which none lies there goes all the same. Null: the windows alone bound it.
+            at_least: So many reads go whatever ``ahead`` says.
         """
         ...
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterable
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -98,13 +101,72 @@ def test_what_lies_ahead_follows_the_pace_of_the_workers() -> None:
     ahead = Ahead(fewest=FEWEST_AHEAD, most=100)
     assert ahead.reads == FEWEST_AHEAD
     for _ in range(10):
-        ahead.learn(ahead.reads)  # all taken up since the last look
+        ahead.learn(0.0, granted=range(ahead.reads), lying=())  # all taken up since the last look
     assert ahead.reads == 100
-    ahead.learn(60)
+    ahead.learn(0.0, granted=range(60), lying=())
     assert ahead.reads == 100
     for _ in range(100):
-        ahead.learn(1)
+        ahead.learn(0.0, granted=(1,), lying=())
     assert ahead.reads == FEWEST_AHEAD
+
+
+def test_what_was_passed_over_takes_no_place() -> None:
+    ahead = Ahead(fewest=FEWEST_AHEAD, most=100)
+    ahead.note_sent(0.0, {1, 2, 3, 4})
+    ahead.note_sent(0.5, {5})
+    ahead.learn(0.8, granted=(), lying={1, 2, 3, 4})
+    assert ahead.bound == FEWEST_AHEAD  # number 5 went at about the same time: no sign yet
+    ahead.note_sent(2.0, {6})
+    ahead.learn(2.4, granted=(), lying={1, 2, 3, 4})
+    assert ahead.bound == FEWEST_AHEAD + 4
+    ahead.learn(60.0, granted=(), lying={1, 2, 3, 4})
+    assert ahead.bound == FEWEST_AHEAD + 4  # also when those that passed them have long ended
+    ahead.learn(61.0, granted=(), lying={4})
+    assert ahead.bound == FEWEST_AHEAD + 1
+
+
+def test_a_slow_house_is_probed_ever_more_rarely() -> None:
+    ahead = Ahead(fewest=FEWEST_AHEAD, most=100)
+    lying, probes_s = set(range(FEWEST_AHEAD)), []
+    ahead.learn(0.0, granted=lying, lying=())
+    for eighths in range(8 * 600):
+        now_s = eighths / 8
+        if ahead.probes(now_s):
+            probes_s.append(now_s)
+            ahead.learn(now_s, granted={len(lying)}, lying=lying)
+            lying.add(len(lying))
+        else:
+            ahead.learn(now_s, granted=(), lying=lying)
+    waits_s = [later - sooner for sooner, later in pairwise(probes_s)]
+    assert waits_s == sorted(waits_s)
+    assert len(probes_s) < 20
+
+
+async def test_lost_messages_idle_nobody(rooms: Rooms) -> None:
+    """They go again after half a minute; until then others go, of the same tenant as well."""
+    rooms.store.create_job(new_job(FEWEST_AHEAD + 20))
+    async with at_work(dispatcher(rooms)):
+        await receive_all(rooms.queues, QueueName.READ, FEWEST_AHEAD)  # and nobody claims them
+        for _ in range(20):
+            (message,) = await receive_all(rooms.queues, QueueName.READ, 1)
+            token = leased(rooms.store, message).token
+            assert rooms.store.fail_document(token, code="unreadable_document", detail="")
+
+
+async def test_messages_that_cannot_be_noted_are_not_sent_again(rooms: Rooms, tmp_path: Path) -> None:
+    rooms.store.create_job(new_job(3))
+    sending = sender(rooms)
+    with closing(sqlite3.connect(tmp_path / "jobs.sqlite3")) as database:
+        database.execute("CREATE TRIGGER full BEFORE UPDATE ON tasks BEGIN SELECT no_such_function(); END")
+        database.commit()
+        for _ in range(3):
+            with pytest.raises(NotReady):
+                await sending.step()
+        database.execute("DROP TRIGGER full")
+        database.commit()
+    await sending.step()
+    assert (await rooms.queues.queue(QueueName.READ).depth()).visible == 3
+    assert rooms.store.dispatchable(window=10, limit=10).in_flight == 3
 
 
 async def test_the_window_moves_on_as_documents_end(rooms: Rooms) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from random import Random
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ocr_core.adapters.job_store.closing import ranks_of
 from ocr_core.adapters.job_store.database import Database
 from ocr_core.adapters.job_store.rows import AnyRow, dead_letter_of, pages_of
 from ocr_core.adapters.job_store.tables import UtcDateTime, dead_letters, tasks, waits
@@ -33,15 +35,20 @@ _MOST = sa.bindparam("most", type_=sa.Integer)
 _NOW = sa.bindparam("now", type_=UtcDateTime)
 _ANY_WORK = sa.select(tasks.c.id).limit(1)
 _WAITING_TENANTS = _waiting_tenants_query()
-_NOT_TAKEN_UP = sa.and_(tasks.c.lease_token.is_(None), tasks.c.stage != Stage.STRUCTURE.value)
 _IN_FLIGHT = (
-    sa.select(
-        tasks.c.tenant,
-        sa.func.count().label("count"),
-        sa.func.count().filter(_NOT_TAKEN_UP).label("reads_not_taken_up"),
+    sa.select(tasks.c.tenant, sa.func.count().label("count")).where(tasks.c.sent == sa.true()).group_by(tasks.c.tenant)
+)
+_READS_LYING = sa.select(tasks.c.id, tasks.c.tenant).where(
+    tasks.c.sent == sa.true(), tasks.c.lease_token.is_(None), tasks.c.stage != Stage.STRUCTURE.value
+)
+_WITH_STRUCTURE = (
+    sa.select(tasks.c.tenant)
+    .distinct()
+    .where(
+        tasks.c.sent == sa.false(),
+        tasks.c.tenant.in_(sa.bindparam("tenants", expanding=True)),
+        tasks.c.rank.in_(ranks_of(Stage.STRUCTURE)),  # the index has it; the stage it has not
     )
-    .where(tasks.c.sent == sa.true())
-    .group_by(tasks.c.tenant)
 )
 _SENT_WITHOUT_LEASE = (
     sa.select(tasks)
@@ -64,41 +71,44 @@ _NEXT_OF_TENANT = (
 class SqlDispatch:
     """The dispatcher's part of ``WorkQueue`` in SQL."""
 
-    def __init__(self, database: Database, clock: Clock, rules: StoreRules) -> None:
+    def __init__(self, database: Database, clock: Clock, rules: StoreRules, lots: Random) -> None:
         self._database = database
         self._clock = clock
         self._rules = rules
+        self._lots = lots
 
-    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None) -> DueWork:
+    def dispatchable(self, *, window: int, limit: int, ahead: int | None = None, at_least: int = 0) -> DueWork:
         """See ``WorkQueue``."""
         now = self._clock.now()
         with self._database.reading() as connection:
             if connection.execute(_ANY_WORK).first() is None:
                 return DueWork()
             again = _sent_without_lease(connection, now, limit)
-            in_flight, reads_not_taken_up = _in_flight(connection)
-            # The tenants with least in flight take the first turns: no state, and no tenant can be passed over.
-            waiting = sorted(_waiting_tenants(connection), key=lambda tenant: in_flight.get(tenant, 0))
-            queues = [
-                _next_of_tenant(connection, tenant, now, min(window - in_flight.get(tenant, 0), limit))
-                for tenant in waiting
-            ]
+            in_flight = _in_flight(connection)
+            lying = {row.id: str(row.tenant) for row in connection.execute(_READS_LYING)}
+            # The tenants with least in flight take the first turns. Equal ones draw lots: with more tenants than places
+            # any fixed order would leave the same ones out each time.
+            waiting = _waiting_tenants(connection)
+            self._lots.shuffle(waiting)
+            waiting.sort(key=lambda tenant: in_flight.get(tenant, 0))
+            places = limit if ahead is None else max(ahead - len(lying), at_least, 0)
+            reads = _ReadPlaces(places=places, lying=frozenset(lying.values()))
+            room = {tenant: min(window - in_flight.get(tenant, 0), limit) for tenant in waiting}
+            queues = _queues(connection, room, now, reads, limit)
         turns = max((len(queue) for queue in queues), default=0)
         fresh = [queue[turn] for turn in range(turns) for queue in queues if turn < len(queue)]
-        if ahead is not None:
-            fresh = _with_reads_at_most(fresh, ahead - reads_not_taken_up)
-        dispatches = tuple(_dispatch(row) for row in [*again, *fresh][:limit])
-        return DueWork(dispatches=dispatches, in_flight=sum(in_flight.values()))
+        dispatches = tuple(_dispatch(row) for row in [*again, *reads.kept_of(fresh)][:limit])
+        return DueWork(dispatches=dispatches, in_flight=sum(in_flight.values()), reads_lying=frozenset(lying))
 
     def mark_sent(self, dispatches: Sequence[Dispatch]) -> None:
-        """See ``WorkQueue``. What has been claimed since has another count of attempts, and is left alone."""
+        """See ``WorkQueue``. What has been claimed or given back since is left alone, and so is what is gone."""
         now = self._clock.now()
         with self._database.writing() as connection:
             seen = {dispatch.task_id: dispatch for dispatch in dispatches}
             # A row that is locked is being claimed or ended: waiting for it could only be in vain, or a deadlock.
-            query = sa.select(tasks.c.id, tasks.c.attempts).where(tasks.c.id.in_(list(seen)))
+            query = sa.select(tasks).where(tasks.c.id.in_(list(seen)))
             unlocked = connection.execute(query.with_for_update(skip_locked=True)).all()
-            changes = [self._sent(seen[row.id], now) for row in unlocked if row.attempts == seen[row.id].attempts]
+            changes = [self._sent(seen[row.id], now) for row in unlocked if _is_unchanged(row, seen[row.id])]
             if changes:
                 connection.execute(sa.update(tasks).where(tasks.c.id == sa.bindparam("task")), changes)
 
@@ -139,25 +149,61 @@ class SqlDispatch:
         return tuple(_backlog(stage, rows.get(stage.value), now) for stage in Stage)
 
 
-def _in_flight(connection: Connection) -> tuple[dict[str, int], int]:
-    """How much of each tenant is sent or leased, and how many reads nobody has taken up.
-
-    The windows bound how many rows that reads.
-    """
+def _in_flight(connection: Connection) -> dict[str, int]:
+    """How much of each tenant is sent or leased. The windows bound how many rows that reads."""
     rows = connection.execute(_IN_FLIGHT).mappings().all()
-    return {row["tenant"]: row["count"] for row in rows}, sum(row["reads_not_taken_up"] for row in rows)
+    return {row["tenant"]: row["count"] for row in rows}
 
 
-def _with_reads_at_most(rows: Sequence[AnyRow], count: int) -> list[AnyRow]:
-    """The rows without the reads that are too many; structure work, which takes milliseconds, is never held back."""
-    kept = []
-    for row in rows:
-        if row.stage != Stage.STRUCTURE.value:
-            if count <= 0:
-                continue
-            count -= 1
-        kept.append(row)
-    return kept
+class _ReadPlaces:
+    """Which reads may go in one look; structure work, which takes milliseconds, is never held back."""
+
+    def __init__(self, *, places: int, lying: Collection[str]) -> None:
+        """So many places; and whose reads lie in the queue."""
+        self.places = places
+        self._lying = lying
+
+    def of_own(self, tenant: str) -> bool:
+        """Whether one of this tenant's may go without a place, since nothing of its own lies there."""
+        return tenant not in self._lying
+
+    def kept_of(self, rows: Sequence[AnyRow]) -> list[AnyRow]:
+        """The rows, in turn, without the reads that are too many; where there is no place, one without a place."""
+        kept, places, without_place = [], self.places, 0 if self.places else 1
+        for row in rows:
+            if row.stage != Stage.STRUCTURE.value:
+                if places > 0:
+                    places -= 1
+                elif without_place and self.of_own(row.tenant):
+                    without_place -= 1
+                else:
+                    continue
+            kept.append(row)
+        return kept
+
+
+def _queues(
+    connection: Connection, room: Mapping[str, int], now: datetime, reads: _ReadPlaces, limit: int
+) -> list[Sequence[AnyRow]]:
+    """What is due of each tenant that can get something in this look, in the order of their turns."""
+    with_structure = _with_structure(connection, room)
+    queues: list[Sequence[AnyRow]] = []
+    readers = 0
+    for tenant, count in room.items():
+        may_read = readers < reads.places or (readers == reads.places == 0 and reads.of_own(tenant))
+        rows = _next_of_tenant(connection, tenant, now, count) if may_read or tenant in with_structure else ()
+        if not rows:
+            continue
+        queues.append(rows)
+        readers += may_read and any(row.stage != Stage.STRUCTURE.value for row in rows)
+        if len(queues) == limit:
+            break
+    return queues
+
+
+def _with_structure(connection: Connection, tenants: Collection[str]) -> frozenset[str]:
+    """Those of the tenants that have structure work waiting."""
+    return frozenset(row.tenant for row in connection.execute(_WITH_STRUCTURE, {"tenants": list(tenants)}))
 
 
 def _waiting_tenants(connection: Connection) -> list[str]:
@@ -177,7 +223,19 @@ def _next_of_tenant(connection: Connection, tenant: str, now: datetime, count: i
 
 def _dispatch(row: AnyRow) -> Dispatch:
     message = StageMessage(kind=Stage(row.stage), tenant=row.tenant, document_id=row.document_id, pages=pages_of(row))
-    return Dispatch(message=message, task_id=row.id, attempts=row.attempts, send_count=row.send_count)
+    return Dispatch(
+        message=message,
+        task_id=row.id,
+        attempts=row.attempts,
+        send_count=row.send_count,
+        next_send_at=row.next_send_at,
+    )
+
+
+def _is_unchanged(row: AnyRow, dispatch: Dispatch) -> bool:
+    """Whether the task is as it was; a refunded attempt brings its count back, but not the moment of sending."""
+    found = (row.attempts, row.send_count, row.next_send_at)
+    return found == (dispatch.attempts, dispatch.send_count, dispatch.next_send_at)
 
 
 def _backlog(stage: Stage, row: AnyRow | None, now: datetime) -> Backlog:
