@@ -48,6 +48,15 @@ def page_of(number: int, *lines: str) -> PageImage:
     return PageImage(number=number, pixels=np.array(text_image(lines)), dpi=200)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_heap() -> Iterator[None]:
+    """What the tests before have left is not looked through at each page: late in a whole run that takes seconds."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 class PreparedDocument:
     """An opened document whose pages are made when they are asked for."""
 
