@@ -1,4 +1,4 @@
-"""Makes the bulk API's application of plain collaborators; ``async_worker/main.py`` decides which."""
+"""Makes the bulk API's application of plain collaborators; ``async_worker/wiring.py`` decides which."""
 
 from __future__ import annotations
 

@@ -49,11 +49,6 @@ class Spool:
         self._budgeted_bytes = 0
         self.size_bytes = 0
 
-    @property
-    def on_disk(self) -> bool:
-        """Whether it was too large for memory."""
-        return self._file is not None
-
     async def write(self, chunk: bytes) -> None:
         """Append.
 
