@@ -60,7 +60,8 @@ class Pool:
     def serve(self) -> None:
         """Work until the host hangs up; then end every child."""
         self._poll.register(self._control, select.POLLIN)
-        self._control.send(PoolMessage(kind=PoolMessageKind.READY).encode())
+        ready = PoolMessage(kind=PoolMessageKind.READY, landlock_version=jail.landlock_version())
+        self._control.send(ready.encode())
         try:
             while self._serve_once():
                 pass
@@ -204,6 +205,25 @@ def _live_and_die(run: RunChild, channel: socket.socket, parent_pid: int, *, ear
         os._exit(status)
 
 
+def prepare() -> None:
+    """What is done once before anything is forked: load the decoders, see that children can be locked, fall silent.
+
+    Raises:
+        RuntimeError: the decoders do not work, or a child cannot be locked here; nothing may be opened then.
+    """
+    load_decoders()
+    jail.check()
+    jail.die_first()
+    jail.forbid_inspection()
+    # What decoders chatter is nobody's to read.
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        os.dup2(null, stream.fileno())
+    os.close(null)
+    gc.collect()
+    gc.freeze()
+
+
 def main(run: RunChild = run_child) -> int:
     """Start as told on the command line, and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -212,15 +232,7 @@ def main(run: RunChild = run_child) -> int:
     # The host ends the pool; a Ctrl-C at the terminal is for the host.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     jail.die_with_parent(os.getppid())
-    load_decoders()
-    jail.die_first()
-    jail.forbid_inspection()
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        os.dup2(null, stream.fileno())
-    os.close(null)
-    gc.collect()
-    gc.freeze()
+    prepare()
     Pool(control, run).serve()
     return 0
 

@@ -1,4 +1,4 @@
-"""A page's memory, shared with the host: filled here, then sealed so that nobody can change it any more."""
+"""A page's memory, shared with the host, which seals it once the page is there and changes no more."""
 
 from __future__ import annotations
 
@@ -14,37 +14,53 @@ from numpy.typing import NDArray
 from ocr_core.contracts.page import TextLayerWord
 from ocr_core.contracts.page_memory import PageLayout, encode_text_layer
 
-SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
-
 TYPICAL_PAGE_BYTES = 1654 * 2339 * 3
 """An A4 page at 200 dpi."""
 
 
 class SharedPage:
-    """Memory for one page: ``allocate``, then ``seal`` or ``close``.
+    """Memory for one page: ``allocate``, then ``finish``, then ``close``; nothing of it needs more than memory calls.
 
     Args:
-        reserve_bytes: Memory to touch at once. A fresh page costs its first writer 10 to 15 ms for A4 at 200 dpi, all
-            of it page faults (measured on a virtual machine; rendering takes 5 ms): a child that waits for its file
-            has the time.
+        fd: Memory that the host made, of a fixed size; closed with this.
     """
 
-    def __init__(self, *, reserve_bytes: int = 0) -> None:
-        self.fd = os.memfd_create("page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.touched_bytes = 0
         self._mapping: mmap.mmap | None = None
-        if reserve_bytes:
-            self._map(reserve_bytes)
-            self._pixels(reserve_bytes).fill(0xFF)
+
+    @classmethod
+    def reserve(cls, touched_bytes: int) -> SharedPage:
+        """Memory made here, before the host has sent any.
+
+        Args:
+            touched_bytes: To be touched at once. A fresh page costs its first writer 10 to 15 ms for A4 at 200 dpi, all
+                of it page faults (measured on a virtual machine; rendering takes 5 ms): a child that waits for its
+                file has the time.
+        """
+        page = cls(os.memfd_create("page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
+        if touched_bytes:
+            os.ftruncate(page.fd, touched_bytes)
+            page._map(touched_bytes)
+            page._pixels(touched_bytes).fill(0xFF)
+            page.touched_bytes = touched_bytes
+        return page
+
+    def fix(self, byte_count: int) -> None:
+        """Give memory that was made here its final size, as the host does with memory of its own."""
+        os.ftruncate(self.fd, byte_count)
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
 
     def allocate(self, height_px: int, width_px: int) -> NDArray[np.uint8]:
-        """The page's pixels, (H, W, 3) uint8, undefined so far. Keep no reference beyond ``seal``."""
+        """The page's pixels, (H, W, 3) uint8, undefined so far. Keep no reference beyond ``finish``."""
         pixel_bytes = height_px * width_px * 3
         if self._mapping is None or len(self._mapping) < pixel_bytes:
             self._map(pixel_bytes)
         return self._pixels(pixel_bytes).reshape(height_px, width_px, 3)
 
-    def seal(self, *, width_px: int, height_px: int, words: Sequence[TextLayerWord]) -> tuple[int, PageLayout]:
-        """Put the words behind the pixels and close the memory for good; its descriptor and layout."""
+    def finish(self, *, width_px: int, height_px: int, words: Sequence[TextLayerWord]) -> PageLayout:
+        """Put the words behind the pixels and let go of the memory, so that the host can seal it; how it lies."""
         layout = PageLayout.of(
             width_px=width_px,
             height_px=height_px,
@@ -52,11 +68,9 @@ class SharedPage:
             code_point_count=sum(len(word.text) for word in words),
         )
         self._unmap()
-        os.ftruncate(self.fd, layout.total_bytes)
         if words:
             os.pwrite(self.fd, encode_text_layer(words), layout.text_offset)
-        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, SEALS)
-        return self.fd, layout
+        return layout
 
     def close(self) -> None:
         """Give the memory back."""
@@ -67,7 +81,6 @@ class SharedPage:
 
     def _map(self, byte_count: int) -> None:
         self._unmap()
-        os.ftruncate(self.fd, byte_count)
         self._mapping = mmap.mmap(self.fd, byte_count)
 
     def _pixels(self, byte_count: int) -> NDArray[np.uint8]:

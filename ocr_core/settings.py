@@ -91,6 +91,9 @@ class LimitSettings(SettingsGroup):
     max_document_pixels: int = Field(default=_DEFAULT_LIMITS.max_document_pixels, ge=1)
     max_memory_bytes: int = Field(default=_DEFAULT_LIMITS.max_memory_bytes, ge=1 << 26)
     max_cpu_s: float = Field(default=_DEFAULT_LIMITS.max_cpu_s, gt=0, le=3_600)
+    """Processor time, of all of a document's children together."""
+    max_wall_s: float = Field(default=_DEFAULT_LIMITS.max_wall_s, gt=0, le=3_600)
+    """Time in which the service waits for the opening."""
     render_dpi: int = Field(default=_DEFAULT_LIMITS.render_dpi, ge=50, le=600)
 
     def to_open_limits(self) -> OpenLimits:

@@ -4,8 +4,9 @@
 
     LocalFileOpener ── places, limits of the request
       ├ SandboxPool ─────── the pool process: start, jobs, restart      (sandbox_pool)
+      │   └ Launcher ────── executed here, or in a container beside     (sandbox_launch)
       └ SandboxedDocument ─ one document's pages, in order, checked     (sandbox_document)
-          ├ receive ─────── one message, checked by itself              (sandbox_channel)
+          ├ Conversation ── one child: messages, memory                 (sandbox_channel, sandbox_child)
           ├ map_page ────── a page's memory, checked and mapped         (sandbox_pages)
           └ *_error ─────── numbers to sentences                        (sandbox_errors)
 """
@@ -16,17 +17,19 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ocr_core.adapters.sandbox_channel import within
+from ocr_core.adapters.sandbox_channel import Conversation, within
+from ocr_core.adapters.sandbox_child import ChildConversation
 from ocr_core.adapters.sandbox_document import SandboxedDocument
 from ocr_core.adapters.sandbox_errors import failure_error
+from ocr_core.adapters.sandbox_launch import ExecutingLauncher, Launcher
 from ocr_core.adapters.sandbox_pages import seal_document
-from ocr_core.adapters.sandbox_pool import LOCAL_POOL_COMMAND, Job, SandboxPool
+from ocr_core.adapters.sandbox_pool import SandboxPool
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.errors import DocumentTooLarge, Overloaded, UnsupportedMediaType
-from ocr_core.contracts.opening_wire import Failure, OpenRequest, encode_request
+from ocr_core.contracts.opening_wire import Failure, OpenRequest
 from ocr_core.contracts.ports import OpenedDocument
 
 _COPY_IN_THREAD_BYTES = 1 << 20
@@ -41,8 +44,8 @@ class OpenerSettings:
     """Files open at once. Each may use ``OpenLimits.max_memory_bytes``."""
     max_waiting: int = 64
     """Files that wait for one of these places; more are refused at once."""
-    command: tuple[str, ...] = LOCAL_POOL_COMMAND
-    """What runs the pool; a jail of the machine (bwrap) goes in front of it."""
+    launcher: Launcher = field(default_factory=ExecutingLauncher)
+    """How to come by the pool."""
     start_timeout_s: float = 60.0
 
     def __post_init__(self) -> None:
@@ -55,7 +58,7 @@ class LocalFileOpener:
 
     def __init__(self, settings: OpenerSettings | None = None) -> None:
         self._settings = settings or OpenerSettings()
-        self._pool = SandboxPool(command=self._settings.command, start_timeout_s=self._settings.start_timeout_s)
+        self._pool = SandboxPool(self._settings.launcher, start_timeout_s=self._settings.start_timeout_s)
         self._places = asyncio.Semaphore(self._settings.max_children)
         self._waiting = 0
 
@@ -91,7 +94,7 @@ class LocalFileOpener:
         Raises:
             NotReady: the pool is down, or went down while the document was open (the same bytes may succeed).
         """
-        _check_request(untrusted_bytes, selection, limits)
+        check_request(untrusted_bytes, selection, limits)
         deadline.check("open")
         request = OpenRequest(
             selection=selection, limits=limits, text_layer=text_layer, timeout_s=deadline.remaining_s()
@@ -99,8 +102,7 @@ class LocalFileOpener:
         document_fd = await _seal(untrusted_bytes)
         document = SandboxedDocument(
             request,
-            begin_job=lambda asked: self._begin_job(document_fd, asked, deadline),
-            end_job=self._pool.end,
+            converse=lambda asked: self._converse(document_fd, asked, deadline),
             deadline=deadline,
         )
         try:
@@ -110,7 +112,7 @@ class LocalFileOpener:
             document.end()
             os.close(document_fd)
 
-    async def _begin_job(self, document_fd: int, request: OpenRequest, deadline: Deadline) -> Job:
+    async def _converse(self, document_fd: int, request: OpenRequest, deadline: Deadline) -> Conversation:
         """Wait for a place and start a child; the place is free again when that child has ended."""
         if self._places.locked() and self._waiting >= self._settings.max_waiting:
             raise Overloaded("too many documents are being opened", retry_after_s=1.0)
@@ -122,21 +124,22 @@ class LocalFileOpener:
             self._waiting -= 1
         try:
             async with within(deadline):
-                job = await self._pool.run(document_fd, encode_request(request))
+                conversation = await ChildConversation.begin(self._pool, document_fd, request)
         except BaseException:
             self._places.release()
             raise
-        job.exited.add_done_callback(lambda _: self._places.release())
-        return job
+        conversation.exited.add_done_callback(lambda _: self._places.release())
+        return conversation
 
 
-def _check_request(untrusted_bytes: bytes, selection: PageSelection, limits: OpenLimits) -> None:
+def check_request(untrusted_bytes: bytes, selection: PageSelection, limits: OpenLimits) -> None:
     """Refuse what needs no opening to be refused."""
     if not untrusted_bytes:
         raise UnsupportedMediaType("the document is empty")
     if len(untrusted_bytes) > limits.max_body_bytes:
         raise DocumentTooLarge(
-            f"the document has {len(untrusted_bytes)} bytes; the limit is {limits.max_body_bytes} bytes"
+            f"the document has {len(untrusted_bytes)} bytes; the limit is {limits.max_body_bytes} bytes "
+            "(max_body_bytes)"
         )
     # Each range is at least one page. This also bounds the request that the child reads.
     if len(selection.merged()) > limits.max_pages:

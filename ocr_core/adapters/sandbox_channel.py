@@ -1,4 +1,4 @@
-"""The host's end of a child's socket: one checked message at a time, read only when somebody waits for it.
+"""The host's end of what a child says: one checked message at a time, read only when somebody waits for it.
 
 Nothing is buffered here: what a child sends unasked fills the kernel's buffer of its own socket and then stops it.
 """
@@ -10,14 +10,42 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
+from ocr_core.adapters.sandbox_pages import PageMemory, SharedPageMemory
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import DeadlineExceeded
 from ocr_core.contracts.opening_wire import MESSAGE_BYTES, ForgedMessage, SandboxMessage, decode_message
+from ocr_core.contracts.pool_wire import PoolMessage
 
 
 class ChildEnded(Exception):
     """The child hung up before it had said all it had to say."""
+
+
+class Conversation(Protocol):
+    """What the host and one child say to each other about a document, wherever that child runs."""
+
+    async def receive(self) -> tuple[SandboxMessage, PageMemory | None]:
+        """The next message, and the memory that came with it, which is the caller's to close.
+
+        Raises:
+            ChildEnded: there is nothing more.
+            ForgedMessage: what came is not one message with at most one memory.
+        """
+        ...
+
+    def page_taken(self, pages_left: int) -> None:
+        """A page was taken; so many are still wanted, of which the child may prepare one more now."""
+        ...
+
+    async def exit(self, timeout_s: float) -> PoolMessage | None:
+        """How the child ended, told in the next moment; ``None`` where what runs the children ended, not it alone."""
+        ...
+
+    def end(self) -> None:
+        """Hang up; a child that still works is killed."""
+        ...
 
 
 @asynccontextmanager
@@ -34,15 +62,14 @@ async def within(deadline: Deadline) -> AsyncIterator[None]:
         raise DeadlineExceeded("the deadline passed before stage 'open' ended") from error
 
 
-async def receive(untrusted: socket.socket) -> tuple[SandboxMessage, int | None]:
-    """The next message, and the descriptor that came with it, which is the caller's to close.
+async def receive(untrusted: socket.socket) -> tuple[SandboxMessage, PageMemory | None]:
+    """The next message from a socket, and the memory whose descriptor came with it.
 
     Args:
         untrusted: Non-blocking SEQPACKET socket whose other end the child holds.
 
     Raises:
-        ChildEnded: the other end is closed.
-        ForgedMessage: what came is not one message with at most one descriptor.
+        ChildEnded, ForgedMessage: as ``Conversation.receive``.
     """
     while True:
         try:
@@ -59,7 +86,7 @@ async def receive(untrusted: socket.socket) -> tuple[SandboxMessage, int | None]
             for descriptor in descriptors:
                 os.close(descriptor)
             raise
-        return message, descriptors[0] if descriptors else None
+        return message, SharedPageMemory(descriptors[0]) if descriptors else None
 
 
 def _decode(untrusted_body: bytes, descriptors: list[int], flags: int) -> SandboxMessage:

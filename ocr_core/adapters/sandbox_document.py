@@ -7,21 +7,18 @@ pages that were asked for, in order, within the limits.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
-import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from ocr_core.adapters.sandbox_channel import ChildEnded, receive, within
-from ocr_core.adapters.sandbox_errors import exit_error, failure_error
-from ocr_core.adapters.sandbox_pages import map_page
-from ocr_core.adapters.sandbox_pool import Job
+from ocr_core.adapters.sandbox_channel import ChildEnded, Conversation, within
+from ocr_core.adapters.sandbox_errors import exit_error, failure_error, is_violation, wall_error
+from ocr_core.adapters.sandbox_pages import PageMemory, map_page
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType, PageSelection
-from ocr_core.contracts.errors import UnreadableDocument, UnreadablePage
+from ocr_core.contracts.errors import OcrError, UnreadableDocument, UnreadablePage
 from ocr_core.contracts.opening_wire import (
-    CREDIT,
     DocumentOpened,
     Failure,
     ForgedMessage,
@@ -32,7 +29,7 @@ from ocr_core.contracts.opening_wire import (
     SandboxMessage,
 )
 from ocr_core.contracts.page import Notice, PageError, PageImage
-from ocr_core.contracts.pool_wire import PoolMessage, PoolMessageKind
+from ocr_core.contracts.pool_wire import PoolMessage
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +44,7 @@ class SandboxedDocument:
 
     Args:
         request: What is wanted; its deadline is the third argument's.
-        begin_job: Starts a child for a request.
-        end_job: Kills it if it still runs.
+        converse: Starts a child for a request.
         deadline: When all of it must have ended.
     """
 
@@ -56,22 +52,21 @@ class SandboxedDocument:
         self,
         request: OpenRequest,
         *,
-        begin_job: Callable[[OpenRequest], Awaitable[Job]],
-        end_job: Callable[[Job], None],
+        converse: Callable[[OpenRequest], Awaitable[Conversation]],
         deadline: Deadline,
     ) -> None:
         self.media_type = MediaType.PDF
         self.page_count = 0
         self.warnings: tuple[Notice, ...] = ()
         self._request = request
-        self._begin_job = begin_job
-        self._end_job = end_job
+        self._converse = converse
         self._deadline = deadline
         self._numbers: list[int] = []
         self._pixels = 0
         self._cpu_s = 0.0
+        self._waited_s = 0.0
         self._crashed_pages = 0
-        self._job: Job | None = None
+        self._conversation: Conversation | None = None
 
     async def begin(self) -> None:
         """Have the document opened, up to what it is and how many pages it has.
@@ -89,9 +84,9 @@ class SandboxedDocument:
 
     def end(self) -> None:
         """Let go of the child; one that still works is killed."""
-        job, self._job = self._job, None
-        if job is not None:
-            self._end_job(job)
+        conversation, self._conversation = self._conversation, None
+        if conversation is not None:
+            conversation.end()
 
     async def pages(self) -> AsyncIterator[PageImage | PageError]:
         """The selected pages in order; see ``OpenedDocument.pages``.
@@ -110,41 +105,42 @@ class SandboxedDocument:
             yield page
 
     async def _page(self, number: int, *, rest: list[int]) -> PageImage | PageError:
-        if self._job is None:
+        conversation = self._conversation
+        if conversation is None:
             raise UnreadableDocument("the document is closed")
         try:
-            message, untrusted_fd = await self._receive(self._job)
+            message, untrusted = await self._receive(conversation)
             try:
-                page = await self._checked(message, untrusted_fd, number)
+                page = await self._checked(message, untrusted, number)
             finally:
-                if untrusted_fd is not None:
-                    os.close(untrusted_fd)
+                if untrusted is not None:
+                    untrusted.close()
         except ChildEnded:
             await self._go_on_without(rest)
             return _page_error(number)
         except ForgedMessage as forged:
             raise self._refused(forged) from forged
-        # The child may be gone already: it sends its last pages and ends.
-        with contextlib.suppress(OSError):
-            self._job.socket.send(CREDIT)
+        conversation.page_taken(len(rest))
         return page
 
-    async def _checked(self, message: SandboxMessage, untrusted_fd: int | None, number: int) -> PageImage | PageError:
+    async def _checked(
+        self, message: SandboxMessage, untrusted: PageMemory | None, number: int
+    ) -> PageImage | PageError:
         match message:
-            case PageReady() if untrusted_fd is not None and message.number == number:
+            case PageReady() if untrusted is not None and message.number == number:
                 self._pixels += message.width_px * message.height_px
                 if self._pixels > self._request.limits.max_document_pixels:
                     raise failure_error(Failure.DOCUMENT_PIXELS, self._request.limits)
                 return await map_page(
-                    untrusted_fd,
+                    untrusted,
                     message,
                     media_type=self.media_type,
                     limits=self._request.limits,
                     text_layer=self._request.text_layer,
                 )
-            case PageFailed() if untrusted_fd is None and message.number == number:
+            case PageFailed() if untrusted is None and message.number == number:
                 return _page_error(number)
-            case OpenFailed() if untrusted_fd is None:
+            case OpenFailed() if untrusted is None:
                 raise failure_error(message.failure, self._request.limits, value=message.value)
             case _:
                 raise ForgedMessage("a message that does not belong here")
@@ -155,15 +151,15 @@ class SandboxedDocument:
         limits = dataclasses.replace(limits, max_cpu_s=max(1.0, limits.max_cpu_s - self._cpu_s))
         timeout_s = self._deadline.remaining_s()
         request = dataclasses.replace(self._request, selection=selection, limits=limits, timeout_s=timeout_s)
-        self._job = job = await self._begin_job(request)
+        self._conversation = conversation = await self._converse(request)
         try:
-            message, untrusted_fd = await self._receive(job)
+            message, untrusted = await self._receive(conversation)
         except ChildEnded as ended:
-            raise exit_error(await self._exit_of(job), self._request.limits) from ended
+            raise self._died(await self._exit_of(conversation)) from ended
         except ForgedMessage as forged:
             raise self._refused(forged) from forged
-        if untrusted_fd is not None:
-            os.close(untrusted_fd)
+        if untrusted is not None:
+            untrusted.close()
         elif isinstance(message, DocumentOpened):
             return message
         elif isinstance(message, OpenFailed):
@@ -176,16 +172,19 @@ class SandboxedDocument:
         Raises:
             OcrError: the child was not killed by damage but by a limit, or it happened too often.
         """
-        job = self._job
-        if job is None:
+        conversation = self._conversation
+        if conversation is None:
             return
-        exited = await self._exit_of(job)
+        exited = await self._exit_of(conversation)
         self.end()
         self._crashed_pages += 1
-        by_damage = type(exit_error(exited, self._request.limits)) is UnreadableDocument
+        error = self._died(exited)
+        by_damage = type(error) is UnreadableDocument and not (exited is not None and is_violation(exited))
         if not by_damage or self._crashed_pages > MAX_CRASHED_PAGES:
-            # Not kept in a variable: with its own traceback it would be a cycle that holds pages until it is collected.
-            raise exit_error(exited, self._request.limits)
+            try:
+                raise error
+            finally:
+                del error  # with its own traceback it would be a cycle that holds pages until it is collected
         if exited is not None:
             self._cpu_s += exited.cpu_ms / 1000
         if rest:
@@ -193,17 +192,30 @@ class SandboxedDocument:
             if (opened.media_type, opened.page_count) != (self.media_type, self.page_count):
                 raise self._refused(ForgedMessage("another document than before"))
 
-    async def _receive(self, job: Job) -> tuple[SandboxMessage, int | None]:
-        async with within(self._deadline):
-            return await receive(job.socket)
+    async def _receive(self, conversation: Conversation) -> tuple[SandboxMessage, PageMemory | None]:
+        """The next message, within the deadline and within what the document may have of anybody's time.
 
-    async def _exit_of(self, job: Job) -> PoolMessage | None:
-        """How the child that hung up ended; the pool says so in the next moment."""
-        await asyncio.wait({job.exited}, timeout=min(_EXIT_REPORT_S, self._deadline.remaining_s()))
-        if job.exited.done():
-            return job.exited.result()
-        # It closed its socket and lives on: as good as crashed, and killed when the document is let go.
-        return PoolMessage(kind=PoolMessageKind.EXITED, job_id=job.id)
+        Only time in which the host waits for the child counts: a child that waits for the host is not slow.
+        """
+        limits, started_s = self._request.limits, time.monotonic()
+        try:
+            async with asyncio.timeout(limits.max_wall_s - self._waited_s), within(self._deadline):
+                return await conversation.receive()
+        except TimeoutError as error:
+            raise wall_error(limits) from error
+        finally:
+            self._waited_s += time.monotonic() - started_s
+
+    async def _exit_of(self, conversation: Conversation) -> PoolMessage | None:
+        return await conversation.exit(min(_EXIT_REPORT_S, self._deadline.remaining_s()))
+
+    def _died(self, exited: PoolMessage | None) -> OcrError:
+        if exited is not None and is_violation(exited):
+            # An honest decoder makes no such call (the fuzz tests see to that): the file has taken it over, or tried.
+            logger.error(
+                "a file's decoder made a forbidden system call and was ended", extra={"action": "opener_violation"}
+            )
+        return exit_error(exited, self._request.limits)
 
     def _refused(self, forged: ForgedMessage) -> UnreadableDocument:
         # Only a child that has been taken over, or a fault of ours, gets here. The reason holds numbers only.

@@ -32,19 +32,22 @@ _ERRORS: dict[Failure, tuple[type[OcrError], str]] = {
     Failure.UNREADABLE: (UnreadableDocument, "the document is damaged, and no page of it can be read"),
     Failure.PASSWORD: (PasswordRequired, "the document opens with a password only"),
     Failure.SELECTION: (InvalidRequest, "parameter 'pages' asks for more than the document's {value} pages"),
-    Failure.PAGES: (DocumentTooLarge, "{value} pages are to be read; the limit is {limits.max_pages} pages"),
+    Failure.PAGES: (
+        DocumentTooLarge,
+        "{value} pages are to be read; the limit is {limits.max_pages} pages (max_pages)",
+    ),
     Failure.IMAGE_PIXELS: (
         DocumentTooLarge,
-        "an image has more pixels than the limit of {limits.max_image_pixels} an image",
+        "an image has more pixels than the limit of {limits.max_image_pixels} an image (max_image_pixels)",
     ),
     Failure.PAGE_SIDE: (DocumentTooLarge, f"a page is longer than the limit of {MAX_SIDE_PX} pixels a side"),
     Failure.DOCUMENT_PIXELS: (
         DocumentTooLarge,
-        "the pages together have more pixels than the limit of {limits.max_document_pixels} a document",
+        "all pages together have more pixels than the limit of {limits.max_document_pixels} (max_document_pixels)",
     ),
     Failure.MEMORY: (
         DocumentTooLarge,
-        "opening the document takes more memory than the limit of {limits.max_memory_bytes} bytes",
+        "opening the document takes more memory than the limit of {limits.max_memory_bytes} bytes (max_memory_bytes)",
     ),
 }
 
@@ -53,6 +56,18 @@ def failure_error(failure: Failure, limits: OpenLimits, *, value: int = 0) -> Oc
     """The error for a failure that the child reports or the host finds; ``value`` is what met the limit."""
     error, detail = _ERRORS[failure]
     return error(detail.format(value=value, limits=limits))
+
+
+def wall_error(limits: OpenLimits) -> OcrError:
+    """The error for a document whose opening keeps the host waiting for too long, deadline or not."""
+    return DocumentTooLarge(
+        f"opening the document takes longer than the limit of {limits.max_wall_s:g} seconds (max_wall_s)"
+    )
+
+
+def is_violation(exited: PoolMessage) -> bool:
+    """Whether the child ended because of a system call that its filter does not know."""
+    return os.WIFSIGNALED(exited.wait_status) and os.WTERMSIG(exited.wait_status) == signal.SIGSYS
 
 
 def exit_error(exited: PoolMessage | None, limits: OpenLimits) -> OcrError:
@@ -70,7 +85,7 @@ def exit_error(exited: PoolMessage | None, limits: OpenLimits) -> OcrError:
     used_up = signal_number == signal.SIGKILL and exited.cpu_ms >= limits.max_cpu_s * 1000
     if signal_number == signal.SIGXCPU or used_up:
         return DocumentTooLarge(
-            f"opening the document takes more processor time than the limit of {limits.max_cpu_s:g} seconds"
+            f"opening the document takes more processor time than the limit of {limits.max_cpu_s:g} seconds (max_cpu_s)"
         )
     if exited.peak_memory_kib * 1024 >= limits.max_memory_bytes * _MEMORY_SHARE:
         return failure_error(Failure.MEMORY, limits)

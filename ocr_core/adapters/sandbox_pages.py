@@ -1,12 +1,14 @@
-"""Memory in and memory out: the document sealed for the sandbox, its pages checked and mapped without a copy."""
+"""Memory in and memory out: the document sealed for the sandbox, its pages sealed and mapped without a copy."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import mmap
 import os
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -36,23 +38,83 @@ def seal_document(untrusted_bytes: bytes) -> int:
     return fd
 
 
-async def map_page(
-    untrusted_fd: int, page: PageReady, *, media_type: MediaType, limits: OpenLimits, text_layer: bool
-) -> PageImage:
-    """Check a page's memory against its message, and map it read-only.
+def make_page_memory(byte_count: int) -> int:
+    """A descriptor of memory for a page, of this size for good; the caller closes it. Untouched, it takes no memory."""
+    fd = os.memfd_create("page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(fd, byte_count)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
-    The pixels are a view of the memory that the child filled: it is sealed, so that it can neither change under the
-    reader nor shrink (which would kill this process with SIGBUS). It is unmapped when the last view of it is gone.
+
+class PageMemory(Protocol):
+    """What came with a page's message."""
+
+    def take(self, byte_count: int) -> memoryview:
+        """So many bytes, which nobody can change any more.
+
+        Raises:
+            ForgedMessage: there are fewer, or they can still be changed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of it; what was taken stays."""
+        ...
+
+
+class SharedPageMemory:
+    """Memory that the child has filled.
 
     Args:
-        untrusted_fd: The descriptor that came with the message; the caller closes it, whenever it likes.
+        untrusted_fd: Whatever descriptor the child has sent; closed with this.
+    """
+
+    def __init__(self, untrusted_fd: int) -> None:
+        self._untrusted_fd = untrusted_fd
+
+    def take(self, byte_count: int) -> memoryview:
+        """See ``PageMemory.take``.
+
+        The memory is sealed before it is mapped: then it can neither change under the reader nor shrink, which would
+        kill this process with SIGBUS. The kernel refuses the seal while the child can still write. Memory behind the
+        page that was never touched takes none, and goes with the page.
+        """
+        fd = self._untrusted_fd
+        try:
+            if fcntl.fcntl(fd, fcntl.F_GET_SEALS) != fcntl.F_SEAL_GROW:
+                raise ForgedMessage("memory that was not made for a page")
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALED)
+        except OSError as error:
+            raise ForgedMessage("a descriptor that cannot be sealed") from error
+        # Looked at behind the seal: before it, the size was the child's to change.
+        if os.fstat(fd).st_size < byte_count:
+            raise ForgedMessage("memory that is smaller than its page")
+        return memoryview(mmap.mmap(fd, byte_count, access=mmap.ACCESS_READ))
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        with contextlib.suppress(OSError):
+            os.close(self._untrusted_fd)
+
+
+async def map_page(
+    untrusted: PageMemory, page: PageReady, *, media_type: MediaType, limits: OpenLimits, text_layer: bool
+) -> PageImage:
+    """Check a page against what was allowed, and map its memory read-only. It is unmapped with its last view.
+
+    Args:
+        untrusted: What came with the message; the caller closes it, whenever it likes.
         page: The message, decoded.
         media_type: What the document was said to be; decides which limit holds.
         limits: What was allowed.
         text_layer: Whether words were asked for.
 
     Raises:
-        ForgedMessage: the memory is not what an honest child sends.
+        ForgedMessage: the page is not what an honest child sends.
     """
     most_pixels = limits.max_rendered_page_pixels if media_type is MediaType.PDF else limits.max_image_pixels
     if page.width_px * page.height_px > most_pixels:
@@ -65,18 +127,17 @@ async def map_page(
         word_count=page.word_count,
         code_point_count=page.code_point_count,
     )
-    _check_memory(untrusted_fd, layout.total_bytes)
-    mapping = mmap.mmap(untrusted_fd, layout.total_bytes, access=mmap.ACCESS_READ)
-    pixels = np.frombuffer(mapping, dtype=np.uint8, count=layout.pixel_bytes)
+    memory = untrusted.take(layout.total_bytes)
+    pixels = np.frombuffer(memory, dtype=np.uint8, count=layout.pixel_bytes)
     decode = partial(
         decode_text_layer,
-        memoryview(mapping)[layout.text_offset :],
+        memory[layout.text_offset :],
         word_count=page.word_count,
         code_point_count=page.code_point_count,
         width_px=page.width_px,
         height_px=page.height_px,
     )
-    # The mapping is its own: a caller that is cancelled and closes the descriptor takes nothing from the thread.
+    # What was taken stays: a caller that is cancelled and closes the memory takes nothing from the thread.
     words = decode() if page.word_count <= _MAX_WORDS_ON_THE_LOOP else await asyncio.to_thread(decode)
     return PageImage(
         number=page.number,
@@ -85,14 +146,3 @@ async def map_page(
         text_layer=words,
         warnings=page_notices(page, limits),
     )
-
-
-def _check_memory(untrusted_fd: int, expected_bytes: int) -> None:
-    try:
-        seals = fcntl.fcntl(untrusted_fd, fcntl.F_GET_SEALS)
-    except OSError as error:
-        raise ForgedMessage("a descriptor that is not sealable memory") from error
-    if seals & _SEALED != _SEALED:
-        raise ForgedMessage("memory that is not sealed")
-    if os.fstat(untrusted_fd).st_size != expected_bytes:
-        raise ForgedMessage("memory of another size than announced")

@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import subprocess
-import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 
+from ocr_core.adapters.sandbox_launch import Launcher, RunningPool
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.pool_wire import MESSAGE_BYTES, PoolMessage, PoolMessageKind
 
 logger = logging.getLogger(__name__)
 
-LOCAL_POOL_COMMAND: tuple[str, ...] = (sys.executable, "-I", "-m", "lambda_file_open.pool")
-"""This environment's Python, isolated from the user's settings; the control socket's number is appended."""
-
 _KILL_CONFIRM_S = 5.0
 """A pool that has not reaped a killed child by then is stuck, and is itself ended."""
-_CLOSE_TIMEOUT_S = 2.0
 _UINT32 = 0xFFFF_FFFF
 
 
@@ -42,15 +37,15 @@ class SandboxPool:
     the thread that started it ends.
 
     Args:
-        command: What to execute; ``--control-fd N`` is appended.
+        launcher: How to come by a pool.
         start_timeout_s: How long loading the decoders may take.
     """
 
-    def __init__(self, *, command: tuple[str, ...] = LOCAL_POOL_COMMAND, start_timeout_s: float = 60.0) -> None:
-        self._command = command
+    def __init__(self, launcher: Launcher, *, start_timeout_s: float = 60.0) -> None:
+        self._launcher = launcher
         self._start_timeout_s = start_timeout_s
         self._starting: asyncio.Task[None] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running: RunningPool | None = None
         self._control: socket.socket | None = None
         self._ready: asyncio.Future[bool] | None = None
         self._has_served = False
@@ -61,8 +56,8 @@ class SandboxPool:
 
     @property
     def pid(self) -> int | None:
-        """The pool's process id, while it runs."""
-        return self._process.pid if self._process is not None else None
+        """The process id of what was executed, while it runs here; ``None`` where the pool belongs to a server."""
+        return self._running.pid if self._running is not None else None
 
     async def start(self) -> None:
         """Make sure that a pool runs and has loaded its decoders.
@@ -87,12 +82,13 @@ class SandboxPool:
         while self._background:
             await asyncio.wait(self._background)
 
-    async def run(self, document_fd: int, request: bytes) -> Job:
+    async def run(self, document_fd: int, request: bytes, memories: Sequence[int]) -> Job:
         """Give a document to a child.
 
         Args:
             document_fd: Sealed memory; the caller keeps and closes its descriptor.
             request: As ``opening_wire.encode_request`` writes it.
+            memories: Descriptors of memory for the first pages; the caller's likewise.
 
         Raises:
             NotReady: no pool runs, or it does not listen.
@@ -106,7 +102,7 @@ class SandboxPool:
             job = Job(id=self._next_id, socket=here, exited=asyncio.get_running_loop().create_future())
             try:
                 here.setblocking(False)
-                here.send(request)
+                socket.send_fds(here, [request], memories)
                 message = PoolMessage(kind=PoolMessageKind.OPEN, job_id=job.id).encode()
                 socket.send_fds(self._control, [message], [document_fd, there.fileno()])
             except OSError as error:
@@ -146,33 +142,17 @@ class SandboxPool:
             if not ready.done():
                 self._lose()
         except OSError:
-            logger.exception("the file opener cannot be executed", extra={"action": "opener_start"})
+            logger.exception("the file opener cannot be launched", extra={"action": "opener_start"})
         finally:
             self._starting = None
 
     def _spawn(self) -> asyncio.Future[bool]:
         loop = asyncio.get_running_loop()
-        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        here.setblocking(False)
-        try:
-            with there:
-                # An empty environment: what is not there cannot be read out of /proc/self/environ.
-                self._process = subprocess.Popen(  # noqa: S603 - not a shell, no caller's words; 5 ms, at start
-                    [*self._command, "--control-fd", str(there.fileno())],
-                    pass_fds=(there.fileno(),),
-                    env={},
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-        except OSError:
-            here.close()
-            raise
-        self._control = here
+        self._running = self._launcher.launch()
+        self._control = self._running.control
         self._has_served = False
         self._ready = loop.create_future()
-        loop.add_reader(here, self._on_control, here)
+        loop.add_reader(self._control, self._on_control, self._control)
         return self._ready
 
     def _on_control(self, control: socket.socket) -> None:
@@ -187,12 +167,20 @@ class SandboxPool:
             if message is None:
                 self._lose()
             elif message.kind is PoolMessageKind.READY and self._ready is not None and not self._ready.done():
+                self._report_ready(message)
                 self._ready.set_result(True)
             elif message.kind is PoolMessageKind.EXITED:
                 self._has_served = True
                 job = self._jobs.pop(message.job_id, None)
                 if job is not None:
                     job.exited.set_result(message)
+
+    def _report_ready(self, message: PoolMessage) -> None:
+        logger.info(
+            "the file opener is ready, with %s",
+            f"Landlock {message.landlock_version}" if message.landlock_version else "no Landlock: seccomp locks alone",
+            extra={"action": "opener_ready"},
+        )
 
     def _suspect(self, job: Job) -> None:
         if not job.exited.done():
@@ -202,7 +190,7 @@ class SandboxPool:
     def _lose(self, *, restart: bool = True) -> None:
         """Forget the pool, whatever is left of it; jobs in flight learn that it ended."""
         control, self._control = self._control, None
-        process, self._process = self._process, None
+        running, self._running = self._running, None
         ready, self._ready = self._ready, None
         jobs, self._jobs = self._jobs, {}
         if control is not None:
@@ -212,8 +200,8 @@ class SandboxPool:
             ready.set_result(False)
         for job in jobs.values():
             job.exited.set_result(None)
-        if process is not None:
-            self._in_background(_reap(process, graceful=self._closed))
+        if running is not None:
+            self._in_background(running.end(graceful=self._closed))
             if restart and not self._closed:
                 logger.error("the file opener ended", extra={"action": "opener_ended"})
                 # One that has done nothing yet might be started and lost without end; the next request tries again.
@@ -225,14 +213,3 @@ class SandboxPool:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
-
-
-async def _reap(process: subprocess.Popen[bytes], *, graceful: bool) -> None:
-    """Wait for the pool's end; its control socket is closed, so it ends by itself unless it is stuck."""
-    if not graceful:
-        process.kill()
-    try:
-        await asyncio.to_thread(process.wait, _CLOSE_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        await asyncio.to_thread(process.wait)

@@ -59,6 +59,8 @@ class OpenLimits:
     max_document_pixels: int = 400_000_000
     max_memory_bytes: int = 1 << 30
     max_cpu_s: float = 20.0
+    # Time in which a service waits for the opening; what the opening waits for the service does not count.
+    max_wall_s: float = 60.0
     render_dpi: int = 200
 
 

@@ -7,7 +7,9 @@
                             word_ends: (N,) uint32, where each word ends among the code points
                             code_points: (M,) uint32, all words one after another
 
-The sizes follow from the numbers in the page's message; memory of any other size is refused unread.
+The sizes follow from the numbers in the page's message. The memory is made by the host, of one fixed size that holds
+the largest page allowed and that the child cannot change; when the page is there, the host seals it and maps as much as
+the message says.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ocr_core.contracts.document import OpenLimits
 from ocr_core.contracts.opening_wire import MAX_CODE_POINTS_PER_PAGE, MAX_WORDS_PER_PAGE, ForgedMessage
 from ocr_core.contracts.page import TextLayerWord
 
@@ -29,6 +32,11 @@ MAX_WORD_CODE_POINTS = 256
 _QUAD_BYTES = 4 * 2 * 4
 _NUMBER_BYTES = 4
 MAX_PAGE_TEXT_BYTES = MAX_WORDS_PER_PAGE * (_QUAD_BYTES + _NUMBER_BYTES) + MAX_CODE_POINTS_PER_PAGE * _NUMBER_BYTES + 8
+
+
+def page_memory_bytes(limits: OpenLimits) -> int:
+    """Size of the memory that is made for a page before anybody knows how large it is. Untouched, it costs nothing."""
+    return max(limits.max_image_pixels, limits.max_rendered_page_pixels) * 3 + MAX_PAGE_TEXT_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 ::
 
     host                              pool
-      │◄────────────────── READY ───────│   decoders are loaded
+      │◄────────────────── READY ───────│   decoders are loaded, and a child can be locked
       │── OPEN id + two descriptors ───►│   the document's sealed memory, the child's end of its own socket
       │── KILL id ─────────────────────►│
       │◄────────────── EXITED id … ─────│   always, once, for every OPEN
@@ -15,7 +15,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-_MESSAGE = struct.Struct("<B3xIiII")
+_MESSAGE = struct.Struct("<B3xIiIII")
 MESSAGE_BYTES = _MESSAGE.size
 
 NOT_STARTED = 0x1000_0000
@@ -43,10 +43,14 @@ class PoolMessage:
     """Processor time of the child, all of it."""
     peak_memory_kib: int = 0
     """The most memory that was resident at once."""
+    landlock_version: int = 0
+    """Of the kernel, told with READY; 0 where children are locked by the system-call filter alone."""
 
     def encode(self) -> bytes:
         """The message as ``MESSAGE_BYTES`` bytes."""
-        return _MESSAGE.pack(self.kind, self.job_id, self.wait_status, self.cpu_ms, self.peak_memory_kib)
+        return _MESSAGE.pack(
+            self.kind, self.job_id, self.wait_status, self.cpu_ms, self.peak_memory_kib, self.landlock_version
+        )
 
     @classmethod
     def decode(cls, body: bytes) -> PoolMessage:
@@ -57,11 +61,12 @@ class PoolMessage:
         """
         if len(body) != MESSAGE_BYTES:
             raise ValueError(f"a pool message of {len(body)} bytes")
-        kind, job_id, wait_status, cpu_ms, peak_memory_kib = _MESSAGE.unpack(body)
+        kind, job_id, wait_status, cpu_ms, peak_memory_kib, landlock_version = _MESSAGE.unpack(body)
         return cls(
             kind=PoolMessageKind(kind),
             job_id=job_id,
             wait_status=wait_status,
             cpu_ms=cpu_ms,
             peak_memory_kib=peak_memory_kib,
+            landlock_version=landlock_version,
         )

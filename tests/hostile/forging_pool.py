@@ -1,7 +1,9 @@
-"""A pool whose children do what a document tells them: ``forge:<name>`` instead of an honest decoder's work.
+"""A pool whose children do what a document tells them, instead of an honest decoder's work.
 
-Executed by tests in place of ``python -m lambda_file_open.pool``. Any other document is decoded as usual, so that a
-test can have both in one pool.
+``forge:<name>`` is a child that lies, with no lock on it at all: the host's own checks must do without.
+``attack:<name>`` is code that runs behind the lock and wants out (``attacks``). Any other document is decoded as usual,
+so that a test can have all of them in one pool. Executed by tests in place of ``python -m lambda_file_open.pool`` or
+``lambda_file_open.server``.
 """
 
 from __future__ import annotations
@@ -10,32 +12,35 @@ import ctypes
 import fcntl
 import mmap
 import os
-import resource
 import signal
 import socket
 import struct
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).parent))
 
-from lambda_file_open import jail, pool
-from lambda_file_open.child import decode_job, receive_job
-from lambda_file_open.shared_page import SEALS, SharedPage
+from attacks import Attack
+
+from lambda_file_open import pool, server
+from lambda_file_open.child import decode_job, receive_job, receive_request
+from lambda_file_open.jail import Jail
+from lambda_file_open.shared_page import SharedPage
 from ocr_core.contracts.document import MediaType
 from ocr_core.contracts.opening_wire import (
-    MAX_REQUEST_BYTES,
     DocumentOpened,
     OpenEnded,
     OpenRequest,
     PageFailed,
     PageNotice,
     PageReady,
-    decode_request,
     encode_message,
 )
 from ocr_core.contracts.page import TextLayerWord
+
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 HONEST = PageReady(
     number=1,
@@ -50,26 +55,30 @@ HONEST = PageReady(
 
 
 class Forger:
-    """A child that has been taken over."""
+    """A child that has been taken over, and that nothing holds."""
 
-    def __init__(self, host: socket.socket, request: OpenRequest) -> None:
+    def __init__(self, host: socket.socket, request: OpenRequest, memories: list[SharedPage]) -> None:
         self.host = host
         self.request = request
+        self.memories = memories
+        self.document_fd = -1
 
     def document(self, page_count: int = 1, media_type: MediaType = MediaType.PDF) -> None:
         self.host.send(encode_message(DocumentOpened(media_type=media_type, page_count=page_count)))
 
-    def memory(self, byte_count: int = 40 * 30 * 3) -> int:
-        page = SharedPage()
-        page.allocate(1, byte_count // 3 + 1)[:] = 7
-        page._unmap()
-        os.ftruncate(page.fd, byte_count)
-        return page.fd
-
-    def sealed(self, byte_count: int = 40 * 30 * 3) -> int:
-        fd = self.memory(byte_count)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
+    def own(self, byte_count: int = 40 * 30 * 3, seals: int = fcntl.F_SEAL_GROW) -> int:
+        """Memory of its own making."""
+        fd = os.memfd_create("own", os.MFD_ALLOW_SEALING)
+        os.ftruncate(fd, byte_count)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
         return fd
+
+    def given(self) -> int:
+        """Memory that was made for a page, with an honest page in it."""
+        memory = self.memories[0]
+        memory.allocate(30, 40)[:] = 7
+        memory.finish(width_px=40, height_px=30, words=())
+        return memory.fd
 
     def page(self, fd: int, message: PageReady = HONEST) -> None:
         socket.send_fds(self.host, [encode_message(message)], [fd])
@@ -105,14 +114,14 @@ class Forger:
         self.host.send(message)
 
     def page_first(self) -> None:
-        self.page(self.sealed())
+        self.page(self.given())
 
     def end_first(self) -> None:
         self.host.send(encode_message(OpenEnded()))
 
     def document_with_memory(self) -> None:
         body = encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=1))
-        socket.send_fds(self.host, [body], [self.sealed()])
+        socket.send_fds(self.host, [body], [self.given()])
 
     # What it says instead of a page.
 
@@ -126,7 +135,7 @@ class Forger:
 
     def wrong_number(self) -> None:
         self.document()
-        self.page(self.sealed(), replace(HONEST, number=2))
+        self.page(self.given(), replace(HONEST, number=2))
 
     def failed_wrong_number(self) -> None:
         self.document()
@@ -138,48 +147,77 @@ class Forger:
 
     def failed_with_memory(self) -> None:
         self.document()
-        socket.send_fds(self.host, [encode_message(PageFailed(number=1))], [self.sealed()])
+        socket.send_fds(self.host, [encode_message(PageFailed(number=1))], [self.given()])
 
     def two_memories(self) -> None:
         self.document()
-        socket.send_fds(self.host, [encode_message(HONEST)], [self.sealed(), self.sealed()])
+        socket.send_fds(self.host, [encode_message(HONEST)], [self.given(), self.given()])
 
     def many_memories(self) -> None:
         self.document()
-        socket.send_fds(self.host, [encode_message(HONEST)], [self.sealed()] * 200)
+        socket.send_fds(self.host, [encode_message(HONEST)], [self.given()] * 200)
 
     def wrong_stride(self) -> None:
         self.document()
-        socket.send_fds(self.host, [self.raw(stride_bytes=124)], [self.sealed()])
+        socket.send_fds(self.host, [self.raw(stride_bytes=124)], [self.given()])
 
     def zero_width(self) -> None:
         self.document()
-        socket.send_fds(self.host, [self.raw(width_px=0, stride_bytes=0)], [self.sealed()])
+        socket.send_fds(self.host, [self.raw(width_px=0, stride_bytes=0)], [self.given()])
 
     def huge_side(self) -> None:
         self.document()
-        socket.send_fds(self.host, [self.raw(width_px=2**31, stride_bytes=2**32 - 1)], [self.sealed()])
+        socket.send_fds(self.host, [self.raw(width_px=2**31, stride_bytes=2**32 - 1)], [self.given()])
 
     def too_many_pixels(self) -> None:
         self.document()
         message = replace(HONEST, width_px=20_000, stride_bytes=60_000, height_px=20_000)
-        self.page(self.sealed(), message)
+        self.page(self.given(), message)
 
     def unknown_notice(self) -> None:
         self.document()
-        socket.send_fds(self.host, [self.raw(notices=128)], [self.sealed()])
+        socket.send_fds(self.host, [self.raw(notices=128)], [self.given()])
 
     def memory_too_small(self) -> None:
         self.document()
-        self.page(self.sealed(40 * 30 * 3 - 1))
+        self.page(self.own(40 * 30 * 3 - 1))
 
-    def memory_too_large(self) -> None:
+    def memory_shrunk(self) -> None:
         self.document()
-        self.page(self.sealed(40 * 30 * 3 + 4096))
+        fd = self.given()
+        os.ftruncate(fd, 100)
+        self.page(fd)
+
+    def memory_shrinks(self) -> None:
+        """While the host looks at it."""
+        self.document()
+        fd = self.given()
+        self.page(fd)
+        os.ftruncate(fd, 0)
 
     def memory_not_sealed(self) -> None:
         self.document()
-        self.page(self.memory())
+        self.page(self.own(seals=0))
+
+    def memory_sealed_already(self) -> None:
+        self.document()
+        self.page(self.own(seals=SEALS))
+
+    def memory_still_written(self) -> None:
+        self.document()
+        fd = self.given()
+        self.kept = mmap.mmap(fd, 40 * 30 * 3)
+        self.page(fd)
+
+    def memory_twice(self) -> None:
+        self.document(page_count=2)
+        fd = self.given()
+        self.page(fd)
+        self.page(fd, replace(HONEST, number=2))
+
+    def memory_is_the_document(self) -> None:
+        self.document()
+        self.page(self.document_fd)
 
     def memory_is_a_pipe(self) -> None:
         self.document()
@@ -211,16 +249,16 @@ class Forger:
 
     def _words(self, words: tuple[TextLayerWord, ...]) -> None:
         self.document()
-        page = SharedPage()
+        page = self.memories[0]
         page.allocate(30, 40)[:] = 7
-        fd, _ = page.seal(width_px=40, height_px=30, words=words)
+        page.finish(width_px=40, height_px=30, words=words)
         code_points = sum(len(word.text) for word in words)
-        self.page(fd, replace(HONEST, word_count=len(words), code_point_count=code_points))
+        self.page(page.fd, replace(HONEST, word_count=len(words), code_point_count=code_points))
 
     def flood(self) -> None:
         self.document(page_count=2)
         while True:
-            self.page(self.sealed(40 * 30 * 3), HONEST)
+            self.page(self.own(), HONEST)
 
     # What it does instead of speaking.
 
@@ -248,25 +286,9 @@ class Forger:
         self.document()
         time.sleep(60)
 
-    def spin(self) -> None:
-        while True:
-            pass
-
-    def eat_memory(self) -> None:
-        eaten = []
-        while True:
-            eaten.append(np.ones(1 << 20))
-
     def killed(self) -> None:
         """As by the machine's own out-of-memory killer."""
         os.kill(os.getpid(), signal.SIGKILL)
-
-    def killed_with_much_memory(self) -> None:
-        np.ones(self.request.limits.max_memory_bytes * 9 // 10, dtype=np.uint8)
-        self.killed()
-
-    def grow_file(self) -> None:
-        os.ftruncate(self.memory(), 1 << 34)
 
     def crash_on_page_2(self) -> None:
         self._crash_on({2})
@@ -280,57 +302,41 @@ class Forger:
         for number in self.request.selection.numbers(page_count):
             if number in deadly:
                 os.kill(os.getpid(), signal.SIGSEGV)
-            self.page(self.sealed(), replace(HONEST, number=number))
-            if not self.host.recv(64):
-                return
-
-    def show_jail(self) -> None:
-        """A page of one row whose pixels tell how this process is locked."""
-        libc = ctypes.CDLL(None)
-        open_files = [fd for fd in range(256) if _is_open(fd)]
-        facts = [
-            libc.prctl(39, 0, 0, 0, 0),  # PR_GET_NO_NEW_PRIVS
-            libc.prctl(3, 0, 0, 0, 0),  # PR_GET_DUMPABLE
-            resource.getrlimit(resource.RLIMIT_CORE)[1],
-            resource.getrlimit(resource.RLIMIT_NPROC)[1],
-            resource.getrlimit(resource.RLIMIT_NOFILE)[1],
-            len(open_files),
-            # Python itself adds the second to an empty environment (PEP 538).
-            len(set(os.environ) - {"OPENBLAS_NUM_THREADS", "LC_CTYPE"}),
-            resource.getrlimit(resource.RLIMIT_CPU)[1],
-        ]
-        self.document()
-        page = SharedPage()
-        page.allocate(1, len(facts))[0, :, 0] = facts
-        fd, _ = page.seal(width_px=len(facts), height_px=1, words=())
-        self.page(fd, replace(HONEST, width_px=len(facts), height_px=1, stride_bytes=len(facts) * 3))
-
-
-def _is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
+            self.page(self.given(), replace(HONEST, number=number))
+            self.memories.pop(0)
+            if not self.memories:
+                received, descriptors, _, _ = socket.recv_fds(self.host, 64, 2)
+                if not received:
+                    return
+                self.memories.extend(map(SharedPage, descriptors))
 
 
 def run(job_channel: socket.socket, early: bool) -> None:
-    """Forge where the document says so."""
-    memory = SharedPage(reserve_bytes=1 << 20 if early else 0)
+    """Forge or attack where the document says so."""
+    pool_pid = os.getppid()
+    memory = SharedPage.reserve(1 << 20 if early else 0)
+    jail = Jail()
+    # What follows may be told to do without the lock, of which this is the first half.
     job = receive_job(job_channel)
     if job is None:
         return
     document_fd, host = job
     document = mmap.mmap(document_fd, os.fstat(document_fd).st_size, access=mmap.ACCESS_READ)
-    if document[:6] != b"forge:":
-        decode_job(document_fd, host, memory)
+    kind, _, name = document[:64].partition(b":")
+    if kind == b"forge":
+        request, memories = receive_request(host, memory)
+        forger = Forger(host, request, memories)
+        forger.document_fd = document_fd
+        getattr(forger, name.decode())()
+        # An honest host has read what it wants and hangs up; until then the socket stays open.
+        host.recv(64)
         return
-    request = decode_request(host.recv(MAX_REQUEST_BYTES + 1))
-    jail.lock(request.limits, timeout_s=request.timeout_s)
-    getattr(Forger(host, request), document[6:].decode())()
-    # An honest host has read what it wants and hangs up; until then the socket stays open.
-    host.recv(64)
+    jail.prepare()
+    if kind == b"attack":
+        Attack(host, memory, jail, document_fd=document_fd, pool_pid=pool_pid).run(name.decode())
+    else:
+        decode_job(document_fd, host, memory, jail)
 
 
 if __name__ == "__main__":
-    sys.exit(pool.main(run))
+    sys.exit(server.main(run) if "--socket" in sys.argv else pool.main(run))

@@ -17,6 +17,7 @@ import pytest_asyncio
 from PIL import Image
 
 from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
+from ocr_core.adapters.sandbox_launch import ExecutingLauncher
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType, OpenLimits, PageSelection
 from ocr_core.contracts.errors import (
@@ -130,7 +131,7 @@ async def test_a_broken_page_stands_between_its_neighbours(opener: LocalFileOpen
         (b"x" * 11, OpenLimits(max_body_bytes=10), DocumentTooLarge, "limit is 10 bytes"),
         (tiff(3), OpenLimits(max_pages=2), DocumentTooLarge, "limit is 2 pages"),
         (png(), OpenLimits(max_image_pixels=4095), DocumentTooLarge, "limit of 4095 an image"),
-        (tiff(3), OpenLimits(max_document_pixels=9000), DocumentTooLarge, "limit of 9000 a document"),
+        (tiff(3), OpenLimits(max_document_pixels=9000), DocumentTooLarge, r"limit of 9000 \(max_document_pixels\)"),
         (
             saved(Image.new("RGB", (4000, 4000)), "PNG"),
             OpenLimits(max_memory_bytes=20_000_000),
@@ -234,7 +235,7 @@ async def test_the_first_file_starts_the_pool_and_close_ends_it() -> None:
 
 
 async def test_a_pool_that_cannot_start_is_not_ready() -> None:
-    opener = LocalFileOpener(OpenerSettings(command=(sys.executable, "-c", "raise SystemExit(3)")))
+    opener = LocalFileOpener(OpenerSettings(launcher=ExecutingLauncher((sys.executable, "-c", "raise SystemExit(3)"))))
     with pytest.raises(NotReady):
         await opener.start()
     await opener.close()

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
+from ocr_core.adapters.sandbox_launch import ExecutingLauncher
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.errors import NotReady
@@ -73,7 +74,7 @@ sys.exit(pool.main())
 
 @asynccontextmanager
 async def opener_with(program: str) -> AsyncIterator[LocalFileOpener]:
-    opener = LocalFileOpener(OpenerSettings(command=(sys.executable, "-I", "-c", program)))
+    opener = LocalFileOpener(OpenerSettings(launcher=ExecutingLauncher((sys.executable, "-I", "-c", program))))
     await opener.start()
     try:
         yield opener

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
-from ocr_core.adapters.sandbox_pool import LOCAL_POOL_COMMAND, SandboxPool
+from ocr_core.adapters.sandbox_launch import LOCAL_POOL_COMMAND, ExecutingLauncher
+from ocr_core.adapters.sandbox_pool import SandboxPool
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.errors import NotReady
@@ -76,7 +77,7 @@ async def read(opener: LocalFileOpener, document: bytes, pause: Pause | None = N
 
 async def test_a_start_that_is_given_up_goes_on_for_the_next(tmp_path: Path) -> None:
     descriptors_before, children_before = descriptors(), children()
-    pool = SandboxPool(command=gated(tmp_path / "gate"))
+    pool = SandboxPool(ExecutingLauncher(gated(tmp_path / "gate")))
     for _ in range(3):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
@@ -91,7 +92,7 @@ async def test_a_start_that_is_given_up_goes_on_for_the_next(tmp_path: Path) -> 
 
 async def test_all_who_wait_share_one_start(tmp_path: Path) -> None:
     descriptors_before, children_before = descriptors(), children()
-    pool = SandboxPool(command=gated(tmp_path / "gate"))
+    pool = SandboxPool(ExecutingLauncher(gated(tmp_path / "gate")))
     waiting = [asyncio.create_task(pool.start()) for _ in range(5)]
     await asyncio.sleep(0.02)
     waiting[0].cancel()
@@ -107,7 +108,7 @@ async def test_all_who_wait_share_one_start(tmp_path: Path) -> None:
 
 async def test_a_pool_that_is_closed_while_it_starts(tmp_path: Path) -> None:
     descriptors_before, children_before = descriptors(), children()
-    pool = SandboxPool(command=gated(tmp_path / "gate"))
+    pool = SandboxPool(ExecutingLauncher(gated(tmp_path / "gate")))
     waiting = asyncio.create_task(pool.start())
     await asyncio.sleep(0.02)
     await pool.close()
@@ -123,7 +124,7 @@ async def test_a_pool_that_is_closed_while_it_starts(tmp_path: Path) -> None:
 )
 async def test_a_pool_that_cannot_start_leaves_nothing(command: tuple[str, ...]) -> None:
     descriptors_before, children_before = descriptors(), children()
-    pool = SandboxPool(command=command)
+    pool = SandboxPool(ExecutingLauncher(command))
     for _ in range(3):
         with pytest.raises(NotReady, match="could not be started"):
             await pool.start()
@@ -161,7 +162,7 @@ async def _kill_while_reading(opener: LocalFileOpener, document: bytes) -> None:
 
 async def test_a_pool_killed_while_it_starts_is_started_by_the_next_file(tmp_path: Path) -> None:
     descriptors_before, children_before = descriptors(), children()
-    opener = LocalFileOpener(OpenerSettings(command=gated(tmp_path / "gate")))
+    opener = LocalFileOpener(OpenerSettings(launcher=ExecutingLauncher(gated(tmp_path / "gate"))))
     waiting = asyncio.create_task(opener.start())
     await asyncio.sleep(0.02)
     assert opener.pool_pid is not None

@@ -13,7 +13,9 @@ from tests.support.open_samples import CORNERS_HEIC, corners, decode, pdf, saved
 import io, socket
 from PIL import Image
 from lambda_file_open.shared_page import SharedPage
+from ocr_core.contracts.document import OpenLimits
 from ocr_core.contracts.opening_wire import OpenEnded, decode_request, encode_message
+from ocr_core.contracts.page_memory import page_memory_bytes
 
 documents = [saved(corners(), kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")]
 documents += [saved(corners().convert("CMYK"), "JPEG"), saved(corners(), "TIFF", compression="jpeg"), CORNERS_HEIC]
@@ -29,9 +31,10 @@ sys.addaudithook(lambda event, arguments: imported.append(arguments[0]) if event
 for document in documents:
     for decoded in decode(document, text_layer=True):
         page, pixels = decoded
-        memory = SharedPage()
+        memory = SharedPage.reserve(0)
+        memory.fix(page_memory_bytes(OpenLimits()))
         memory.allocate(page.height_px, page.width_px)[:] = pixels
-        memory.seal(width_px=page.width_px, height_px=page.height_px, words=page.words)
+        memory.finish(width_px=page.width_px, height_px=page.height_px, words=page.words)
         memory.close()
 print(imported)
 """

@@ -1,0 +1,157 @@
+"""Code that has taken a decoder over, behind the lock, under each launcher: it gets nowhere, and nobody notices it.
+
+The lock answers an attempt in one of two ways: it ends the process, or it refuses with an error. Which of the two is
+asserted, because a call that is refused today and ended tomorrow, or the other way about, is a change of the lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from ocr_core.contracts.document import OpenLimits
+from ocr_core.contracts.errors import DeadlineExceeded, DocumentTooLarge, UnreadableDocument
+from ocr_core.contracts.page import PageImage
+from ocr_core.contracts.ports import FileOpener
+from tests.hostile.attacks import Attack
+from tests.support.openers import FORGING_POOL, LAUNCHERS, assert_reads, launched, read
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ENDED = [
+    *("socket_inet", "socket_unix", "socket_pair", "socket_listen", "socket_raw"),
+    *("fork", "clone", "clone3", "thread", "execute", "execute_memory"),
+    *("executable_memory", "executable_document", "make_memory_executable", "call_x32", "call_unknown"),
+    *("ptrace", "read_memory_of_pool", "take_descriptor_of_pool", "be_traced"),
+    *("kill_pool", "signal_pool", "kill_everybody"),
+    *("unshare", "join_namespace", "mount", "change_root", "become_root", "be_inspectable", "another_filter"),
+    *("kernel_ring", "kernel_program", "kernel_faults", "kernel_keys", "kernel_counters"),
+    *("remove", "make_folder", "link", "rename", "make_memory_file", "truncate_document", "shrink_page", "make_pipe"),
+]
+REFUSED = {
+    **dict.fromkeys(
+        [
+            *("open_memory_of_pool", "open_descriptors_of_pool", "raise_limits"),
+            *("write_in_tmp", "write_in_shm", "write_here", "write_null"),
+            *("read_passwd", "read_environment", "read_own_memory", "list_root", "look_at_file", "reopen_document"),
+        ],
+        errno.EACCES,
+    ),
+    "write_document": errno.EPERM,
+    "grow_page": errno.EFBIG,
+    "reserve_3_gib": errno.ENOMEM,
+}
+OTHERS = {
+    *("eat_memory", "killed_with_much_memory", "spin", "spin_deaf", "sleep", "segfault", "abort", "leave"),
+    *("flood_output", "flood_host", "wrong_sizes", "show_lock"),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=LAUNCHERS)
+async def opener(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FileOpener]:
+    folder = tmp_path_factory.mktemp("opener")
+    async with launched(request.param, folder, pool=FORGING_POOL, server=FORGING_POOL) as opener:
+        yield opener
+
+
+def picture() -> tuple[bytes, np.ndarray]:
+    pixels = np.random.default_rng(7).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue(), pixels
+
+
+async def attack(opener: FileOpener, name: str, *, timeout_s: float = 30.0, limits: OpenLimits | None = None) -> int:
+    """The number that the attempt left, where it was not ended."""
+    (page,) = await read(opener, b"attack:" + name.encode(), timeout_s=timeout_s, limits=limits)
+    assert isinstance(page, PageImage)
+    return int(page.pixels[0, 0, 0])
+
+
+def violations(caplog: pytest.LogCaptureFixture) -> int:
+    return sum(getattr(record, "action", "") == "opener_violation" for record in caplog.records)
+
+
+async def test_every_attack_is_tried() -> None:
+    written = {name for name in vars(Attack) if not name.startswith("_")} - {"run"}
+    assert written == {*ENDED, *REFUSED, *OTHERS}
+
+
+@pytest.mark.parametrize("name", ENDED)
+async def test_what_the_lock_ends(opener: FileOpener, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR), pytest.raises(UnreadableDocument):
+        await attack(opener, name)
+    assert violations(caplog) == 1
+    await assert_reads(opener, *picture())
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_what_the_lock_refuses(opener: FileOpener, name: str) -> None:
+    assert await attack(opener, name) == REFUSED[name]
+    await assert_reads(opener, *picture())
+
+
+@pytest.mark.parametrize("name", ["segfault", "abort", "leave", "wrong_sizes", "flood_host"])
+async def test_what_ends_by_itself_or_lies_is_a_broken_document(
+    opener: FileOpener, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR), pytest.raises(UnreadableDocument):
+        await attack(opener, name)
+    assert violations(caplog) == 0
+    await assert_reads(opener, *picture())
+
+
+async def test_a_flood_of_output_goes_nowhere(opener: FileOpener, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UnreadableDocument):
+        await attack(opener, "flood_output")
+    captured = capfd.readouterr()
+    assert "xxxx" not in captured.out + captured.err
+    await assert_reads(opener, *picture())
+
+
+@pytest.mark.parametrize("name", ["spin", "spin_deaf", "sleep"])
+async def test_the_deadline_ends_whatever_does_not_end(opener: FileOpener, name: str) -> None:
+    started_s = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        await attack(opener, name, timeout_s=0.5)
+    assert time.monotonic() - started_s < 5
+    await assert_reads(opener, *picture())
+
+
+@pytest.mark.parametrize("name", ["spin", "spin_deaf"])
+async def test_the_processor_limit_is_named(opener: FileOpener, name: str) -> None:
+    with pytest.raises(DocumentTooLarge, match=r"processor time than the limit of 1 seconds \(max_cpu_s\)"):
+        await attack(opener, name, limits=OpenLimits(max_cpu_s=1))
+    await assert_reads(opener, *picture())
+
+
+async def test_the_wall_limit_is_named(opener: FileOpener) -> None:
+    with pytest.raises(DocumentTooLarge, match=r"longer than the limit of 0.5 seconds \(max_wall_s\)"):
+        await attack(opener, "sleep", limits=OpenLimits(max_wall_s=0.5))
+    await assert_reads(opener, *picture())
+
+
+@pytest.mark.parametrize("name", ["eat_memory", "killed_with_much_memory"])
+async def test_the_memory_limit_is_named(opener: FileOpener, name: str) -> None:
+    with pytest.raises(DocumentTooLarge, match=r"memory than the limit of 200000000 bytes \(max_memory_bytes\)"):
+        await attack(opener, name, limits=OpenLimits(max_memory_bytes=200_000_000))
+    await assert_reads(opener, *picture())
+
+
+async def test_nothing_of_it_is_left(opener: FileOpener) -> None:
+    for name in ("link", "make_folder", "fork"):
+        with pytest.raises(UnreadableDocument):
+            await attack(opener, name)
+    for name in ("write_in_tmp", "write_in_shm"):
+        await attack(opener, name)
+    assert not any(os.path.lexists(Path(folder, "escaped")) for folder in ("/tmp", "/dev/shm", "/"))  # noqa: ASYNC240, S108
