@@ -27,9 +27,9 @@ from async_worker.stages.structure_stage import StructureStage
 from async_worker.stages.work import StageWork
 from async_worker.vitals import HttpRole, make_vitals_app, no_lifespan
 from async_worker.webhooks.role import WebhookSender
-from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
+from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
@@ -120,8 +120,7 @@ class House:
         self._queues = SqsQueues(settings.queue, visibility_timeout_s=bulk.lease_s)
         self._storage = S3Storage(settings.storage)
         self._models = TritonModels(settings.triton)
-        opener = settings.opener
-        self._opener = LocalFileOpener(OpenerSettings(max_children=opener.max_children, max_waiting=opener.max_waiting))
+        self._opener = make_file_opener(settings.opener)
 
     async def start(self) -> None:
         """Start the adapters that these roles use."""

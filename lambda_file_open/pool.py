@@ -22,14 +22,21 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from lambda_file_open import jail
 from lambda_file_open.child import RunChild, run_child
+from lambda_file_open.font_tables import Script
+from lambda_file_open.fonts import covered_scripts
 from lambda_file_open.warmup import load_decoders
-from ocr_core.contracts.pool_wire import MESSAGE_BYTES, NOT_STARTED, PoolMessage, PoolMessageKind
+from ocr_core.contracts.pool_wire import MESSAGE_BYTES, NOT_STARTED, FontScript, PoolMessage, PoolMessageKind
 
 _SPARE_AFTER_MS = 20
 """How long the pool is quiet before it prepares the next spare: not while the file that took the last is decoded."""
 _MAX_DOUBLINGS = 8
 """Of that time where spares fail: up to five seconds, so that a machine in need is not kept busy with forks."""
 _FIRST_INHERITED_FD = 3
+_SCRIPTS = {
+    Script.JAPANESE: FontScript.JAPANESE,
+    Script.SIMPLIFIED_CHINESE: FontScript.CHINESE,
+    Script.KOREAN: FontScript.KOREAN,
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +67,9 @@ class Pool:
     def serve(self) -> None:
         """Work until the host hangs up; then end every child."""
         self._poll.register(self._control, select.POLLIN)
-        ready = PoolMessage(kind=PoolMessageKind.READY, landlock_version=jail.landlock_version())
+        ready = PoolMessage(
+            kind=PoolMessageKind.READY, landlock_version=jail.landlock_version(), missing_fonts=_missing_fonts()
+        )
         self._control.send(ready.encode())
         try:
             while self._serve_once():
@@ -187,6 +196,14 @@ class Pool:
         # A host that has gone is noticed where its messages are read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.send(message.encode())
+
+
+def _missing_fonts() -> FontScript:
+    missing = FontScript.NONE
+    for script, flag in _SCRIPTS.items():
+        if script not in covered_scripts():
+            missing |= flag
+    return missing
 
 
 def _live_and_die(run: RunChild, channel: socket.socket, parent_pid: int, *, early: bool) -> None:

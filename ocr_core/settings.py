@@ -116,6 +116,23 @@ class TritonSettings(SettingsGroup):
     """For the calls that carry no document: readiness, versions, registering memory."""
 
 
+class OpenerLauncher(StrEnum):
+    """How the file opener runs."""
+
+    PROCESS = "process"
+    SOCKET = "socket"
+    LAMBDA = "lambda"
+
+
+class BwrapUse(StrEnum):
+    """Whether the file opener's process runs inside bwrap."""
+
+    AUTO = "auto"
+    """Where it is installed and this user may make namespaces; in containers he mostly may not."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class FileOpenerSettings(SettingsGroup):
     """The sandbox that files are opened in; one child process a file."""
 
@@ -125,6 +142,13 @@ class FileOpenerSettings(SettingsGroup):
     """Files open at once. Each may use ``OCR_LIMIT_MAX_MEMORY_BYTES``."""
     max_waiting: int = Field(default=64, ge=0, le=4_096)
     """Files that wait for one of these places; one more is answered 429 at once."""
+    launcher: OpenerLauncher = OpenerLauncher.PROCESS
+    """Where files are opened: in a process of the service's own, by a server in a container beside it (``socket``), or
+    by an AWS Lambda function."""
+    bwrap: BwrapUse = BwrapUse.AUTO
+    """With ``process``: whether inside namespaces of its own."""
+    socket_path: Path = Path("/run/file-opener/socket")
+    """With ``socket``: where the server listens."""
 
 
 class StorageSettings(SettingsGroup):

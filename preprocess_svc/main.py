@@ -11,7 +11,7 @@ from typing import Protocol
 
 from fastapi import FastAPI
 
-from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
+from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.postprocess import HttpStructurer
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
@@ -54,7 +54,7 @@ def make_app(
     """The public application. Its adapters are started and closed with it."""
     metrics = Metrics()
     models = TritonModels(triton)
-    opener = LocalFileOpener(OpenerSettings(max_children=file_opener.max_children, max_waiting=file_opener.max_waiting))
+    opener = make_file_opener(file_opener)
     structurer = HttpStructurer(settings.structure_url)
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")

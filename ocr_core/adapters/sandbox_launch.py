@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import logging
 import os
 import shutil
 import socket
@@ -15,6 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from ocr_core.settings import BwrapUse
+
+logger = logging.getLogger(__name__)
 
 LOCAL_POOL_COMMAND: tuple[str, ...] = (sys.executable, "-I", "-m", "lambda_file_open.pool")
 """This environment's Python, isolated from the user's settings; the control socket's number is appended."""
@@ -88,10 +93,25 @@ class ExecutingLauncher:
 
     Args:
         command: What to execute; ``--control-fd N`` is appended.
+        bwrap: Whether in namespaces of its own.
     """
 
-    def __init__(self, command: Sequence[str] = LOCAL_POOL_COMMAND) -> None:
+    def __init__(self, command: Sequence[str] = LOCAL_POOL_COMMAND, *, bwrap: BwrapUse = BwrapUse.NEVER) -> None:
         self._command = tuple(command)
+        self._bwrap = bwrap
+        self._walled_command: tuple[str, ...] | None = None
+
+    def _walled(self) -> tuple[str, ...]:
+        """The command with what is put around it; looked for once."""
+        if self._walled_command is None:
+            walled = self._bwrap is BwrapUse.ALWAYS or (self._bwrap is BwrapUse.AUTO and bwrap_works())
+            self._walled_command = bwrap_command(self._command) if walled else self._command
+            logger.info(
+                "the file opener is executed %s bwrap",
+                "inside" if walled else "without",
+                extra={"action": "opener_launch"},
+            )
+        return self._walled_command
 
     def launch(self) -> RunningPool:
         """See ``Launcher``. Call it from the thread that stays: the kernel ends the pool when that thread ends."""
@@ -101,7 +121,7 @@ class ExecutingLauncher:
             with there:
                 # An empty environment: what is not there cannot be read out of /proc/self/environ.
                 process = subprocess.Popen(  # noqa: S603 - not a shell, no caller's words; 5 ms, at start
-                    [*self._command, "--control-fd", str(there.fileno())],
+                    [*self._walled(), "--control-fd", str(there.fileno())],
                     pass_fds=(there.fileno(),),
                     env={},
                     cwd="/",

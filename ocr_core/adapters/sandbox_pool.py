@@ -181,6 +181,12 @@ class SandboxPool:
             f"Landlock {message.landlock_version}" if message.landlock_version else "no Landlock: seccomp locks alone",
             extra={"action": "opener_ready"},
         )
+        if message.missing_fonts:
+            logger.warning(
+                "no font for %s: a PDF's text in it stays blank where the PDF does not bring its own",
+                ", ".join(script.name.lower() for script in message.missing_fonts if script.name),
+                extra={"action": "opener_fonts"},
+            )
 
     def _suspect(self, job: Job) -> None:
         if not job.exited.done():

@@ -13,13 +13,22 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
-_MESSAGE = struct.Struct("<B3xIiIII")
+_MESSAGE = struct.Struct("<B3xIiIIII")
 MESSAGE_BYTES = _MESSAGE.size
 
 NOT_STARTED = 0x1000_0000
 """Stands in place of a wait status where no child could be started; the kernel's own fit in 16 bits."""
+
+
+class FontScript(IntFlag):
+    """Scripts of which a PDF's text may come without its fonts."""
+
+    NONE = 0
+    JAPANESE = 1
+    CHINESE = 2
+    KOREAN = 4
 
 
 class PoolMessageKind(IntEnum):
@@ -45,11 +54,19 @@ class PoolMessage:
     """The most memory that was resident at once."""
     landlock_version: int = 0
     """Of the kernel, told with READY; 0 where children are locked by the system-call filter alone."""
+    missing_fonts: FontScript = FontScript.NONE
+    """Told with READY: scripts for which the machine has no font."""
 
     def encode(self) -> bytes:
         """The message as ``MESSAGE_BYTES`` bytes."""
         return _MESSAGE.pack(
-            self.kind, self.job_id, self.wait_status, self.cpu_ms, self.peak_memory_kib, self.landlock_version
+            self.kind,
+            self.job_id,
+            self.wait_status,
+            self.cpu_ms,
+            self.peak_memory_kib,
+            self.landlock_version,
+            self.missing_fonts,
         )
 
     @classmethod
@@ -61,7 +78,7 @@ class PoolMessage:
         """
         if len(body) != MESSAGE_BYTES:
             raise ValueError(f"a pool message of {len(body)} bytes")
-        kind, job_id, wait_status, cpu_ms, peak_memory_kib, landlock_version = _MESSAGE.unpack(body)
+        kind, job_id, wait_status, cpu_ms, peak_memory_kib, landlock_version, missing_fonts = _MESSAGE.unpack(body)
         return cls(
             kind=PoolMessageKind(kind),
             job_id=job_id,
@@ -69,4 +86,5 @@ class PoolMessage:
             cpu_ms=cpu_ms,
             peak_memory_kib=peak_memory_kib,
             landlock_version=landlock_version,
+            missing_fonts=FontScript(missing_fonts),
         )

@@ -55,7 +55,7 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
 """The groups that each service makes use of."""
 READS_BESIDES = {"bulk-read": {"OCR_PREPROCESS_CPU_THREADS"}, "bulk-structure": {"OCR_POSTPROCESS_CHARSET_FILES"}}
 """What it takes of a group that is not its own."""
-PYTHON_SERVICES = (*READS, "aws")
+PYTHON_SERVICES = (*READS, "file-opener", "aws")
 PROFILES = ["cpu", "gpu", "local"]
 
 
@@ -171,12 +171,38 @@ def test_only_the_public_apis_are_published_and_on_loopback(services: dict[str, 
 
 
 def test_images_hold_every_room_that_their_service_imports(services: dict[str, Any]) -> None:
-    rooms = {"bulk-api": {"ocr_core", "preprocess_svc", "postprocess_svc", "lambda_file_open", "async_worker"}}
+    rooms = {
+        "bulk-api": {"ocr_core", "preprocess_svc", "postprocess_svc", "lambda_file_open", "async_worker"},
+        "file-opener": {"ocr_core", "lambda_file_open"},
+    }
     ignored = (ROOT / ".dockerignore").read_text().split()
     for name, wanted in rooms.items():
         dockerfile = (ROOT / services[name]["build"]["dockerfile"]).read_text()
         assert set(re.findall(r"^COPY (\w+) \1$", dockerfile, flags=re.MULTILINE)) == wanted
         assert {f"!{room}" for room in wanted} <= set(ignored)
+
+
+def test_the_file_opener_can_reach_nothing(services: dict[str, Any]) -> None:
+    opener = services["file-opener"]
+    assert opener["network_mode"] == "none"
+    assert not {"environment", "env_file", "ports", "devices", "secrets"} & opener.keys()
+    assert opener["tmpfs"] == []
+    assert opener["volumes"] == ["file-opener:/run/file-opener"]
+    assert opener["pids_limit"] > 0
+    assert opener["mem_limit"] == opener["memswap_limit"]
+    assert opener["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_services_that_open_files_share_its_socket_and_wait_for_it(services: dict[str, Any]) -> None:
+    dockerfile = (ROOT / services["file-opener"]["build"]["dockerfile"]).read_text()
+    for name in ("preprocess", "bulk-read"):
+        service = services[name]
+        socket_path = service["environment"]["OCR_OPENER_SOCKET_PATH"]
+        assert f'"--socket", "{socket_path}"]' in dockerfile
+        assert socket_path in services["file-opener"]["healthcheck"]["test"]
+        assert service["environment"]["OCR_OPENER_LAUNCHER"] == "${OCR_OPENER_LAUNCHER:-socket}"
+        assert "file-opener:/run/file-opener" in service["volumes"]
+        assert service["depends_on"]["file-opener"] == {"condition": "service_healthy"}
 
 
 def test_triton_on_a_cpu_stands_under_its_guard(services: dict[str, Any]) -> None:

@@ -14,8 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
 
 _LIST_MODULES = """
-import sys, uvicorn.loops.uvloop, uvicorn.protocols.http.httptools_impl  # what serve() names
-import {service}.main
+import sys, {imports}
 print("\\n".join(name for name in sys.modules if "." not in name))
 """
 
@@ -36,18 +35,18 @@ def distributions(name: str) -> set[str]:
     return {distribution for distribution, _ in pins(name)}
 
 
-def imported_distributions(service: str) -> set[str]:
-    """What a service's process loads that is neither the standard library nor the project."""
+def imported_distributions(*modules: str) -> set[str]:
+    """What a process loads with these modules that is neither the standard library nor the project."""
     listed = subprocess.run(
-        [sys.executable, "-c", _LIST_MODULES.format(service=service)],
+        [sys.executable, "-c", _LIST_MODULES.format(imports=", ".join(modules))],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
     by_module = packages_distributions()
-    modules = [module for module in listed if module not in sys.stdlib_module_names]
-    found = {re.sub(r"[-_.]+", "-", name).lower() for module in modules for name in by_module.get(module, [])}
+    others = [module for module in listed if module not in sys.stdlib_module_names]
+    found = {re.sub(r"[-_.]+", "-", name).lower() for module in others for name in by_module.get(module, [])}
     return found - _NOT_NEEDED
 
 
@@ -55,10 +54,18 @@ def imported_distributions(service: str) -> set[str]:
     ("service", "lock"), [("postprocess_svc", "postprocess.lock"), ("preprocess_svc", "services.lock")]
 )
 def test_an_image_installs_what_its_service_imports(service: str, lock: str) -> None:
-    imported = imported_distributions(service)
+    # The two of uvicorn are what serve() names.
+    imported = imported_distributions(
+        f"{service}.main", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl"
+    )
     assert {"fastapi", "uvicorn", "uvloop", "httptools"} <= imported
     assert imported <= distributions(lock)
     assert f"requirements/{lock}" in (ROOT / service / "Dockerfile").read_text()
+
+
+def test_the_file_openers_image_installs_the_decoders_and_nothing_else() -> None:
+    imported = imported_distributions("lambda_file_open.server")
+    assert imported == distributions("opener.lock") == {"numpy", "pi-heif", "pillow", "pypdfium2"}
 
 
 def test_the_text_sides_image_knows_nothing_of_pixels() -> None:
@@ -67,7 +74,9 @@ def test_the_text_sides_image_knows_nothing_of_pixels() -> None:
     assert not pixels & distributions("postprocess.lock")
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [("postprocess", "services"), ("services", "dev")])
+@pytest.mark.parametrize(
+    ("smaller", "larger"), [("postprocess", "services"), ("services", "dev"), ("opener", "services")]
+)
 def test_one_lock_is_part_of_the_other(smaller: str, larger: str) -> None:
     assert pins(f"{smaller}.lock") <= pins(f"{larger}.lock")
 

@@ -28,7 +28,13 @@ from ocr_core.settings import (
 )
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
-DEPENDS_ON_THE_PLACE = {"OCR_PREPROCESS_CPU_THREADS", "OCR_POSTPROCESS_CPU_THREADS", "OCR_BULK_DATABASE_URL"}
+DEPENDS_ON_THE_PLACE = {
+    "OCR_OPENER_LAUNCHER",
+    "OCR_OPENER_SOCKET_PATH",
+    "OCR_PREPROCESS_CPU_THREADS",
+    "OCR_POSTPROCESS_CPU_THREADS",
+    "OCR_BULK_DATABASE_URL",
+}
 """Commented out in the example: the machine's cores, and docker-compose's own database, decide."""
 
 
