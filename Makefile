@@ -16,7 +16,8 @@ LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.1
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=
 
-.PHONY: help demo test test-long up down lint format models bench bench-bulk bench-overhead faults-report eval lock clean
+.PHONY: help demo test test-long up down lint format models bench bench-bulk bench-overhead bench-opener faults-report
+.PHONY: hostile-report fuzz eval lock clean
 .PHONY: environment environment-dev environment-triton environment-aws environment-postgres
 
 help: ## list the targets
@@ -58,6 +59,15 @@ bench-bulk: environment-dev environment-aws models ## bulk throughput beside the
 
 bench-overhead: environment-dev environment-aws ## CPU that queue, object storage and database take of a document
 	@$(RUN) -m evaluation.bulk_overhead $(ARGS)
+
+bench-opener: environment-dev ## what opening a file costs, under each launcher, beside the decoders alone
+	@$(RUN) -m evaluation.opener_bench $(ARGS)
+
+hostile-report: environment-dev environment-aws models ## good documents among hostile ones through the API: answers, latency
+	@$(RUN) -m tests.hostile.report $(ARGS)
+
+fuzz: environment-dev ## mutated documents through the file opener, for as long as ARGS="--minutes N" says
+	@$(RUN) -m tests.hostile.fuzz $(ARGS)
 
 faults-report: environment-dev environment-aws ## a job of a thousand documents under kills and a bad network: a table
 	@$(RUN) -m tests.faults.report $(ARGS)

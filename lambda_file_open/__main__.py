@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lambda_file_open.decoding import OpeningFailed
+from lambda_file_open.fonts import install_fonts
 from lambda_file_open.handler import decode_pages, open_file
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.opening_wire import OpenRequest
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--pages", help="a selection like 1-3,7")
     arguments = parser.parse_args()
+    install_fonts()
     request = OpenRequest(
         selection=PageSelection.parse(arguments.pages), limits=OpenLimits(), text_layer=True, timeout_s=60.0
     )

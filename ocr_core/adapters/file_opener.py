@@ -101,6 +101,7 @@ class LocalFileOpener:
         )
         document_fd = await _seal(untrusted_bytes)
         document = SandboxedDocument(
+            untrusted_bytes,
             request,
             converse=lambda asked: self._converse(document_fd, asked, deadline),
             deadline=deadline,

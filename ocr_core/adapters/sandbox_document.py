@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -43,13 +44,15 @@ class SandboxedDocument:
     """A document that one child, or one after another, decodes: a page that kills its child costs that page only.
 
     Args:
-        request: What is wanted; its deadline is the third argument's.
+        untrusted_bytes: The document; only for its digest, should it have to be told from others in the log.
+        request: What is wanted; its deadline is the argument of that name's.
         converse: Starts a child for a request.
         deadline: When all of it must have ended.
     """
 
     def __init__(
         self,
+        untrusted_bytes: bytes,
         request: OpenRequest,
         *,
         converse: Callable[[OpenRequest], Awaitable[Conversation]],
@@ -58,6 +61,7 @@ class SandboxedDocument:
         self.media_type = MediaType.PDF
         self.page_count = 0
         self.warnings: tuple[Notice, ...] = ()
+        self._untrusted_bytes = untrusted_bytes
         self._request = request
         self._converse = converse
         self._deadline = deadline
@@ -213,15 +217,18 @@ class SandboxedDocument:
         if exited is not None and is_violation(exited):
             # An honest decoder makes no such call (the fuzz tests see to that): the file has taken it over, or tried.
             logger.error(
-                "a file's decoder made a forbidden system call and was ended", extra={"action": "opener_violation"}
+                "a file's decoder made a forbidden call and was ended", extra=self._evidence("opener_violation")
             )
         return exit_error(exited, self._request.limits)
 
     def _refused(self, forged: ForgedMessage) -> UnreadableDocument:
         # Only a child that has been taken over, or a fault of ours, gets here. The reason holds numbers only.
-        logger.error("refused what came out of the sandbox: %s", forged, extra={"action": "opener_forged"})
+        logger.error("refused what came out of the sandbox: %s", forged, extra=self._evidence("opener_forged"))
         self.end()
         return UnreadableDocument("the document's decoder answered nonsense")
+
+    def _evidence(self, action: str) -> dict[str, str]:
+        return {"action": action, "document_sha256": hashlib.sha256(self._untrusted_bytes).hexdigest()}
 
 
 def _page_error(number: int) -> PageError:

@@ -195,4 +195,8 @@ def _needed_paths() -> list[str]:
     # Where the environment refers to the packages instead of holding them (an editable installation).
     specs = [importlib.util.find_spec(name) for name in _PACKAGES]
     packages = [folder for spec in specs if spec for folder in spec.submodule_search_locations or ()]
-    return [path for path in dict.fromkeys([*system, *python, *packages]) if Path(path).exists()]
+    needed: list[str] = []
+    for path in [*system, *python, *packages]:
+        if Path(path).exists() and not any(Path(path).is_relative_to(other) for other in needed):
+            needed.append(path)
+    return needed
