@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lambda_file_open.decoding import OpeningFailed
+from lambda_file_open.decoding import DecodedPage, OpeningFailed
 from lambda_file_open.fonts import install_fonts
 from lambda_file_open.handler import decode_pages, open_file
 from ocr_core.contracts.document import OpenLimits, PageSelection
@@ -42,8 +42,8 @@ def main() -> int:
         opened = open_file(arguments.file.read_bytes(), request)
         _say(f"{opened.decoder.media_type}, {opened.decoder.page_count} pages")
         for number, page in decode_pages(opened, request, allocate):
-            if page is None:
-                _say(f"{number}: broken")
+            if not isinstance(page, DecodedPage):
+                _say(f"{number}: {page.name}")
                 continue
             words = f"{len(page.words)} words"
             _say(f"{number}: {page.width_px} x {page.height_px} px, {page.dpi} dpi, {words}, {page.notices!r}")

@@ -102,10 +102,10 @@ class PageSender:
         for _ in opened.numbers:
             self._await_memory()
             number, page = next(pages)
-            if page is None:
-                self._send(PageFailed(number=number))
-            else:
+            if isinstance(page, DecodedPage):
                 self._send_page(number, page)
+            else:
+                self._send(PageFailed(number=number, failure=page))
             self._memories.popleft().close()
         self._send(OpenEnded())
 

@@ -17,7 +17,7 @@ from lambda_file_open.sniff import sniff
 from lambda_file_open.tiff import TiffDocument
 from ocr_core.contracts.document import MediaType, OpenLimits
 from ocr_core.contracts.errors import InvalidRequest
-from ocr_core.contracts.opening_wire import Failure, OpenRequest
+from ocr_core.contracts.opening_wire import FAILURES_OF_A_PAGE, Failure, OpenRequest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,27 +71,37 @@ def _decoder(untrusted: Buffer, limits: OpenLimits) -> Decoder:
 
 def decode_pages(
     opened: OpenedFile, request: OpenRequest, allocate: Allocate
-) -> Iterator[tuple[int, DecodedPage | None]]:
-    """The wanted pages in order, each with its number; ``None`` for a page that is broken.
+) -> Iterator[tuple[int, DecodedPage | Failure]]:
+    """The wanted pages in order, each with its number, or with what is wrong with that page alone.
 
     Raises:
-        OpeningFailed: a limit was met, or every wanted page is broken.
+        OpeningFailed: a limit of the whole document was met, or none of the wanted pages can be read; then with what is
+            wrong with the last.
     """
     budget = _PixelBudget(allocate, request.limits)
     any_page = False
     for number in opened.numbers:
-        try:
-            page: DecodedPage | None = opened.decoder.decode_page(
-                number, budget.allocate, text_layer=request.text_layer
-            )
-        except (OpeningFailed, MemoryError):
+        page = _decode_page(opened.decoder, number, budget, text_layer=request.text_layer)
+        if isinstance(page, DecodedPage):
+            any_page = True
+        elif number == opened.numbers[-1] and not any_page:
+            raise page
+        yield number, page if isinstance(page, DecodedPage) else page.failure
+
+
+def _decode_page(
+    decoder: Decoder, number: int, budget: _PixelBudget, *, text_layer: bool
+) -> DecodedPage | OpeningFailed:
+    try:
+        return decoder.decode_page(number, budget.allocate, text_layer=text_layer)
+    except OpeningFailed as failed:
+        if failed.failure not in FAILURES_OF_A_PAGE:
             raise
-        except Exception:
-            page = None
-        any_page = any_page or page is not None
-        if page is None and number == opened.numbers[-1] and not any_page:
-            raise OpeningFailed(Failure.UNREADABLE)
-        yield number, page
+        return failed
+    except MemoryError:
+        raise
+    except Exception:
+        return OpeningFailed(Failure.UNREADABLE)
 
 
 class _PixelBudget:

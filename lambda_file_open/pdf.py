@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 POINTS_PER_INCH = 72.0
 _WHITE = 0xFFFFFFFF
 _LEAST_SHRUNK_SIDE_PX = 16
-# Annotations are drawn as on paper. The byte order is reversed because PDFium's 24-bit bitmap is BGR and ours is RGB.
+# Annotations are drawn as on the screen: all but the hidden (F 2) and those for paper only (F 32). FPDF_PRINTING
+# would leave out those without the Print flag (F 4), which many writers never set. The byte order is reversed because
+# PDFium's 24-bit bitmap is BGR and ours is RGB.
 _RENDER_FLAGS = pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER
 
 

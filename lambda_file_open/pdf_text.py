@@ -152,7 +152,7 @@ def _characters(text_page: object) -> Iterator[_Character | None]:
     count = min(pdfium.FPDFText_CountChars(text_page), MAX_CODE_POINTS_PER_PAGE)
     numbers = [pdfium.FPDFText_GetUnicode(text_page, index) for index in range(count)]
     allowed = allowed_code_points(np.array(numbers, dtype=np.uint32)) if numbers else np.zeros(0, dtype=np.bool_)
-    box = pdfium.FS_RECTF()
+    box, matrix = pdfium.FS_RECTF(), pdfium.FS_MATRIX()
     for index, number in enumerate(numbers):
         code_point = number
         if number == _SOFT_BREAK:
@@ -168,8 +168,9 @@ def _characters(text_page: object) -> Iterator[_Character | None]:
             continue
         if not pdfium.FPDFText_GetLooseCharBox(text_page, index, box):
             continue
-        # PDFium counts clockwise, as if y ran downwards; on the page it runs upwards.
-        yield _placed(code_point, -pdfium.FPDFText_GetCharAngle(text_page, index), box)
+        # Where the baseline runs. PDFium's own angle is that of the stems: slanted type would be taken for turned.
+        turned = pdfium.FPDFText_GetMatrix(text_page, index, matrix)
+        yield _placed(code_point, math.atan2(matrix.b, matrix.a) if turned else 0.0, box)
 
 
 def _placed(code_point: int, untrusted_angle_rad: float, box: pdfium.FS_RECTF) -> _Character:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pi_heif
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -21,8 +20,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from lambda_file_open.colour import write_rgb
+from lambda_file_open.colour import DeepGrey, fill_unset_alpha, write_rgb
 from lambda_file_open.decoding import Allocate, DecodedPage, OpeningFailed, check_image_size
+from lambda_file_open.heif import HeifImageFile
 from ocr_core.contracts.document import MediaType, OpenLimits
 from ocr_core.contracts.opening_wire import Failure, PageNotice
 
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 
 # One file is one process of one thread: threads would neither be allowed (RLIMIT_NPROC) nor help a busy machine.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-pi_heif.options.DECODE_THREADS = 1
-pi_heif.options.THUMBNAILS = False
-pi_heif.options.DEPTH_IMAGES = False
-pi_heif.options.AUX_IMAGES = False
 
 # The plugin classes are called by name, never through ``Image.open``: that would try every format Pillow knows.
 _PLUGINS: dict[MediaType, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
@@ -43,7 +39,7 @@ _PLUGINS: dict[MediaType, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     MediaType.WEBP: WebPImagePlugin.WebPImageFile,
     MediaType.GIF: GifImagePlugin.GifImageFile,
     MediaType.BMP: BmpImagePlugin.BmpImageFile,
-    MediaType.HEIC: pi_heif.HeifImageFile,
+    MediaType.HEIC: HeifImageFile,
     MediaType.AVIF: AvifImagePlugin.AvifImageFile,
 }
 _ANIMATED = frozenset({MediaType.PNG, MediaType.WEBP, MediaType.GIF, MediaType.AVIF})
@@ -51,6 +47,8 @@ _ANIMATED = frozenset({MediaType.PNG, MediaType.WEBP, MediaType.GIF, MediaType.A
 _LOWEST_DPI, _HIGHEST_DPI = 50, 2400
 """What a scanner or a renderer may state; outside it, the number is a default or nonsense."""
 _EXIF_ORIENTATION = 0x0112
+_GREY_STEPS = {"L;2": 85, "L;4": 17}
+"""From one grey to the next, when 2 or 4 bits have become 8."""
 
 
 class RasterDocument:
@@ -72,17 +70,37 @@ class RasterDocument:
         with pillow_guarded(self._limits):
             if self.media_type in _ANIMATED and getattr(self._image, "is_animated", False):
                 notices |= PageNotice.ANIMATION_FIRST_FRAME
+            drawn, transparent = self._image.tile[0].extents if self._image.tile else None, _transparent(self._image)
             if self._load():
                 notices |= PageNotice.IMAGE_TRUNCATED
             # A decoder may correct the size while it decodes.
             check_image_size(*self._image.size, self._limits)
-            width_px, height_px = write_rgb(self._image, allocate, orientation=_orientation(self._image))
+            image = self._as_shown(drawn)
+            width_px, height_px = write_rgb(
+                image, allocate, orientation=_orientation(self._image), deep_grey=DeepGrey(transparent=transparent)
+            )
         return DecodedPage(width_px=width_px, height_px=height_px, dpi=stated_dpi(self._image), notices=notices)
 
     def _open(self) -> ImageFile.ImageFile:
         self._file.seek(0)
         image = _PLUGINS[self.media_type](self._file)
         check_image_size(*image.size, self._limits)
+        return image
+
+    def _as_shown(self, drawn: tuple[int, int, int, int] | None) -> Image.Image:
+        """The loaded image as viewers show it where they do not go by the letter of the format."""
+        image = self._image
+        if self.media_type is MediaType.BMP:
+            fill_unset_alpha(image)
+        if (
+            self.media_type is MediaType.GIF
+            and drawn not in {None, (0, 0, *image.size)}
+            and not image.has_transparency_data
+        ):
+            # Where the first frame leaves the canvas bare, nothing is shown; Pillow fills it with the first colour.
+            shown = Image.new("RGB", image.size, (255, 255, 255))
+            shown.paste(image.crop(drawn).convert("RGB"), drawn)
+            return shown
         return image
 
     def _load(self) -> bool:
@@ -132,11 +150,32 @@ def _truncated_allowed() -> Iterator[None]:
 def stated_dpi(image: Image.Image) -> int:
     """The resolution that the file states, or 0 where it states none that can be true."""
     stated = image.info.get("dpi")
+    return plausible_dpi(stated[0]) if isinstance(stated, tuple) and stated else 0
+
+
+def plausible_dpi(untrusted: object) -> int:
+    """Dots per inch, or 0 where no scanner or renderer would state them."""
     try:
-        dpi = float(stated[0]) if isinstance(stated, tuple) else 0.0
-    except (TypeError, ValueError, ZeroDivisionError, IndexError):
+        dpi = float(untrusted)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return 0
     return round(dpi) if math.isfinite(dpi) and _LOWEST_DPI <= dpi <= _HIGHEST_DPI else 0
+
+
+def _transparent(image: ImageFile.ImageFile) -> int | None:
+    """The transparent colour of a 16-bit grey PNG; that of other depths is brought to the 8 bits Pillow compares.
+
+    PNG states it in the file's own depth (PNG, third edition, 11.3.1.1).
+    """
+    stated = image.info.get("transparency")
+    rawmode = image.tile[0].args if image.tile else None
+    if not isinstance(image, PngImagePlugin.PngImageFile):
+        return None
+    if isinstance(stated, int) and rawmode in _GREY_STEPS:
+        image.info["transparency"] = stated * _GREY_STEPS[rawmode]
+    elif isinstance(stated, tuple) and rawmode == "RGB;16B":
+        image.info["transparency"] = tuple(number >> 8 for number in stated)
+    return stated if isinstance(stated, int) and image.mode.startswith("I;16") else None
 
 
 def _orientation(image: Image.Image) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lambda_file_open.decoding import DecodedPage
 from lambda_file_open.handler import decode_pages, open_file
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.opening_wire import OpenRequest
@@ -28,8 +29,8 @@ def rehearse() -> None:
     """
     for document in _DOCUMENTS:
         for _, page in decode_pages(open_file(document, _REQUEST), _REQUEST, _allocate):
-            if page is None:
-                raise RuntimeError("the decoders do not work")
+            if not isinstance(page, DecodedPage):
+                raise RuntimeError("the decoders do not work")  # noqa: TRY004 - not a type that a caller gave
 
 
 def _allocate(height_px: int, width_px: int) -> NDArray[np.uint8]:

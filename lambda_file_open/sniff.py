@@ -24,8 +24,10 @@ _SIGNATURES: tuple[tuple[bytes, MediaType], ...] = (
     (b"MM\x00+", MediaType.TIFF),
     (b"GIF87a", MediaType.GIF),
     (b"GIF89a", MediaType.GIF),
-    (b"BM", MediaType.BMP),
 )
+
+_BMP_HEADER_BYTES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+"""Sizes of the headers that BMP has had. "BM" alone begins many a text: no document, rather than a broken one."""
 
 # ISO/IEC 23008-12: brands of still images and sequences coded with HEVC, and the structural brands above both.
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
@@ -35,19 +37,26 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 def sniff(untrusted: Buffer) -> MediaType | None:
     """The kind of document, or ``None`` where it is none that is read here."""
     head = bytes(untrusted[:_PDF_HEADER_WITHIN_BYTES])
-    for signature, media_type in _SIGNATURES:
-        if head.startswith(signature):
-            return media_type
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return MediaType.WEBP
-    if head[4:8] == b"ftyp":
-        return _sniff_brands(head)
+    image = _sniff_image(head)
+    if image is not None:
+        return image
     if has_pdf_header(head):
         return MediaType.PDF
     # Written in PDF's objects, but without its header: a broken PDF, which says more to the caller than "no document".
     if _PDF_OBJECT.search(head) or _PDF_OBJECT.search(bytes(untrusted[-_PDF_TRAILER_WITHIN_BYTES:])):
         return MediaType.PDF
     return None
+
+
+def _sniff_image(head: bytes) -> MediaType | None:
+    for signature, media_type in _SIGNATURES:
+        if head.startswith(signature):
+            return media_type
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_BYTES:
+        return MediaType.BMP
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return MediaType.WEBP
+    return _sniff_brands(head) if head[4:8] == b"ftyp" else None
 
 
 def has_pdf_header(untrusted: Buffer) -> bool:

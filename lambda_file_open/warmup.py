@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from PIL import ImageCms
 
+from lambda_file_open.decoding import DecodedPage
 from lambda_file_open.fonts import install_fonts
 from lambda_file_open.handler import decode_pages, open_file
+from lambda_file_open.lazy_imports import preload
 from lambda_file_open.shared_page import SharedPage
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.opening_wire import OpenRequest
@@ -46,6 +48,7 @@ def load_decoders(more_font_folders: Iterable[str | os.PathLike[str]] = ()) -> N
     Args:
         more_font_folders: Folders of fonts, besides the system's.
     """
+    preload()
     fonts = install_fonts(more_font_folders)
     sample = _sample_pdf()
     fonts.keep(sample)
@@ -54,7 +57,7 @@ def load_decoders(more_font_folders: Iterable[str | os.PathLike[str]] = ()) -> N
     memory = SharedPage.reserve(0)
     memory.fix(page_memory_bytes(_WARMUP_LIMITS))
     for _, page in decode_pages(opened, request, memory.allocate):
-        if page is None or not page.words:
+        if not isinstance(page, DecodedPage) or not page.words:
             raise RuntimeError("the decoders do not work")
         memory.finish(width_px=page.width_px, height_px=page.height_px, words=page.words)
     memory.close()

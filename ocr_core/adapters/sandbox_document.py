@@ -14,11 +14,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from ocr_core.adapters.sandbox_channel import ChildEnded, Conversation, within
-from ocr_core.adapters.sandbox_errors import exit_error, failure_error, is_violation, wall_error
+from ocr_core.adapters.sandbox_errors import exit_error, failure_error, is_violation, page_error, wall_error
 from ocr_core.adapters.sandbox_pages import PageMemory, map_page
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType, PageSelection
-from ocr_core.contracts.errors import OcrError, UnreadableDocument, UnreadablePage
+from ocr_core.contracts.errors import OcrError, UnreadableDocument
 from ocr_core.contracts.opening_wire import (
     DocumentOpened,
     Failure,
@@ -121,7 +121,7 @@ class SandboxedDocument:
                     untrusted.close()
         except ChildEnded:
             await self._go_on_without(rest)
-            return _page_error(number)
+            return page_error(number, Failure.UNREADABLE, self._request.limits)
         except ForgedMessage as forged:
             raise self._refused(forged) from forged
         conversation.page_taken(len(rest))
@@ -143,7 +143,7 @@ class SandboxedDocument:
                     text_layer=self._request.text_layer,
                 )
             case PageFailed() if untrusted is None and message.number == number:
-                return _page_error(number)
+                return page_error(number, message.failure, self._request.limits)
             case OpenFailed() if untrusted is None:
                 raise failure_error(message.failure, self._request.limits, value=message.value)
             case _:
@@ -229,7 +229,3 @@ class SandboxedDocument:
 
     def _evidence(self, action: str) -> dict[str, str]:
         return {"action": action, "document_sha256": hashlib.sha256(self._untrusted_bytes).hexdigest()}
-
-
-def _page_error(number: int) -> PageError:
-    return PageError(number=number, code=UnreadablePage.code, detail="the page is damaged and could not be decoded")

@@ -14,15 +14,18 @@ from ocr_core.contracts.errors import (
     OcrError,
     PasswordRequired,
     UnreadableDocument,
+    UnreadablePage,
     UnsupportedMediaType,
 )
 from ocr_core.contracts.opening_wire import MAX_SIDE_PX, Failure, PageNotice, PageReady
-from ocr_core.contracts.page import Notice
+from ocr_core.contracts.page import Notice, PageError
 from ocr_core.contracts.pool_wire import NOT_STARTED, PoolMessage
 
 _MEMORY_SHARE = 0.75
 """A child that died with this much of its memory in use died of the limit: libraries abort when they get no more."""
 
+
+_PAGE_DAMAGED = "the page is damaged and could not be decoded"
 
 _ERRORS: dict[Failure, tuple[type[OcrError], str]] = {
     Failure.UNSUPPORTED: (
@@ -56,6 +59,12 @@ def failure_error(failure: Failure, limits: OpenLimits, *, value: int = 0) -> Oc
     """The error for a failure that the child reports or the host finds; ``value`` is what met the limit."""
     error, detail = _ERRORS[failure]
     return error(detail.format(value=value, limits=limits))
+
+
+def page_error(number: int, failure: Failure, limits: OpenLimits) -> PageError:
+    """What stands in the place of a page that could not be read."""
+    detail = _PAGE_DAMAGED if failure is Failure.UNREADABLE else failure_error(failure, limits).detail
+    return PageError(number=number, code=UnreadablePage.code, detail=detail)
 
 
 def wall_error(limits: OpenLimits) -> OcrError:

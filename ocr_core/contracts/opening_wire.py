@@ -63,6 +63,10 @@ class Failure(IntEnum):
     MEMORY = 9
 
 
+FAILURES_OF_A_PAGE = frozenset({Failure.UNREADABLE, Failure.IMAGE_PIXELS, Failure.PAGE_SIDE})
+"""What may be wrong with one page while others can be read."""
+
+
 class PageNotice(IntFlag):
     """What was done differently from asked."""
 
@@ -96,9 +100,10 @@ class PageReady:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFailed:
-    """A page that could not be read."""
+    """A page that could not be read, one way or another; its neighbours are."""
 
     number: int
+    failure: Failure = Failure.UNREADABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +146,7 @@ def encode_message(message: SandboxMessage) -> bytes:
                 _Kind.PAGE, [*numbers, message.word_count, message.code_point_count], code=int(message.notices)
             )
         case PageFailed():
-            return _pack(_Kind.PAGE_FAILED, [message.number])
+            return _pack(_Kind.PAGE_FAILED, [message.number], code=int(message.failure))
         case OpenFailed():
             return _pack(_Kind.FAILED, [min(message.value, _UINT32_MAX)], code=int(message.failure))
         case OpenEnded():
@@ -182,7 +187,10 @@ def _read(kind: _Kind, code: int, numbers: list[int]) -> SandboxMessage:
             return _read_page(code, numbers)
         case _Kind.PAGE_FAILED:
             _within(numbers[0], 1, MAX_PAGE_COUNT)
-            return PageFailed(number=numbers[0])
+            failure = Failure(code)
+            if failure not in FAILURES_OF_A_PAGE:
+                raise ForgedMessage("a failure that no page has")
+            return PageFailed(number=numbers[0], failure=failure)
         case _Kind.FAILED:
             return OpenFailed(failure=Failure(code), value=numbers[0])
         case _Kind.END:

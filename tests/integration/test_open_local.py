@@ -147,6 +147,18 @@ async def test_what_cannot_be_opened_says_why(
         await read(opener, document, limits=limits)
 
 
+async def test_a_page_over_a_limit_is_told_with_the_limit_and_its_neighbours_are_read(opener: LocalFileOpener) -> None:
+    frames = [Image.new("RGB", size) for size in ((10, 10), (200, 200), (20, 20))]
+    file = io.BytesIO()
+    frames[0].save(file, "TIFF", save_all=True, append_images=frames[1:])
+    first, large, last = await read(opener, file.getvalue(), limits=OpenLimits(max_image_pixels=10_000))
+    assert isinstance(first, PageImage)
+    assert isinstance(last, PageImage)
+    assert isinstance(large, PageError)
+    assert large.code == "unreadable_page"
+    assert "limit of 10000 an image (max_image_pixels)" in large.detail
+
+
 async def test_a_selection_beyond_the_document_is_the_callers_mistake(opener: LocalFileOpener) -> None:
     with pytest.raises(InvalidRequest, match="more than the document's 3 pages"):
         await read(opener, tiff(3), pages="1,9")

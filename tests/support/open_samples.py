@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,8 +58,8 @@ def decode(
 
     pages: list[Decoded | None] = []
     for _, page in decode_pages(open_file(document, request), request, allocate):
-        pages.append(None if page is None else (page, memory[-1]))
-        if page is not None:
+        pages.append((page, memory[-1]) if isinstance(page, DecodedPage) else None)
+        if isinstance(page, DecodedPage):
             assert memory[-1].shape == (page.height_px, page.width_px, 3)
     return pages
 
@@ -83,6 +85,26 @@ def corners() -> Image.Image:
     pixels[:20, 40:] = (0, 255, 0)
     pixels[20:, 40:] = (0, 0, 255)
     return Image.fromarray(pixels)
+
+
+def png(
+    *,
+    width: int,
+    height: int,
+    depth: int,
+    colour: int,
+    data: bytes,
+    transparent: bytes | None = None,
+    interlaced: bool = False,
+) -> bytes:
+    """A PNG written by hand: ``data`` is the compressed rows, ``transparent`` the body of tRNS."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
+    between = b"" if transparent is None else chunk(b"tRNS", transparent)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + between + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def pdf(pages: Sequence[tuple[str, str]], *, extra: Sequence[str] = (), catalog: str = "") -> bytes:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from lambda_file_open.decoding import OpeningFailed, PageBroken
 from lambda_file_open.pdf import render_size
 from ocr_core.contracts.document import OpenLimits
-from ocr_core.contracts.geometry import angle_deg, bounds
 from ocr_core.contracts.opening_wire import MAX_SIDE_PX, Failure, PageNotice
-from ocr_core.contracts.page import TextLayerWord
-from tests.support.open_samples import decode, decode_one, pdf
+from tests.support.open_samples import corners, decode, decode_one, pdf, saved
 
 A4 = "/MediaBox[0 0 595 842]"
 RED_TOP_LEFT = "1 0 0 rg 0 752 100 90 re f"
@@ -150,72 +151,179 @@ def test_a_broken_document(document: bytes) -> None:
     assert caught.value.failure in {Failure.UNREADABLE, Failure.UNSUPPORTED}
 
 
-# The text layer.
-
-TEXTS = [
-    ("1 0 0 1 50 700", 0.0),
-    ("0 1 -1 0 300 300", -90.0),
-    ("-1 0 0 -1 400 600", 180.0),
-    ("0 -1 1 0 300 500", 90.0),
-    ("0.8660254 0.5 -0.5 0.8660254 200 300", -30.0),
-    ("0.99619 -0.08716 0.08716 0.99619 100 500", 5.0),
-]
+# Boxes as writers leave them.
 
 
-@pytest.mark.parametrize(("matrix", "direction_deg"), TEXTS)
-@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
-def test_words_lie_on_their_ink(matrix: str, direction_deg: float, rotate: int) -> None:
-    content = f"BT /F1 24 Tf {matrix} Tm (Invoice 12,345) Tj ET"
-    attributes = f"/MediaBox[0 0 612 792]/CropBox[20 30 600 780]/Rotate {rotate}"
-    page, pixels = decode_one(pdf([(attributes, content)]), text_layer=True)
-    assert [word.text for word in page.words] == ["Invoice", "12,345"]
-    ink = pixels.min(axis=2) < 128
-    covered = np.zeros_like(ink)
-    for word in page.words:
-        box = bounds(word.quad)
-        covered[int(box.top) : int(np.ceil(box.bottom)), int(box.left) : int(np.ceil(box.right))] = True
-        assert _ink_inside(word, ink) > 50
-        expected_deg = (direction_deg + rotate + 180) % 360 - 180
-        difference_deg = (angle_deg(word.quad) - expected_deg + 180) % 360 - 180
-        assert abs(difference_deg) < 3
-    assert ink.any()
-    assert (ink & covered).sum() >= 0.99 * ink.sum()
+@pytest.mark.parametrize(
+    ("attributes", "size"),
+    [
+        ("/MediaBox[144 72 0 0]", (400, 200)),
+        ("/MediaBox[-72 -36 72 36]", (400, 200)),
+        ("/MediaBox[0 0 144 72]/CropBox[-99 -99 500 500]", (400, 200)),
+        ("/MediaBox[0 0 144 72]/CropBox[9 9 9 9]", (400, 200)),
+        ("/MediaBox[0 0 144 72]/CropBox[72 72 0 0]", (200, 200)),
+        ("/MediaBox[0 0 144 72]/CropBox[0 0 36 72]/Rotate 90", (200, 100)),
+        ("/MediaBox[0 0 144 72]/TrimBox[0 0 9 9]/BleedBox[0 0 9 9]/ArtBox[0 0 9 9]", (400, 200)),
+        ("/MediaBox[0 0 144 72]/Rotate 45", (400, 200)),
+        ("/MediaBox[0 0 0 0]", (1700, 2200)),
+        ("", (1700, 2200)),
+    ],
+)
+def test_a_box_swapped_negative_too_large_or_missing(attributes: str, size: tuple[int, int]) -> None:
+    page, pixels = decode_one(pdf([(attributes, "1 0 0 rg -999 -999 1998 1998 re f")]))
+    assert (page.width_px, page.height_px) == size
+    assert red(pixels) == (0, 0, *size) or size == (1700, 2200)
 
 
-def _ink_inside(word: TextLayerWord, ink: np.ndarray) -> int:
-    """Dark pixels inside the quad itself: right of every edge, walking it clockwise."""
-    ys, xs = np.nonzero(ink)
-    inside = np.ones(len(xs), dtype=bool)
-    for (x0, y0), (x1, y1) in zip(word.quad, word.quad[1:] + word.quad[:1], strict=True):
-        inside &= (x1 - x0) * (ys + 0.5 - y0) - (y1 - y0) * (xs + 0.5 - x0) >= 0
-    return int(inside.sum())
+@pytest.mark.parametrize(
+    ("inherited", "size"),
+    [
+        ("/MediaBox[0 0 144 72]", (400, 200)),
+        ("/MediaBox[0 0 144 72]/Rotate 90", (200, 400)),
+        ("/MediaBox[0 0 144 72]/CropBox[0 0 36 72]", (100, 200)),
+    ],
+)
+def test_a_box_is_inherited(inherited: str, size: tuple[int, int]) -> None:
+    document = pdf([("", "")]).replace(b"/Type/Pages/", f"/Type/Pages{inherited}/".encode())
+    page, _ = decode_one(document)
+    assert (page.width_px, page.height_px) == size
 
 
-def test_text_outside_the_crop_box_is_left_out() -> None:
-    content = "BT /F1 12 Tf 50 700 Td (inside) Tj 0 -600 Td (outside) Tj ET"
-    page, _ = decode_one(pdf([("/MediaBox[0 0 612 792]/CropBox[0 600 612 792]", content)]), text_layer=True)
-    assert [word.text for word in page.words] == ["inside"]
+def test_a_user_unit_is_rendered_at_the_fraction_of_the_resolution() -> None:
+    page, _ = decode_one(pdf([("/MediaBox[0 0 144 72]/UserUnit 4", "")]))
+    assert (page.width_px, page.height_px) == (400, 200)
 
 
-def test_invisible_text_is_a_text_layer_too() -> None:
-    page, pixels = decode_one(pdf([(A4, "BT 3 Tr /F1 12 Tf 50 700 Td (scanned) Tj ET")]), text_layer=True)
-    assert [word.text for word in page.words] == ["scanned"]
+# Annotations and fields.
+
+SQUARE = "/MediaBox[0 0 72 72]/Annots[12 0 R]"
+RED_FORM = "<</Type/XObject/Subtype/Form/BBox[0 0 72 72]/Length 26>>stream\n1 0 0 rg 0 0 72 72 re f   \nendstream"
+BLUE_FORM = RED_FORM.replace("1 0 0 rg", "0 0 1 rg")
+FORM = "/AcroForm<</Fields[12 0 R]/DA(/Helv 12 Tf 0 g)/DR<</Font<</Helv 3 0 R>>>>>>"
+
+
+# F 2 is hidden, 4 is for paper too, 32 is for paper only.
+@pytest.mark.parametrize(("flags", "drawn"), [(0, True), (4, True), (2, False), (6, False), (32, False)])
+@pytest.mark.parametrize("subtype", ["Stamp", "Widget/FT/Tx/T(a)/V(x)"])
+def test_an_annotation_is_drawn_as_on_the_screen(subtype: str, flags: int, drawn: bool) -> None:
+    annotation = f"<</Type/Annot/Subtype/{subtype}/Rect[0 0 72 72]/F {flags}/AP<</N 13 0 R>>>>"
+    _, pixels = decode_one(pdf([(SQUARE, "")], extra=(annotation, RED_FORM), catalog=FORM))
+    assert ((pixels == (255, 0, 0)).all(axis=2).mean() > 0.95) == drawn
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "/Subtype/Highlight/QuadPoints[10 60 60 60 10 10 60 10]/C[1 0 0]",
+        "/Subtype/FreeText/Contents(Hello)/DA(/Helv 12 Tf 0 g)",
+        "/Subtype/Ink/InkList[[10 10 60 60]]/C[1 0 0]",
+        "/Subtype/Widget/FT/Tx/T(a)/V(Hello)/DA(/Helv 12 Tf 0 g)",
+        "/Subtype/Widget/FT/Ch/Ff 131072/T(a)/V(Two)/Opt[(One)(Two)]/DA(/Helv 12 Tf 0 g)",
+        "/Subtype/Widget/FT/Ch/T(a)/V(Two)/Opt[(One)(Two)]/DA(/Helv 12 Tf 0 g)",
+        "/Subtype/Widget/FT/Btn/T(a)/V/Yes/AS/Yes/MK<</CA(4)>>/DA(/ZaDb 0 Tf 0 g)",
+    ],
+    ids=["highlight", "free text", "ink", "text field", "combo box", "list", "check box"],
+)
+@pytest.mark.parametrize("need", ["false", "true"])
+def test_what_brings_no_appearance_is_given_one(annotation: str, need: str) -> None:
+    written = f"<</Type/Annot{annotation}/Rect[5 5 67 67]/F 4>>"
+    catalog = FORM.replace("/DA", f"/NeedAppearances {need}/DA", 1)
+    _, pixels = decode_one(pdf([(SQUARE, "")], extra=(written,), catalog=catalog))
+    assert 30 < (pixels.min(axis=2) < 200).sum() < 40_000
+
+
+def test_a_note_that_would_pop_up_stays_closed() -> None:
+    popup = "<</Type/Annot/Subtype/Popup/Rect[5 5 67 67]/Contents(Hello)/Open true/F 4>>"
+    _, pixels = decode_one(pdf([(SQUARE, "")], extra=(popup,)))
     assert pixels.min() == 255
 
 
-def test_words_far_apart_without_a_space_are_two() -> None:
-    content = "BT /F1 12 Tf 1 0 0 1 50 700 Tm (left) Tj 1 0 0 1 400 700 Tm (right) Tj ET"
-    page, _ = decode_one(pdf([(A4, content)]), text_layer=True)
-    assert [word.text for word in page.words] == ["left", "right"]
+@pytest.mark.parametrize(("flags", "state"), [("", "Yes"), ("", "Off"), ("/Ff 49152", "Yes"), ("/Ff 49152", "Off")])
+def test_a_check_box_and_a_radio_button_show_their_state(flags: str, state: str) -> None:
+    states = "/AP<</N<</Yes 13 0 R/Off 14 0 R>>>>"
+    button = f"<</Type/Annot/Subtype/Widget/FT/Btn{flags}/T(a)/V/{state}/AS/{state}/Rect[0 0 72 72]/F 4{states}>>"
+    _, pixels = decode_one(pdf([(SQUARE, "")], extra=(button, RED_FORM, BLUE_FORM), catalog=FORM))
+    assert pixels[100, 100].tolist() == ([255, 0, 0] if state == "Yes" else [0, 0, 255])
 
 
-def test_no_words_unless_they_are_asked_for() -> None:
-    page, _ = decode_one(pdf([(A4, "BT /F1 12 Tf 50 700 Td (text) Tj ET")]))
-    assert page.words == ()
+@pytest.mark.parametrize(
+    ("state", "drawn"), [("/ON[12 0 R]", True), ("/OFF[12 0 R]", False), ("/BaseState/OFF", False)]
+)
+def test_a_layer_that_is_off_is_not_drawn(state: str, drawn: bool) -> None:
+    attributes = "/MediaBox[0 0 72 72]/Resources<</Properties<</L 12 0 R>>>>"
+    layers = f"/OCProperties<</OCGs[12 0 R]/D<<{state}>>>>"
+    content = "/OC /L BDC 1 0 0 rg 0 0 72 72 re f EMC"
+    _, pixels = decode_one(pdf([(attributes, content)], extra=("<</Type/OCG/Name(x)>>",), catalog=layers))
+    assert (pixels[100, 100].tolist() == [255, 0, 0]) == drawn
 
 
-def test_a_very_long_run_is_cut() -> None:
-    content = f"BT /F1 1 Tf 5 700 Td ({'x' * 700}) Tj ET"
-    page, _ = decode_one(pdf([("/MediaBox[0 0 2000 800]", content)]), text_layer=True)
-    assert "".join(word.text for word in page.words) == "x" * 700
-    assert max(len(word.text) for word in page.words) <= 256
+def test_what_is_half_transparent_lies_on_white() -> None:
+    attributes = "/MediaBox[0 0 72 72]/Resources<</ExtGState<</G<</ca .5>>>>>>"
+    _, pixels = decode_one(pdf([(attributes, "/G gs 1 0 0 rg 0 0 72 72 re f")]))
+    assert np.abs(pixels[100, 100].astype(int) - [255, 127, 127]).max() <= 1
+
+
+# Pictures inside: drawn one pixel to one of the page's.
+
+
+def _picture(data: bytes, attributes: str, *, filters: str = "") -> np.ndarray:
+    hexadecimal = data.hex() + ">"
+    image = f"<</Type/XObject/Subtype/Image/Width 80/Height 40{attributes}/Filter[/ASCIIHexDecode{filters}]"
+    image += f"/Length {len(hexadecimal)}>>stream\n{hexadecimal}\nendstream"
+    box = "/MediaBox[0 0 28.8 14.4]/Resources<</XObject<</I 12 0 R>>>>"
+    return decode_one(pdf([(box, "28.8 0 0 14.4 0 0 cm /I Do")], extra=(image,)))[1]
+
+
+def _assert_corners(pixels: np.ndarray, tolerance: int) -> None:
+    expected = np.asarray(corners()).astype(int)
+    for y, x in [(10, 20), (10, 60), (30, 60), (30, 20)]:
+        assert np.abs(pixels[y, x] - expected[y, x]).max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "filters"),
+    [("JPEG", {"quality": 95}, "/DCTDecode"), ("JPEG2000", {}, "/JPXDecode"), (None, {}, "")],
+)
+def test_a_picture_inside(kind: str | None, options: dict[str, object], filters: str) -> None:
+    data = corners().tobytes() if kind is None else saved(corners(), kind, **options)
+    _assert_corners(_picture(data, "/ColorSpace/DeviceRGB/BitsPerComponent 8", filters=filters), 12)
+
+
+@pytest.mark.parametrize("inside", ["raw", "jpeg"])
+def test_a_cmyk_picture_inside_looks_right(inside: str) -> None:
+    image = corners().convert("CMYK")
+    attributes = "/ColorSpace/DeviceCMYK/BitsPerComponent 8"
+    if inside == "jpeg":
+        # Adobe's JPEG is upside down, and a PDF says so.
+        attributes += "/Decode[1 0 1 0 1 0 1 0]"
+        pixels = _picture(saved(image, "JPEG", quality=95), attributes, filters="/DCTDecode")
+    else:
+        pixels = _picture(image.tobytes(), attributes)
+    # PDFium's inks are those of a press: its red and green are not sRGB's own, and three inks are not quite black.
+    expected = {(10, 20): (238, 29, 35), (10, 60): (0, 166, 81), (30, 60): (46, 48, 146), (30, 20): (54, 53, 57)}
+    for (y, x), colour in expected.items():
+        assert np.abs(pixels[y, x].astype(int) - colour).max() <= 12
+
+
+@pytest.mark.parametrize(("black_is_one", "dark_left"), [("true", True), ("false", False)])
+def test_a_fax_inside(black_is_one: str, dark_left: bool) -> None:
+    image = Image.new("1", (80, 40), 1)
+    image.paste(0, (0, 0, 40, 40))
+    document = saved(image, "TIFF", compression="group4")
+    with Image.open(io.BytesIO(document)) as opened:
+        (at,), (count,) = opened.tag_v2[273], opened.tag_v2[279]  # type: ignore[attr-defined]
+    parameters = f"/DecodeParms[null<</K -1/Columns 80/BlackIs1 {black_is_one}>>]"
+    attributes = f"/ColorSpace/DeviceGray/BitsPerComponent 1{parameters}"
+    pixels = _picture(document[at : at + count], attributes, filters="/CCITTFaxDecode")
+    assert (pixels[20, 10, 0] < 128) == dark_left
+    assert (pixels[20, 70, 0] < 128) != dark_left
+
+
+@pytest.mark.parametrize("ink", ["1 0 0 0", "0 1 0 0", "0 0 1 0", "0 0 0 1", "0 1 1 0"])
+def test_cmyk_inks_are_near_to_what_they_are_on_paper(ink: str) -> None:
+    _, pixels = decode_one(pdf([("/MediaBox[0 0 72 72]", f"{ink} k 0 0 72 72 re f")]))
+    cyan, magenta, yellow, black = (float(part) for part in ink.split())
+    simple = [255 * (1 - colour) * (1 - black) for colour in (cyan, magenta, yellow)]
+    # A press's cyan reflects two thirds of the green.
+    assert np.abs(pixels[100, 100] - simple).max() <= 120
+    assert (pixels[100, 100] > 127).tolist() == [value > 127 for value in simple]

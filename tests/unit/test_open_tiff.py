@@ -13,12 +13,13 @@ from lambda_file_open.decoding import OpeningFailed
 from ocr_core.contracts.document import OpenLimits
 from ocr_core.contracts.opening_wire import Failure
 from tests.support.open_samples import corners, decode, decode_one, saved
+from tests.support.tiff_samples import BLACK_IS_ZERO, LONG, MASK, RGB, SHORT, TiffPage, tiff
 
 
 def several(sizes: list[tuple[int, int]], **options: object) -> bytes:
     frames = [Image.new("RGB", size, (index * 40, 0, 0)) for index, size in enumerate(sizes)]
     file = io.BytesIO()
-    frames[0].save(file, "TIFF", save_all=True, append_images=frames[1:], **options)  # type: ignore[arg-type]
+    frames[0].save(file, "TIFF", save_all=True, append_images=frames[1:], **options)
     return file.getvalue()
 
 
@@ -51,30 +52,6 @@ def test_jpeg_inside(mode: str) -> None:
     _, pixels = decode_one(saved(image, "TIFF", compression="jpeg", quality=95))
     expected = np.asarray(image.convert("RGB")).astype(int)
     assert np.abs(pixels[30, 60] - expected[30, 60]).max() <= 20
-
-
-def test_either_byte_order() -> None:
-    samples = struct.pack(">4H", 0, 65535, 32768, 16384)
-    tags = [
-        (256, 3, 1, 2 << 16),
-        (257, 3, 1, 2 << 16),
-        (258, 3, 1, 16 << 16),
-        (259, 3, 1, 1 << 16),
-        (262, 3, 1, 1 << 16),
-        (273, 4, 1, 8),
-        (277, 3, 1, 1 << 16),
-        (278, 3, 1, 2 << 16),
-        (279, 4, 1, 8),
-    ]
-    directory = struct.pack(">H", len(tags)) + b"".join(struct.pack(">HHII", *tag) for tag in tags) + bytes(4)
-    _, pixels = decode_one(b"MM\x00*" + struct.pack(">I", 16) + samples + directory)
-    assert pixels[:, :, 0].ravel().tolist() == [0, 255, 128, 64]
-
-
-def test_white_is_zero() -> None:
-    image = Image.fromarray(np.array([[0, 255]], dtype=np.uint8))
-    _, pixels = decode_one(saved(image, "TIFF", tiffinfo={262: 0}))
-    assert pixels[0, :, 0].tolist() in ([0, 255], [255, 0])
 
 
 def _directories(document: bytes) -> list[int]:
@@ -133,9 +110,15 @@ def test_too_many_pages_are_refused_and_a_selection_of_them_is_not() -> None:
     assert len(decode(document, selection="11-40")) == 30
 
 
-def test_a_large_frame_is_refused_before_it_is_decoded() -> None:
+def test_a_large_frame_is_refused_before_it_is_decoded_and_its_neighbours_are_read() -> None:
+    limits = OpenLimits(max_image_pixels=10_000)
+    assert [page is None for page in decode(several([(10, 10), (200, 200), (20, 20)]), limits=limits)] == [
+        False,
+        True,
+        False,
+    ]
     with pytest.raises(OpeningFailed) as caught:
-        decode(several([(10, 10), (200, 200)]), limits=OpenLimits(max_image_pixels=10_000))
+        decode(several([(200, 200), (300, 300)]), limits=limits)
     assert caught.value.failure is Failure.IMAGE_PIXELS
 
 
@@ -147,6 +130,50 @@ def test_frames_that_are_too_large_together() -> None:
 
 @pytest.mark.parametrize("document", [b"II*\x00", b"II*\x00" + bytes(40), b"MM\x00+" + b"\xff" * 40])
 def test_a_header_alone_is_broken(document: bytes) -> None:
+    with pytest.raises(OpeningFailed) as caught:
+        decode(document)
+    assert caught.value.failure is Failure.UNREADABLE
+
+
+def flat(grey: int, side_px: int, more: dict[int, tuple[int, list[int]]], photometric: int = BLACK_IS_ZERO) -> TiffPage:
+    data = [bytes([grey]) * side_px**2]
+    return TiffPage(width_px=side_px, height_px=side_px, bits=(8,), photometric=photometric, data=data, more=more)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_thumbnails_and_masks_are_not_pages(order: str) -> None:
+    thumbnail, old_thumbnail, mask = ({254: (LONG, [1])}, {255: (SHORT, [2])}, {254: (LONG, [4])})
+    document = tiff(
+        flat(10, 4, thumbnail),
+        flat(20, 8, {254: (LONG, [2])}),
+        flat(30, 8, {}),
+        flat(40, 4, old_thumbnail),
+        flat(50, 8, mask, photometric=MASK),
+        order=order,
+    )
+    pages = decode(document)
+    assert [int(page[1][0, 0, 0]) for page in pages if page] == [20, 30]
+
+
+def test_what_calls_itself_a_thumbnail_and_is_none_is_a_page() -> None:
+    reduced = {254: (LONG, [1])}
+    assert len(decode(tiff(flat(10, 8, reduced), flat(20, 4, reduced)))) == 2
+    assert len(decode(tiff(flat(10, 8, {}), flat(20, 8, reduced)))) == 2
+
+
+def test_a_page_in_a_colour_that_is_not_read_leaves_its_neighbours() -> None:
+    unknown = TiffPage(width_px=4, height_px=4, bits=(12,) * 3, photometric=RGB, data=[bytes(72)])
+    assert [page is None for page in decode(tiff(flat(10, 4, {}), unknown, flat(20, 4, {})))] == [False, True, False]
+
+
+def test_a_big_tiff_in_big_endian_order_is_refused() -> None:
+    """Pillow takes its header for another, and no scanner is known to write it: refused, never a wrong picture."""
+    tags = [(256, 3, 1), (257, 3, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (279, 4, 1)]
+    entries = b"".join(
+        struct.pack(">HHQ", tag, kind, 1) + struct.pack(">I", value).rjust(4)[(2 if kind == 3 else 0) :].ljust(8, b"\0")
+        for tag, kind, value in tags
+    )
+    document = b"MM\x00+" + struct.pack(">HHQQ", 8, 0, 16, len(tags)) + entries + bytes(8)
     with pytest.raises(OpeningFailed) as caught:
         decode(document)
     assert caught.value.failure is Failure.UNREADABLE

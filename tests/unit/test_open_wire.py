@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ocr_core.contracts.document import MediaType, OpenLimits, PageSelection
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.opening_wire import (
+    FAILURES_OF_A_PAGE,
     MAX_REQUEST_BYTES,
     MESSAGE_BYTES,
     DocumentOpened,
@@ -28,7 +29,7 @@ from ocr_core.contracts.opening_wire import (
 )
 from ocr_core.contracts.page import TextLayerWord
 from ocr_core.contracts.page_memory import PageLayout, allowed_code_points, decode_text_layer, encode_text_layer
-from ocr_core.contracts.pool_wire import PoolMessage, PoolMessageKind
+from ocr_core.contracts.pool_wire import FontScript, PoolMessage, PoolMessageKind
 
 NUMBERS = st.integers(1, 2**31 - 1)
 PAGES = st.builds(
@@ -53,7 +54,7 @@ PAGES = st.builds(
 MESSAGES = st.one_of(
     st.builds(DocumentOpened, media_type=st.sampled_from(MediaType), page_count=NUMBERS),
     PAGES,
-    st.builds(PageFailed, number=NUMBERS),
+    st.builds(PageFailed, number=NUMBERS, failure=st.sampled_from(sorted(FAILURES_OF_A_PAGE))),
     st.builds(OpenFailed, failure=st.sampled_from(Failure), value=st.integers(0, 2**32 - 1)),
     st.just(OpenEnded()),
 )
@@ -188,7 +189,15 @@ def _decode(body: bytes, words: int, code_points: int) -> tuple[TextLayerWord, .
 
 @pytest.mark.parametrize("kind", list(PoolMessageKind))
 def test_a_pool_message_is_read_as_it_was_written(kind: PoolMessageKind) -> None:
-    message = PoolMessage(kind=kind, job_id=2**32 - 1, wait_status=139, cpu_ms=5, peak_memory_kib=2**31)
+    message = PoolMessage(
+        kind=kind,
+        job_id=2**32 - 1,
+        wait_status=139,
+        cpu_ms=5,
+        peak_memory_kib=2**31,
+        landlock_version=7,
+        missing_fonts=FontScript.JAPANESE | FontScript.KOREAN,
+    )
     assert PoolMessage.decode(message.encode()) == message
 
 
@@ -196,3 +205,13 @@ def test_a_pool_message_is_read_as_it_was_written(kind: PoolMessageKind) -> None
 def test_what_is_no_pool_message_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the enum's own error is one
         PoolMessage.decode(body)
+
+
+def test_a_page_fails_for_a_pages_reasons_only() -> None:
+    for failure in Failure:
+        told = encode_message(PageFailed(number=3, failure=failure))
+        if failure in FAILURES_OF_A_PAGE:
+            assert decode_message(told) == PageFailed(number=3, failure=failure)
+        else:
+            with pytest.raises(ForgedMessage, match="no page has"):
+                decode_message(told)
