@@ -1,7 +1,7 @@
 """The file system and the network closed by Landlock: a second wall behind the system-call filter.
 
-The kernel may have it or not (5.13 and later, if it was not switched off). It needs no privilege and takes no rule here:
-nothing is allowed.
+The kernel may have it or not (5.13 and later, if it was not switched off). It needs no privilege, and takes no rule
+here: nothing is allowed.
 """
 
 from __future__ import annotations

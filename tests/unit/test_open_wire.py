@@ -213,5 +213,5 @@ def test_a_page_fails_for_a_pages_reasons_only() -> None:
         if failure in FAILURES_OF_A_PAGE:
             assert decode_message(told) == PageFailed(number=3, failure=failure)
         else:
-            with pytest.raises(ForgedMessage, match="no page has"):
+            with pytest.raises(ForgedMessage):
                 decode_message(told)
