@@ -57,7 +57,9 @@ def decode_job(document_fd: int, host: socket.socket, memory: SharedPage, jail: 
     request, memories = receive_request(host, memory)
     document = mmap.mmap(document_fd, os.fstat(document_fd).st_size, access=mmap.ACCESS_READ)
     jail.lock(request.limits, timeout_s=request.timeout_s)
-    PageSender(host, memories).send_document(document, request)
+    # Closed by hand: Python's warning of a socket that was not asks the kernel for its name, which ends the process.
+    with host:
+        PageSender(host, memories).send_document(document, request)
 
 
 def receive_request(host: socket.socket, memory: SharedPage) -> tuple[OpenRequest, list[SharedPage]]:

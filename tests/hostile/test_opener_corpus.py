@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import hashlib
 import io
-import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,41 +17,13 @@ from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.errors import DeadlineExceeded, OcrError
 from ocr_core.contracts.page import PageImage
+from tests.support.hostile_corpus import CASES, Case, each_case, needs_corpus
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-SHARED_DATA = Path(os.environ.get("OCR_SHARED_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-HOSTILE = SHARED_DATA / "hostile"
 
 # Two files of the corpus are sound and have 33 and 98 pages: they must open where so many pages are allowed.
 LIMITS = OpenLimits(max_pages=100)
 TIMEOUT_S = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    path: Path
-    expected: frozenset[str]
-
-
-def cases() -> list[Case]:
-    found: list[Case] = []
-    for folder in ("bad", "unusual"):
-        index = HOSTILE / folder / "index.csv"
-        if not index.exists():
-            continue
-        with index.open(newline="") as rows:
-            for row in csv.DictReader(rows):
-                words = row["expect"].replace("downscale", "ok").split()
-                expected = {word for word in words if word in {"ok", "413", "415", "422", "password_required"}}
-                if "password_required" in expected:
-                    expected.discard("422")
-                found.append(Case(path=HOSTILE / folder / row["file"], expected=frozenset(expected)))
-    return found
-
-
-CASES = cases()
-needs_corpus = pytest.mark.skipif(not CASES, reason=f"the hostile corpus is not at {HOSTILE}")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -88,7 +56,7 @@ async def answer(opener: LocalFileOpener, document: bytes, *, text_layer: bool) 
 
 @needs_corpus
 @pytest.mark.parametrize("text_layer", [False, True], ids=["pixels", "text_layer"])
-@pytest.mark.parametrize("case", CASES, ids=[case.path.name for case in CASES])
+@each_case
 async def test_a_hostile_file_is_answered_as_expected(opener: LocalFileOpener, case: Case, text_layer: bool) -> None:
     assert await answer(opener, case.path.read_bytes(), text_layer=text_layer) in case.expected
 
