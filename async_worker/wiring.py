@@ -120,7 +120,7 @@ class House:
         self._queues = SqsQueues(settings.queue, visibility_timeout_s=bulk.lease_s)
         self._storage = S3Storage(settings.storage)
         self._models = TritonModels(settings.triton)
-        self._opener = make_file_opener(settings.opener)
+        self._opener = make_file_opener(settings.opener, settings.storage)
 
     async def start(self) -> None:
         """Start the adapters that these roles use."""

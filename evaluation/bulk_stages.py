@@ -23,7 +23,7 @@ from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection, Priority
 from ocr_core.contracts.ports import StructureOptions
 from ocr_core.contracts.reading_codec import decode_reading, encode_reading
-from ocr_core.settings import FileOpenerSettings, TritonSettings
+from ocr_core.settings import FileOpenerSettings, StorageSettings, TritonSettings
 from postprocess_svc.ctc import Charsets
 from postprocess_svc.formats import json_format
 from postprocess_svc.pipeline import TextPipeline
@@ -66,7 +66,7 @@ async def _measure(
     bodies: Sequence[bytes], grpc_url: str, charset: Path, documents_in_hand: int, own_cpu_s: Callable[[], float]
 ) -> StageCosts:
     models = TritonModels(TritonSettings(grpc_url=grpc_url))
-    opener = make_file_opener(FileOpenerSettings())
+    opener = make_file_opener(FileOpenerSettings(), StorageSettings())
     pipeline = TextPipeline(charsets=Charsets.load([charset]))
     await models.start()
     await opener.start()

@@ -36,7 +36,7 @@ from ocr_core.adapters.sandbox_launch import bwrap_works
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.opening_wire import OpenRequest
-from ocr_core.settings import BwrapUse, FileOpenerSettings, OpenerLauncher
+from ocr_core.settings import BwrapUse, FileOpenerSettings, OpenerLauncher, StorageSettings
 
 OUTPUT = REPOSITORY_ROOT / "out" / "opener-bench.md"
 _PAUSE_S = 0.04
@@ -112,7 +112,7 @@ async def _openers(stack: AsyncExitStack) -> dict[str, ManagedOpener]:
     settings = {"process": FileOpenerSettings(bwrap=BwrapUse.NEVER)}
     if bwrap_works():
         settings["process in bwrap"] = FileOpenerSettings(bwrap=BwrapUse.ALWAYS)
-    server = subprocess.Popen([sys.executable, "-I", "-m", "lambda_file_open.server", "--socket", str(socket_path)])  # noqa: S603
+    server = _start_server(socket_path)
     stack.callback(server.wait)
     stack.callback(server.terminate)
     deadline_s = time.monotonic() + _SERVER_START_S
@@ -123,10 +123,14 @@ async def _openers(stack: AsyncExitStack) -> dict[str, ManagedOpener]:
     settings["server, over its socket"] = FileOpenerSettings(launcher=OpenerLauncher.SOCKET, socket_path=socket_path)
     openers: dict[str, ManagedOpener] = {}
     for name, setting in settings.items():
-        openers[name] = opener = make_file_opener(setting)
+        openers[name] = opener = make_file_opener(setting, StorageSettings())
         await opener.start()
         stack.push_async_callback(opener.close)
     return openers
+
+
+def _start_server(socket_path: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-I", "-m", "lambda_file_open.server", "--socket", str(socket_path)])  # noqa: S603
 
 
 def report(samples: dict[tuple[str, str], Samples]) -> str:

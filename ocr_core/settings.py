@@ -11,13 +11,14 @@ import os
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ocr_core.contracts.document import OpenLimits
 from ocr_core.contracts.jobs import TENANT_PATTERN
+from ocr_core.contracts.lambda_wire import MAX_PAGES_PER_CALL
 
 _TENANT = f"^{TENANT_PATTERN}$"
 _DEFAULT_LIMITS = OpenLimits()
@@ -149,6 +150,28 @@ class FileOpenerSettings(SettingsGroup):
     """With ``process``: whether inside namespaces of its own."""
     socket_path: Path = Path("/run/file-opener/socket")
     """With ``socket``: where the server listens."""
+    lambda_function: str = Field(default="", max_length=170)
+    """With ``lambda``: name or ARN of the function, with a version or alias where one is meant."""
+    lambda_bucket: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    """With ``lambda``: through which documents and pages pass. Endpoint, region and keys are ``OCR_STORAGE_``'s."""
+    lambda_prefix: str = Field(default="openings/", pattern=r"^([A-Za-z0-9._=-]+/)+$")
+    """Before every key there."""
+    lambda_region: str = "us-east-1"
+    """Of the function."""
+    lambda_endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Another server than AWS, for the function."""
+    lambda_pages_per_call: int = Field(default=4, ge=1, le=MAX_PAGES_PER_CALL)
+    """The first page is waited for until all of these are there; each further call opens the document anew."""
+    lambda_max_call_s: float = Field(default=120.0, gt=0, le=900)
+    """How long the function may run, as its deployment says."""
+
+    _empty_is_unset = field_validator("lambda_bucket", "lambda_endpoint_url", mode="before")(_empty_to_none)
+
+    @model_validator(mode="after")
+    def _check_lambda(self) -> Self:
+        if self.launcher is OpenerLauncher.LAMBDA and not (self.lambda_function and self.lambda_bucket):
+            raise ValueError("launcher 'lambda' needs lambda_function and lambda_bucket")
+        return self
 
 
 class StorageSettings(SettingsGroup):

@@ -54,7 +54,7 @@ def make_app(
     """The public application. Its adapters are started and closed with it."""
     metrics = Metrics()
     models = TritonModels(triton)
-    opener = make_file_opener(file_opener)
+    opener = make_file_opener(file_opener, storage)
     structurer = HttpStructurer(settings.structure_url)
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")

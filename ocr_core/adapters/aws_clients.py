@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.config import Config
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from pydantic import SecretStr
@@ -68,6 +69,26 @@ def sqs_client(settings: QueueSettings, *, max_connections: int, read_timeout_s:
     client: SQSClient = session.client(
         "sqs", endpoint_url=settings.endpoint_url, region_name=settings.region, config=config
     )
+    return client
+
+
+def lambda_client(
+    settings: StorageSettings, *, max_connections: int, read_timeout_s: float, endpoint_url: str | None, region: str
+) -> LambdaClient:
+    """A client that calls functions, each call once: whoever calls knows whether it is worth another try.
+
+    Args:
+        settings: The keys, which are those of object storage.
+        max_connections: As for ``s3_client``.
+        read_timeout_s: For the whole answer, of which nothing comes before the function has ended.
+        endpoint_url: Another server than AWS.
+        region: Where the function is.
+    """
+    config = _config(
+        endpoint_url=endpoint_url, max_connections=max_connections, read_timeout_s=read_timeout_s, attempts=1
+    )
+    session = _session(settings.access_key_id, settings.secret_access_key)
+    client: LambdaClient = session.client("lambda", endpoint_url=endpoint_url, region_name=region, config=config)
     return client
 
 

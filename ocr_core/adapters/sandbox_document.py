@@ -20,6 +20,7 @@ from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType, PageSelection
 from ocr_core.contracts.errors import OcrError, UnreadableDocument
 from ocr_core.contracts.opening_wire import (
+    FAILURES_OF_A_PAGE,
     DocumentOpened,
     Failure,
     ForgedMessage,
@@ -66,6 +67,7 @@ class SandboxedDocument:
         self._converse = converse
         self._deadline = deadline
         self._numbers: list[int] = []
+        self._any_page = False
         self._pixels = 0
         self._cpu_s = 0.0
         self._waited_s = 0.0
@@ -98,13 +100,12 @@ class SandboxedDocument:
         Raises:
             OcrError: as ``FileOpener.open`` says.
         """
-        any_page = False
         for position, number in enumerate(self._numbers):
             page = await self._page(number, rest=self._numbers[position + 1 :])
-            any_page = any_page or isinstance(page, PageImage)
+            self._any_page = self._any_page or isinstance(page, PageImage)
             if position == len(self._numbers) - 1:
                 self.end()
-                if not any_page:
+                if not self._any_page:
                     raise failure_error(Failure.UNREADABLE, self._request.limits)
             yield page
 
@@ -115,7 +116,7 @@ class SandboxedDocument:
         try:
             message, untrusted = await self._receive(conversation)
             try:
-                page = await self._checked(message, untrusted, number)
+                page = await self._checked(message, untrusted, number, is_last=not rest)
             finally:
                 if untrusted is not None:
                     untrusted.close()
@@ -128,7 +129,7 @@ class SandboxedDocument:
         return page
 
     async def _checked(
-        self, message: SandboxMessage, untrusted: PageMemory | None, number: int
+        self, message: SandboxMessage, untrusted: PageMemory | None, number: int, *, is_last: bool
     ) -> PageImage | PageError:
         match message:
             case PageReady() if untrusted is not None and message.number == number:
@@ -145,6 +146,9 @@ class SandboxedDocument:
             case PageFailed() if untrusted is None and message.number == number:
                 return page_error(number, message.failure, self._request.limits)
             case OpenFailed() if untrusted is None:
+                if is_last and self._any_page and message.failure in FAILURES_OF_A_PAGE:
+                    # A child that goes on behind a crash knows nothing of the pages that were read before it.
+                    return page_error(number, message.failure, self._request.limits)
                 raise failure_error(message.failure, self._request.limits, value=message.value)
             case _:
                 raise ForgedMessage("a message that does not belong here")

@@ -31,7 +31,9 @@ from lambda_file_open.shared_page import SharedPage
 from ocr_core.contracts.document import MediaType
 from ocr_core.contracts.opening_wire import (
     DocumentOpened,
+    Failure,
     OpenEnded,
+    OpenFailed,
     OpenRequest,
     PageFailed,
     PageNotice,
@@ -295,6 +297,16 @@ class Forger:
 
     def crash_on_every_page(self) -> None:
         self._crash_on(set(range(1, 100)))
+
+    def crash_before_broken_pages(self) -> None:
+        """The first child dies on page 2 of three; the next finds page 3 damaged, and that is all it knows of."""
+        numbers = self.request.selection.numbers(3)
+        self.document(page_count=3)
+        if numbers == [3]:
+            self.host.send(encode_message(OpenFailed(failure=Failure.UNREADABLE, value=0)))
+            return
+        self.page(self.given())
+        os.kill(os.getpid(), signal.SIGSEGV)
 
     def _crash_on(self, deadly: set[int]) -> None:
         page_count = 12

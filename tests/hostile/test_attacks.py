@@ -24,6 +24,7 @@ from ocr_core.contracts.errors import DeadlineExceeded, DocumentTooLarge, Unread
 from ocr_core.contracts.page import PageImage
 from ocr_core.contracts.ports import FileOpener
 from tests.hostile.attacks import Attack
+from tests.support.lambda_openers import lambda_opener
 from tests.support.openers import FORGING_POOL, LAUNCHERS, assert_reads, launched, read
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -59,9 +60,15 @@ OTHERS = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=LAUNCHERS)
 async def opener(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FileOpener]:
-    folder = tmp_path_factory.mktemp("opener")
-    async with launched(request.param, folder, pool=FORGING_POOL, server=FORGING_POOL) as opener:
-        yield opener
+    if request.param == "lambda":
+        server = request.getfixturevalue("aws_server")
+        async with lambda_opener(server, pool_command=FORGING_POOL) as opener:
+            await assert_reads(opener, *picture())  # the function starts with its first call
+            yield opener
+    else:
+        folder = tmp_path_factory.mktemp("opener")
+        async with launched(request.param, folder, pool=FORGING_POOL, server=FORGING_POOL) as opener:
+            yield opener
 
 
 def picture() -> tuple[bytes, np.ndarray]:

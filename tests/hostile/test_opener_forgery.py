@@ -118,6 +118,11 @@ async def test_a_page_that_kills_its_child_costs_that_page_only(opener: LocalFil
     assert [page.number for page in pages if isinstance(page, PageError)] == [2]
 
 
+async def test_pages_that_were_read_stay_when_all_behind_a_crash_are_broken(opener: LocalFileOpener) -> None:
+    pages = await read(opener, b"forge:crash_before_broken_pages")
+    assert [isinstance(page, PageError) for page in pages] == [False, True, True]
+
+
 async def test_a_child_that_hung_up_is_killed_though_its_caller_has_gone(opener: LocalFileOpener) -> None:
     # More of them than there are places, each given up while the pool is asked how the child ended.
     for _ in range(4):

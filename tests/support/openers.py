@@ -28,7 +28,7 @@ from ocr_core.contracts.ports import FileOpener
 
 FORGING_POOL = (sys.executable, "-I", str(Path(__file__).parents[1] / "hostile" / "forging_pool.py"))
 SERVER_COMMAND = (sys.executable, "-I", "-m", "lambda_file_open.server")
-LAUNCHERS = ("process", "bwrap", "container")
+LAUNCHERS = ("process", "bwrap", "container", "lambda")
 _TESTS = str(Path(__file__).parents[1])
 _START_S = 30.0
 
