@@ -215,7 +215,7 @@ def test_triton_on_a_cpu_stands_under_its_guard(services: dict[str, Any]) -> Non
 
 
 def test_base_images_are_pinned() -> None:
-    dockerfiles = sorted(ROOT.glob("*/Dockerfile"))
+    dockerfiles = sorted(ROOT.glob("*/Dockerfile*"))
     images = [
         image for file in dockerfiles for image in re.findall(r"^FROM (\S+)", file.read_text(), flags=re.MULTILINE)
     ]

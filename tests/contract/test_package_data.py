@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_PACKAGED = {"Dockerfile", "README.md"}
+NOT_PACKAGED = {"Dockerfile.lambda", "Dockerfile", "README.md"}
 """Told of the folder to who reads the repository."""
 
 
