@@ -15,7 +15,7 @@ from lambda_file_open.decoding import DecodedPage, OpeningFailed
 from lambda_file_open.handler import decode_pages, open_file
 from lambda_file_open.jail import Jail
 from lambda_file_open.rehearsal import rehearse
-from lambda_file_open.shared_page import TYPICAL_PAGE_BYTES, SharedPage
+from lambda_file_open.shared_page import SharedPage
 from ocr_core.contracts.opening_wire import (
     MAX_REQUEST_BYTES,
     PAGES_IN_FLIGHT,
@@ -24,13 +24,14 @@ from ocr_core.contracts.opening_wire import (
     OpenEnded,
     OpenFailed,
     OpenRequest,
+    OwnMemory,
     PageFailed,
     PageReady,
     SandboxMessage,
     decode_request,
     encode_message,
 )
-from ocr_core.contracts.page_memory import page_memory_bytes
+from ocr_core.contracts.page_memory import TYPICAL_PAGE_BYTES, page_memory_bytes
 
 _SMALL_PART = 8
 """A page that is so much smaller than the memory touched for it is better off in fresh memory: to unmap and free 11 MB
@@ -56,6 +57,7 @@ def decode_job(document_fd: int, host: socket.socket, memory: SharedPage, jail: 
     """Lock this process, then decode the document and send its pages."""
     request, memories = receive_request(host, memory)
     document = mmap.mmap(document_fd, os.fstat(document_fd).st_size, access=mmap.ACCESS_READ)
+    os.close(document_fd)
     jail.lock(request.limits, timeout_s=request.timeout_s)
     # Closed by hand: Python's warning of a socket that was not asks the kernel for its name, which ends the process.
     with host:
@@ -63,11 +65,12 @@ def decode_job(document_fd: int, host: socket.socket, memory: SharedPage, jail: 
 
 
 def receive_request(host: socket.socket, memory: SharedPage) -> tuple[OpenRequest, list[SharedPage]]:
-    """What the host asks, and the memory for the first pages: our own, then the host's."""
+    """What the host asks, and the memory for the first pages: our own, which it is told of, then the host's."""
     body, descriptors, _, _ = socket.recv_fds(host, MAX_REQUEST_BYTES + 1, PAGES_IN_FLIGHT)
     request = decode_request(body)
     memory.fix(page_memory_bytes(request.limits))
-    return request, [memory, *map(SharedPage, descriptors)]
+    socket.send_fds(host, [encode_message(OwnMemory())], [memory.fd])
+    return request, [memory, *(SharedPage(fd, number) for number, fd in enumerate(descriptors, start=1))]
 
 
 def receive_job(job_channel: socket.socket) -> tuple[int, socket.socket] | None:
@@ -85,6 +88,7 @@ class PageSender:
     def __init__(self, host: socket.socket, memories: Iterable[SharedPage]) -> None:
         self._host = host
         self._memories = deque(memories)
+        self._given = len(self._memories)
 
     def send_document(self, untrusted: mmap.mmap, request: OpenRequest) -> None:
         """Open the file and send everything that is wanted of it, or why that is not possible."""
@@ -104,15 +108,15 @@ class PageSender:
         for _ in opened.numbers:
             self._await_memory()
             number, page = next(pages)
+            memory = self._memories.popleft()
             if isinstance(page, DecodedPage):
-                self._send_page(number, page)
+                self._send_page(number, page, memory)
             else:
-                self._send(PageFailed(number=number, failure=page))
-            self._memories.popleft().close()
+                self._send(PageFailed(number=number, memory=memory.number, failure=page))
+            memory.close()
         self._send(OpenEnded())
 
-    def _send_page(self, number: int, page: DecodedPage) -> None:
-        memory = self._memories[0]
+    def _send_page(self, number: int, page: DecodedPage, memory: SharedPage) -> None:
         memory.finish(width_px=page.width_px, height_px=page.height_px, words=page.words)
         message = PageReady(
             number=number,
@@ -122,9 +126,10 @@ class PageSender:
             dpi=page.dpi,
             word_count=len(page.words),
             code_point_count=sum(len(word.text) for word in page.words),
+            memory=memory.number,
             notices=page.notices,
         )
-        socket.send_fds(self._host, [encode_message(message)], [memory.fd])
+        self._send(message)
 
     def _allocate(self, height_px: int, width_px: int) -> NDArray[np.uint8]:
         if height_px * width_px * 3 * _SMALL_PART < self._memories[0].touched_bytes and len(self._memories) > 1:
@@ -136,7 +141,8 @@ class PageSender:
             received, descriptors, _, _ = socket.recv_fds(self._host, 64, PAGES_IN_FLIGHT)
             if not received:
                 raise BrokenPipeError("the host has hung up")
-            self._memories.extend(map(SharedPage, descriptors))
+            self._memories.extend(SharedPage(fd, self._given + at) for at, fd in enumerate(descriptors))
+            self._given += len(descriptors)
 
     def _send(self, message: SandboxMessage) -> None:
         self._host.send(encode_message(message))

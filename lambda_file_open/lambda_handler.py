@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -29,10 +28,10 @@ from lambda_file_open.lambda_pool import POOL_COMMAND, Child, ChildSilent, Funct
 from lambda_file_open.lambda_transfer import Transfer, TransferFailed
 from ocr_core.contracts.lambda_wire import Answer, Call, Ending, decode_call, encode_answer
 from ocr_core.contracts.opening_wire import (
-    MESSAGE_BYTES,
     ForgedMessage,
     OpenEnded,
     OpenFailed,
+    OwnMemory,
     PageFailed,
     PageReady,
     decode_message,
@@ -122,38 +121,35 @@ class Listener:
 
     def _listen_once(self) -> Ending | None:
         try:
-            said = self._child.receive(self._ends_at_s)
+            return self._pass_on(self._child.receive(self._ends_at_s))
         except ChildSilent:
             return self._out_of_time()
-        try:
-            return self._pass_on(said)
         except ForgedMessage:
             return Ending.FORGED
         except TransferFailed:
             if time.monotonic() < self._ends_at_s:
                 raise
             return self._out_of_time()
-        finally:
-            for fd in said.untrusted_fds:
-                os.close(fd)
 
     def _out_of_time(self) -> Ending:
         return Ending.MORE if self._pages else Ending.OVERDUE
 
     def _pass_on(self, said: Said) -> Ending | None:
-        if not said.untrusted_body and not said.untrusted_fds:
+        if said.cut_short:
+            raise ForgedMessage("a message that is too long, or descriptors where none belong")
+        if not said.untrusted_body:
             return Ending.EXITED
-        if said.cut_short or len(said.untrusted_fds) > 1 or len(said.untrusted_body) != MESSAGE_BYTES:
-            raise ForgedMessage("a message that is too long")
         message = decode_message(said.untrusted_body)
-        if isinstance(message, PageReady) != bool(said.untrusted_fds):
-            raise ForgedMessage("memory without a page, or a page without memory")
+        if isinstance(message, OwnMemory):
+            raise ForgedMessage("memory from a child that has seen its file")
         if isinstance(message, PageReady):
-            packed = pack_page(said.untrusted_fds[0], message, self._call.request.limits)
+            with self._child.memory(message.memory) as fd:
+                packed = pack_page(fd, message, self._call.request.limits)
             self._child.page_taken()
             self._transfer.upload(next(self._urls), packed)
         elif isinstance(message, PageFailed):
-            self._child.page_taken()
+            with self._child.memory(message.memory):
+                self._child.page_taken()
         self._messages.append(said.untrusted_body)
         if isinstance(message, PageReady | PageFailed):
             self._pages += 1

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from ocr_core.contracts.document import OpenLimits
 from ocr_core.contracts.opening_wire import ForgedMessage, PageReady
-from ocr_core.contracts.page_memory import PageLayout, page_memory_bytes
+from ocr_core.contracts.page_memory import PageLayout, check_filled, page_memory_bytes
 
 _SEALED = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 _CHUNK_BYTES = 1 << 20
@@ -51,12 +51,12 @@ def pack_page(untrusted_fd: int, page: PageReady, limits: OpenLimits) -> bytes:
     """A page's object.
 
     Args:
-        untrusted_fd: Whatever descriptor the child has sent; the caller closes it.
+        untrusted_fd: Of memory that a child has filled; the caller closes it.
         page: The message that came with it, decoded.
         limits: What was allowed.
 
     Raises:
-        ForgedMessage: it is not memory that was made for a page, it can still be changed, or it is too small.
+        ForgedMessage: it is not memory that was made for a page, it can still be changed, or it is not filled by it.
     """
     layout = PageLayout.of(
         width_px=page.width_px,
@@ -71,7 +71,8 @@ def pack_page(untrusted_fd: int, page: PageReady, limits: OpenLimits) -> bytes:
             raise ForgedMessage("memory that was not made for a page")
         seal(untrusted_fd)
     except OSError as error:
-        raise ForgedMessage("a descriptor that cannot be sealed") from error
+        raise ForgedMessage("memory that cannot be sealed") from error
+    check_filled(os.fstat(untrusted_fd), layout.total_bytes)
     sample_bytes = min(_SAMPLE_BYTES, layout.total_bytes)
     sample = _read(untrusted_fd, sample_bytes, (layout.total_bytes - sample_bytes) // 2)
     level = _FAST if len(zlib.compress(sample, _FAST)) <= sample_bytes * _WORTHWHILE else _STORED

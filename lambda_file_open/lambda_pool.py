@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from lambda_file_open.shared_page import SharedPage
-from ocr_core.contracts.opening_wire import CREDIT, MESSAGE_BYTES, PAGES_IN_FLIGHT, OpenRequest, encode_request
+from ocr_core.contracts.opening_wire import (
+    CREDIT,
+    MESSAGE_BYTES,
+    PAGES_IN_FLIGHT,
+    ForgedMessage,
+    OpenRequest,
+    OwnMemory,
+    encode_message,
+    encode_request,
+)
 from ocr_core.contracts.page_memory import page_memory_bytes
 from ocr_core.contracts.pool_wire import MESSAGE_BYTES as POOL_MESSAGE_BYTES
 from ocr_core.contracts.pool_wire import PoolMessage, PoolMessageKind
@@ -47,24 +57,35 @@ class ChildSilent(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One message as it came: nothing is believed yet. Empty, with no descriptor, where the child has hung up."""
+    """One message as it came: nothing is believed yet. Empty where the child has hung up."""
 
     untrusted_body: bytes
-    untrusted_fds: tuple[int, ...]
-    """The receiver's to close."""
     cut_short: bool
+    """It was longer, or came with descriptors, which no message of a child that has seen its file does."""
 
 
 class Child:
     """One child at work on a document. As a context manager it is ended, however far it is."""
 
-    def __init__(self, pool: FunctionPool, job_id: int, host: socket.socket, request: OpenRequest, pages: int) -> None:
+    def __init__(
+        self,
+        pool: FunctionPool,
+        job_id: int,
+        host: socket.socket,
+        request: OpenRequest,
+        *,
+        memories: list[SharedPage],
+        pages: int,
+    ) -> None:
         self._pool = pool
         self._job_id = job_id
         self._host = host
         self._page_bytes = page_memory_bytes(request.limits)
+        self._memories = dict(enumerate(memories, start=1))
+        self._given = len(memories)
         # The first is its own, prepared while it waited; others were sent with the request.
-        self._memories_left = pages - min(pages, PAGES_IN_FLIGHT)
+        self._memories_left = pages - 1 - len(memories)
+        self._has_its_own = False
         self._exited: PoolMessage | None = None
 
     def __enter__(self) -> Self:
@@ -80,7 +101,21 @@ class Child:
 
         Raises:
             ChildSilent: ``ends_at_s`` has passed (``time.monotonic``).
+            ForgedMessage: it does not begin with its own memory.
         """
+        if not self._has_its_own:
+            said, fds = self._receive(ends_at_s, descriptors=1)
+            if said.untrusted_body != encode_message(OwnMemory()) or len(fds) != 1:
+                for fd in fds:
+                    os.close(fd)
+                if not said.untrusted_body:
+                    return said
+                raise ForgedMessage("a child that does not begin with its memory")
+            self._memories[0] = SharedPage(fds[0])
+            self._has_its_own = True
+        return self._receive(ends_at_s, descriptors=0)[0]
+
+    def _receive(self, ends_at_s: float, *, descriptors: int) -> tuple[Said, list[int]]:
         while True:
             left_s = ends_at_s - time.monotonic()
             if left_s <= 0:
@@ -88,25 +123,36 @@ class Child:
             self._host.settimeout(min(left_s, _LONGEST_NAP_S))
             with contextlib.suppress(TimeoutError, ConnectionResetError):
                 # Reset: it ended with memory unread. The kernel says so once, before the messages that it had sent.
-                body, fds, flags, _ = socket.recv_fds(self._host, MESSAGE_BYTES + 1, 1, socket.MSG_CMSG_CLOEXEC)
-                return Said(
-                    untrusted_body=body,
-                    untrusted_fds=tuple(fds),
-                    cut_short=bool(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)),
-                )
+                flags_wanted = socket.MSG_CMSG_CLOEXEC
+                body, fds, flags, _ = socket.recv_fds(self._host, MESSAGE_BYTES + 1, descriptors, flags_wanted)
+                cut_short = bool(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC))
+                return Said(untrusted_body=body, cut_short=cut_short), fds
+
+    @contextlib.contextmanager
+    def memory(self, untrusted_number: int) -> Iterator[int]:
+        """The descriptor of the memory that it calls so; given up in the end.
+
+        Raises:
+            ForgedMessage: it has none of that number.
+        """
+        memory = self._memories.pop(untrusted_number, None)
+        if memory is None:
+            raise ForgedMessage("memory that it does not have")
+        try:
+            yield memory.fd
+        finally:
+            memory.close()
 
     def page_taken(self) -> None:
         """Give it memory for one page more, as long as this call wants more."""
         if not self._memories_left:
             return
         self._memories_left -= 1
-        memory = _page_memory(self._page_bytes)
-        try:
-            # Gone already, or does not read: what it had to say is read, and then its end or silence noticed.
-            with contextlib.suppress(OSError):
-                socket.send_fds(self._host, [CREDIT], [memory.fd])
-        finally:
-            memory.close()
+        self._given += 1
+        memory = self._memories[self._given] = _page_memory(self._page_bytes)
+        # Gone already, or does not read: what it had to say is read, and then its end or silence noticed.
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._host, [CREDIT], [memory.fd])
 
     def exit(self, ends_at_s: float) -> PoolMessage | None:
         """How it ended, once it has hung up; nothing where the pool ended."""
@@ -119,6 +165,8 @@ class Child:
     def end(self) -> PoolMessage | None:
         """Hang up, have it killed, and see it gone; how it ended, or nothing where the pool did."""
         self._host.close()
+        while self._memories:
+            self._memories.popitem()[1].close()
         if self._exited is None:
             self._exited = self._pool.kill(self._job_id)
         return self._exited
@@ -205,21 +253,21 @@ class FunctionPool:
         body = encode_request(request)
         self._last_id = (self._last_id + 1) & _UINT32
         message = PoolMessage(kind=PoolMessageKind.OPEN, job_id=self._last_id).encode()
-        with contextlib.ExitStack() as given:
-            memories = [
-                given.enter_context(contextlib.closing(_page_memory(page_memory_bytes(request.limits)))).fd
-                for _ in range(min(pages, PAGES_IN_FLIGHT) - 1)
-            ]
-            here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            given.enter_context(there)
-            try:
-                socket.send_fds(here, [body], memories)
+        memories: list[SharedPage] = []
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with there:
+                page_bytes = page_memory_bytes(request.limits)
+                memories.extend(_page_memory(page_bytes) for _ in range(min(pages, PAGES_IN_FLIGHT) - 1))
+                socket.send_fds(here, [body], [memory.fd for memory in memories])
                 socket.send_fds(self._control, [message], [document_fd, there.fileno()])
-            except OSError as error:
-                here.close()
-                self.close()
-                raise PoolUnavailable("the file opener's pool does not listen") from error
-        return Child(self, self._last_id, here, request, pages)
+        except OSError as error:
+            here.close()
+            for memory in memories:
+                memory.close()
+            self.close()
+            raise PoolUnavailable("the file opener's pool does not listen") from error
+        return Child(self, self._last_id, here, request, memories=memories, pages=pages)
 
     def exit_of(self, job_id: int, ends_at_s: float) -> PoolMessage | None:
         """How a child ended; nothing where that is not told in time, or the pool has ended."""

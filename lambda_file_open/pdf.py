@@ -99,15 +99,6 @@ class PdfDocument:
         if not 1 <= self.page_count <= MAX_PAGE_COUNT:
             raise OpeningFailed(Failure.UNREADABLE)
 
-    def close(self) -> None:
-        """Free the document; a child that ends does not need to."""
-        if self._form:
-            pdfium.FPDFDOC_ExitFormFillEnvironment(self._form)
-            self._form = None
-        if self._document:
-            pdfium.FPDF_CloseDocument(self._document)
-            self._document = None
-
     def decode_page(self, number: int, allocate: Allocate, *, text_layer: bool) -> DecodedPage:
         """Render one page, and read its words if they are wanted. See ``Decoder``."""
         with self._page(number) as page:

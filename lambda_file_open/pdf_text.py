@@ -22,6 +22,7 @@ from ocr_core.contracts.page_memory import MAX_WORD_CODE_POINTS, allowed_code_po
 _REPLACEMENT = 0xFFFD
 """Stands for a glyph whose meaning the font does not tell, so that a reader of the layer can see how sound it is."""
 _HYPHEN = 0x2D
+_SOFT_HYPHEN = 0xAD
 _SOFT_BREAK = 0x02
 """PDFium's code for a hyphen at the end of a line."""
 _TURN_RAD = math.radians(5)
@@ -155,7 +156,7 @@ def _characters(text_page: object) -> Iterator[_Character | None]:
     box, matrix = pdfium.FS_RECTF(), pdfium.FS_MATRIX()
     for index, number in enumerate(numbers):
         code_point = number
-        if number == _SOFT_BREAK:
+        if number in (_SOFT_BREAK, _SOFT_HYPHEN):
             code_point = _HYPHEN
         elif 0xD800 <= number <= 0xDBFF and index + 1 < count and 0xDC00 <= numbers[index + 1] <= 0xDFFF:
             code_point = 0x10000 + ((number - 0xD800) << 10) + (numbers[index + 1] - 0xDC00)

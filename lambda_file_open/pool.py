@@ -54,10 +54,12 @@ class Pool:
     Args:
         control: Connected SEQPACKET socket to the host.
         run: What a child does.
+        ready: From ``prepare``.
     """
 
-    def __init__(self, control: socket.socket, run: RunChild) -> None:
+    def __init__(self, control: socket.socket, run: RunChild, *, ready: PoolMessage) -> None:
         self._control = control
+        self._ready = ready
         self._run = run
         self._children: dict[int, _Child] = {}
         self._spare: _Child | None = None
@@ -67,10 +69,7 @@ class Pool:
     def serve(self) -> None:
         """Work until the host hangs up; then end every child."""
         self._poll.register(self._control, select.POLLIN)
-        ready = PoolMessage(
-            kind=PoolMessageKind.READY, landlock_version=jail.landlock_version(), missing_fonts=_missing_fonts()
-        )
-        self._control.send(ready.encode())
+        self._control.send(self._ready.encode())
         try:
             while self._serve_once():
                 pass
@@ -222,15 +221,18 @@ def _live_and_die(run: RunChild, channel: socket.socket, parent_pid: int, *, ear
         os._exit(status)
 
 
-def prepare() -> None:
+def prepare() -> PoolMessage:
     """What is done once before anything is forked: load the decoders, see that children can be locked, fall silent.
+
+    Returns:
+        What to tell a host when it may begin.
 
     Raises:
         RuntimeError: the decoders do not work, or a child cannot be locked here; nothing may be opened then.
     """
     load_decoders()
-    jail.check()
-    jail.die_first()
+    landlock_version = jail.check()
+    jail.die_first(jail.POOL_DIES)
     jail.forbid_inspection()
     # What decoders chatter is nobody's to read.
     null = os.open(os.devnull, os.O_RDWR)
@@ -239,6 +241,7 @@ def prepare() -> None:
     os.close(null)
     gc.collect()
     gc.freeze()
+    return PoolMessage(kind=PoolMessageKind.READY, landlock_version=landlock_version, missing_fonts=_missing_fonts())
 
 
 def main(run: RunChild = run_child) -> int:
@@ -249,8 +252,7 @@ def main(run: RunChild = run_child) -> int:
     # The host ends the pool; a Ctrl-C at the terminal is for the host.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     jail.die_with_parent(os.getppid())
-    prepare()
-    Pool(control, run).serve()
+    Pool(control, run, ready=prepare()).serve()
     return 0
 
 

@@ -4,9 +4,12 @@ Three answers: what decoding needs is allowed; what libraries only try, such as 
 refused with an error that they know how to live with; everything else, from ``socket`` and ``clone`` to calls that did
 not exist when this was written, ends the process at once with SIGSYS.
 
-No descriptor can be made: whatever the child holds when it is locked is all that it will ever have. What is allowed was
-collected with strace over every kind of document, the hostile corpus and their error paths; ``tests/hostile`` fuzzes
-for what was missed.
+No descriptor can be made or sent: the child has what it holds when it is locked, and the memory for further pages that
+the host sends it. (The kernel counts descriptors on their way by user. A child that could send any would fill that
+count for all processes of its user, and no page of anybody's would come through: pages are handed over by number.)
+
+What is allowed was collected with strace over every kind of document, the hostile corpus and their error paths;
+``tests/hostile`` fuzzes for what was missed.
 """
 
 from __future__ import annotations
@@ -15,8 +18,10 @@ import ctypes
 import errno
 import fcntl
 import mmap
+import signal
 import struct
 import sys
+from collections.abc import Iterable
 
 # <linux/prctl.h>, <linux/seccomp.h>
 _PR_SET_SECCOMP = 22
@@ -25,11 +30,12 @@ _KILL_PROCESS = 0x8000_0000
 _REFUSE = 0x0005_0000
 _ALLOW = 0x7FFF_0000
 
-# <linux/bpf_common.h>: the five instructions that are needed.
+# <linux/bpf_common.h>: the few instructions that are needed.
 _LOAD = 0x20
 _JUMP_IF_EQUAL = 0x15
 _JUMP_IF_AT_LEAST = 0x35
 _JUMP_IF_ANY_BIT = 0x45
+_AND = 0x54
 _RETURN = 0x06
 
 # Offsets in struct seccomp_data. Arguments are 64 bits wide; both machines are little-endian, so the low word is first.
@@ -54,20 +60,13 @@ _ALLOWED = {
     "close": (3, 57),
     "fstat": (5, 80),
     "sendto": (44, 206),
-    "sendmsg": (46, 211),
     "recvfrom": (45, 207),
     "recvmsg": (47, 212),
     "munmap": (11, 215),
     "mremap": (25, 216),
     "brk": (12, 214),
-    "madvise": (28, 233),
-    "futex": (202, 98),
     "sched_yield": (24, 124),
-    "sched_getaffinity": (204, 123),
     "getcpu": (309, 168),
-    "clock_gettime": (228, 113),
-    "clock_getres": (229, 114),
-    "clock_nanosleep": (230, 115),
     "nanosleep": (35, 101),
     "gettimeofday": (96, 169),
     "time": (201, -1),
@@ -106,13 +105,29 @@ _REFUSED = {
     "uname": (63, 160),
 }
 
-_MMAP = (9, 222)
-_MPROTECT = (10, 226)
-_FCNTL = (72, 25)
-_TGKILL = (234, 131)
-_PROTECTION_ARGUMENT = 2
+_LOOKED_AT = {
+    "mmap": (9, 222),
+    "mprotect": (10, 226),
+    "madvise": (28, 233),
+    "fcntl": (72, 25),
+    "tgkill": (234, 131),
+    "futex": (202, 98),
+    "sched_getaffinity": (204, 123),
+    "clock_gettime": (228, 113),
+    "clock_getres": (229, 114),
+    "clock_nanosleep": (230, 115),
+}
+"""Allowed or not by an argument: see ``_rules``."""
+
+# Python's mmap keeps a copy of the descriptor it is given.
 _FCNTL_ALLOWED = (fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL)
-"""Python's mmap keeps a copy of the descriptor it is given."""
+# <asm-generic/mman-common.h>: what allocators ask for. Others merge, poison or reclaim memory.
+_MADVISE_ALLOWED = (mmap.MADV_DONTNEED, mmap.MADV_FREE, mmap.MADV_HUGEPAGE, mmap.MADV_NOHUGEPAGE, mmap.MADV_WILLNEED)
+# <linux/futex.h>: wait and wake, with a bit set or without; the flags PRIVATE and CLOCK_REALTIME aside.
+_FUTEX_ALLOWED = (0, 1, 9, 10)
+_FUTEX_COMMAND = 0x7F
+_OTHERS_CLOCK = 0x8000_0000
+"""Clocks below zero are the processor times of any process."""
 
 _MACHINES = {"x86_64": (0, 0xC000_003E), "aarch64": (1, 0xC000_00B7)}
 """Column in the tables above, and AUDIT_ARCH_* by which the kernel names the machine."""
@@ -152,19 +167,34 @@ def build_filter(machine: str, pid: int) -> bytes:
         program += _if_equal(numbers[column], [_answer(_ALLOW)])
     for numbers in _REFUSED.values():
         program += _if_equal(numbers[column], [_answer(_REFUSE | errno.EACCES)])
-    # Memory that is both written and run is how most exploits go on: no mapping may ever be executable.
-    no_code = [
-        _load(_argument(_PROTECTION_ARGUMENT)),
-        _INSTRUCTION.pack(_JUMP_IF_ANY_BIT, 1, 0, mmap.PROT_EXEC),
-        _answer(_ALLOW),
-        _answer(_KILL_PROCESS),
-    ]
-    program += _if_equal(_MMAP[column], no_code)
-    program += _if_equal(_MPROTECT[column], no_code)
-    program += _if_equal(_FCNTL[column], _allow_values(1, _FCNTL_ALLOWED))
-    program += _if_equal(_TGKILL[column], _allow_values(0, (pid,)))
+    for name, rule in _rules(pid).items():
+        program += _if_equal(_LOOKED_AT[name][column], rule)
     program.append(_answer(_KILL_PROCESS))
     return b"".join(program)
+
+
+def _rules(pid: int) -> dict[str, list[bytes]]:
+    """What is looked at in the calls that are allowed in part; each ends with an answer."""
+    # Memory that is both written and run is how most exploits go on: no mapping may ever be executable.
+    no_code = _end_if_any_bit(2, mmap.PROT_EXEC)
+    clock = _end_if_any_bit(0, _OTHERS_CLOCK)
+    return {
+        "mmap": no_code,
+        "mprotect": no_code,
+        "madvise": _allow_values(2, _MADVISE_ALLOWED),
+        "fcntl": _allow_values(1, _FCNTL_ALLOWED),
+        # How abort ends a process. Any other signal would let a child choose what it is said to have died of.
+        "tgkill": [
+            _load(_argument(0)),
+            *_unless_equal(pid, [_answer(_KILL_PROCESS)]),
+            *_allow_values(2, (signal.SIGABRT,)),
+        ],
+        "futex": _allow_values(1, _FUTEX_ALLOWED, mask=_FUTEX_COMMAND),
+        "sched_getaffinity": _allow_values(0, (0, pid)),
+        "clock_gettime": clock,
+        "clock_getres": clock,
+        "clock_nanosleep": clock,
+    }
 
 
 def install_filter(libc: ctypes.CDLL, program: bytes) -> None:
@@ -203,12 +233,22 @@ def _unless_equal(value: int, then: list[bytes]) -> list[bytes]:
     return [_INSTRUCTION.pack(_JUMP_IF_EQUAL, len(then), 0, value), *then]
 
 
-def _allow_values(position: int, values: tuple[int, ...]) -> list[bytes]:
+def _end_if_any_bit(position: int, bits: int) -> list[bytes]:
+    """End the process where an argument's low word has any of these bits, and allow the call otherwise."""
+    return [
+        _load(_argument(position)),
+        _INSTRUCTION.pack(_JUMP_IF_ANY_BIT, 1, 0, bits),
+        _answer(_ALLOW),
+        _answer(_KILL_PROCESS),
+    ]
+
+
+def _allow_values(position: int, values: Iterable[int], *, mask: int = 0xFFFF_FFFF) -> list[bytes]:
     """Allow the call where the low word of an argument is one of these, and end the process otherwise.
 
     The high word is not looked at: the kernel itself reads descriptors, commands and process ids as 32 bits.
     """
-    program = [_load(_argument(position))]
+    program = [_load(_argument(position)), _INSTRUCTION.pack(_AND, 0, 0, mask)]
     for value in values:
         program += _if_equal(value, [_answer(_ALLOW)])
     return [*program, _answer(_KILL_PROCESS)]

@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 from lambda_file_open import jail
@@ -25,6 +26,7 @@ from ocr_core.contracts.pool_wire import MESSAGE_BYTES, PoolMessage, PoolMessage
 MAX_POOLS = 64
 """Services connected at the same time; one more is hung up on, and tries again."""
 _BACKLOG = 16
+_PAUSE_S = 0.1
 _CHECK_TIMEOUT_S = 5.0
 
 
@@ -36,17 +38,23 @@ class Server:
     Args:
         listener: As ``listen`` makes it.
         run: What a child does.
+        ready: From ``prepare``.
     """
 
-    def __init__(self, listener: socket.socket, run: RunChild) -> None:
+    def __init__(self, listener: socket.socket, run: RunChild, *, ready: PoolMessage) -> None:
         self._listener = listener
         self._run = run
+        self._ready = ready
         self._pools: set[int] = set()
 
     def serve(self) -> None:
         """Serve until the process is ended."""
         while True:
-            connection, _ = self._listener.accept()
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # out of descriptors, for the moment
+                time.sleep(_PAUSE_S)
+                continue
             self._reap()
             with connection:
                 if len(self._pools) < MAX_POOLS:
@@ -63,7 +71,7 @@ class Server:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             jail.die_with_parent(parent_pid)
             self._listener.close()
-            Pool(connection, self._run).serve()
+            Pool(connection, self._run, ready=self._ready).serve()
             status = 0
         finally:
             os._exit(status)
@@ -82,7 +90,11 @@ def listen(socket_path: Path) -> socket.socket:
 
     Raises:
         OSError: it cannot be made there.
+        SystemExit: another server listens there.
     """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other, contextlib.suppress(OSError):
+        other.connect(str(socket_path))
+        raise SystemExit(f"another file opener listens at {socket_path}")
     socket_path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     before = os.umask(0o177)
@@ -124,8 +136,7 @@ def main(run: RunChild = run_child) -> int:
     signal.signal(signal.SIGINT, _end)
     # First, while there still is a standard error for what may go wrong. Who connects now waits.
     with listen(arguments.socket) as listener:
-        prepare()
-        Server(listener, run).serve()
+        Server(listener, run, ready=prepare()).serve()
     return 0
 
 

@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 from ocr_core.contracts.page import TextLayerWord
 from ocr_core.contracts.page_memory import PageLayout, encode_text_layer
 
-TYPICAL_PAGE_BYTES = 1654 * 2339 * 3
-"""An A4 page at 200 dpi."""
-
 
 class SharedPage:
     """Memory for one page: ``allocate``, then ``finish``, then ``close``; nothing of it needs more than memory calls.
 
     Args:
-        fd: Memory that the host made, of a fixed size; closed with this.
+        fd: Memory of a fixed size; closed with this.
+        number: By which both sides call it (``opening_wire``).
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, number: int = 0) -> None:
         self.fd = fd
+        self.number = number
         self.touched_bytes = 0
         self._mapping: mmap.mmap | None = None
 

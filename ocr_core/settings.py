@@ -90,7 +90,8 @@ class LimitSettings(SettingsGroup):
     max_image_pixels: int = Field(default=_DEFAULT_LIMITS.max_image_pixels, ge=1)
     max_rendered_page_pixels: int = Field(default=_DEFAULT_LIMITS.max_rendered_page_pixels, ge=1)
     max_document_pixels: int = Field(default=_DEFAULT_LIMITS.max_document_pixels, ge=1)
-    max_memory_bytes: int = Field(default=_DEFAULT_LIMITS.max_memory_bytes, ge=1 << 26)
+    max_memory_bytes: int = Field(default=_DEFAULT_LIMITS.max_memory_bytes, ge=1 << 28)
+    """Beside what a file's process shares with its pool, some 120 MB."""
     max_cpu_s: float = Field(default=_DEFAULT_LIMITS.max_cpu_s, gt=0, le=3_600)
     """Processor time, of all of a document's children together."""
     max_wall_s: float = Field(default=_DEFAULT_LIMITS.max_wall_s, gt=0, le=3_600)

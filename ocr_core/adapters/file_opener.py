@@ -8,7 +8,7 @@
       └ SandboxedDocument ─ one document's pages, in order, checked     (sandbox_document)
           ├ Conversation ── one child: messages, memory                 (sandbox_channel, sandbox_child)
           ├ map_page ────── a page's memory, checked and mapped         (sandbox_pages)
-          └ *_error ─────── numbers to sentences                        (sandbox_errors)
+          └ *_error ─────── numbers to sentences                        (sandbox_errors, sandbox_evidence)
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from ocr_core.adapters.sandbox_channel import Conversation, within
 from ocr_core.adapters.sandbox_child import ChildConversation
 from ocr_core.adapters.sandbox_document import SandboxedDocument
 from ocr_core.adapters.sandbox_errors import failure_error
+from ocr_core.adapters.sandbox_evidence import report_exit
 from ocr_core.adapters.sandbox_launch import ExecutingLauncher, Launcher
 from ocr_core.adapters.sandbox_pages import seal_document
 from ocr_core.adapters.sandbox_pool import SandboxPool
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection
-from ocr_core.contracts.errors import DocumentTooLarge, Overloaded, UnsupportedMediaType
-from ocr_core.contracts.opening_wire import Failure, OpenRequest
+from ocr_core.contracts.errors import DocumentTooLarge, InvalidRequest, NotReady, Overloaded, UnsupportedMediaType
+from ocr_core.contracts.opening_wire import MAX_RANGES, Failure, OpenRequest
 from ocr_core.contracts.ports import OpenedDocument
 
 _COPY_IN_THREAD_BYTES = 1 << 20
@@ -99,11 +101,14 @@ class LocalFileOpener:
         request = OpenRequest(
             selection=selection, limits=limits, text_layer=text_layer, timeout_s=deadline.remaining_s()
         )
-        document_fd = await _seal(untrusted_bytes)
+        try:
+            document_fd = await _seal(untrusted_bytes)
+        except OSError as error:
+            raise NotReady("the service is short of descriptors or memory", retry_after_s=1.0) from error
         document = SandboxedDocument(
             untrusted_bytes,
             request,
-            converse=lambda asked: self._converse(document_fd, asked, deadline),
+            converse=lambda asked: self._converse(untrusted_bytes, document_fd, asked, deadline),
             deadline=deadline,
         )
         try:
@@ -113,7 +118,9 @@ class LocalFileOpener:
             document.end()
             os.close(document_fd)
 
-    async def _converse(self, document_fd: int, request: OpenRequest, deadline: Deadline) -> Conversation:
+    async def _converse(
+        self, untrusted_bytes: bytes, document_fd: int, request: OpenRequest, deadline: Deadline
+    ) -> Conversation:
         """Wait for a place and start a child; the place is free again when that child has ended."""
         if self._places.locked() and self._waiting >= self._settings.max_waiting:
             raise Overloaded("too many documents are being opened", retry_after_s=1.0)
@@ -125,7 +132,12 @@ class LocalFileOpener:
             self._waiting -= 1
         try:
             async with within(deadline):
-                conversation = await ChildConversation.begin(self._pool, document_fd, request)
+                conversation = await ChildConversation.begin(
+                    self._pool, document_fd, request, on_exit=partial(report_exit, untrusted_bytes)
+                )
+        except OSError as error:
+            self._places.release()
+            raise NotReady("the service is short of descriptors or memory", retry_after_s=1.0) from error
         except BaseException:
             self._places.release()
             raise
@@ -146,6 +158,8 @@ def check_request(untrusted_bytes: bytes, selection: PageSelection, limits: Open
     if len(selection.merged()) > limits.max_pages:
         count = sum(last - first + 1 for first, last in selection.merged())
         raise failure_error(Failure.PAGES, limits, value=count)
+    if len(selection.merged()) > MAX_RANGES:
+        raise InvalidRequest(f"parameter 'pages' has more than {MAX_RANGES} ranges")
 
 
 async def _seal(untrusted_bytes: bytes) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ocr_core.adapters.lambda_exchange import Called, Exchange
@@ -76,10 +77,20 @@ class LambdaConversation:
         request: What is wanted.
         pages_per_call: At most.
         deadline: When it must have ended.
+        on_exit: Told how each child ended.
     """
 
-    def __init__(self, exchange: Exchange, request: OpenRequest, *, pages_per_call: int, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        request: OpenRequest,
+        *,
+        pages_per_call: int,
+        deadline: Deadline,
+        on_exit: Callable[[PoolMessage], None],
+    ) -> None:
         self._exchange = exchange
+        self._on_exit = on_exit
         self._request = request
         self._pages_per_call = pages_per_call
         self._deadline = deadline
@@ -155,7 +166,9 @@ class LambdaConversation:
 
     def _take_in(self, called: Called) -> None:
         answer, page_keys = called.answer, iter(called.page_keys)
-        self._cpu_ms += answer.exit.cpu_ms if answer.exit is not None else 0
+        if answer.exit is not None:
+            self._cpu_ms += answer.exit.cpu_ms
+            self._on_exit(answer.exit)
         lines = []
         try:
             for raw in answer.messages:
@@ -198,7 +211,7 @@ class LambdaConversation:
         if isinstance(last, OpenFailed) and last.failure in FAILURES_OF_A_PAGE and len(lines) == len(wanted) + 1:
             any_other = self._any_page or self._pages_answered + len(wanted) < len(self._numbers)
             if any_other:
-                return [*lines[1:-1], _Line(message=PageFailed(number=wanted[-1], failure=last.failure))]
+                return [*lines[1:-1], _Line(message=PageFailed(number=wanted[-1], memory=0, failure=last.failure))]
         return lines[1:]
 
     def _next_numbers(self) -> list[int]:

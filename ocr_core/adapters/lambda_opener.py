@@ -16,6 +16,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from ocr_core.adapters.file_opener import check_request
 from ocr_core.adapters.lambda_calls import FunctionCalls
@@ -24,6 +25,7 @@ from ocr_core.adapters.lambda_exchange import Exchange
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.sandbox_channel import Conversation, within
 from ocr_core.adapters.sandbox_document import SandboxedDocument
+from ocr_core.adapters.sandbox_evidence import report_exit
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.errors import NotReady, Overloaded
@@ -163,7 +165,7 @@ class LambdaFileOpener:
         document = SandboxedDocument(
             untrusted_bytes,
             request,
-            converse=lambda asked: self._converse(exchange, asked, deadline),
+            converse=lambda asked: self._converse(untrusted_bytes, exchange, asked, deadline),
             deadline=deadline,
         )
         try:
@@ -176,9 +178,15 @@ class LambdaFileOpener:
             exchange.end()
             self._tidy(exchange)
 
-    async def _converse(self, exchange: Exchange, request: OpenRequest, deadline: Deadline) -> Conversation:
+    async def _converse(
+        self, untrusted_bytes: bytes, exchange: Exchange, request: OpenRequest, deadline: Deadline
+    ) -> Conversation:
         conversation = LambdaConversation(
-            exchange, request, pages_per_call=self._settings.pages_per_call, deadline=deadline
+            exchange,
+            request,
+            pages_per_call=self._settings.pages_per_call,
+            deadline=deadline,
+            on_exit=partial(report_exit, untrusted_bytes),
         )
         conversation.begin()
         return conversation

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from ocr_core.adapters.sandbox_pages import PageMemory, SharedPageMemory
+from ocr_core.adapters.sandbox_pages import PageMemory
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import DeadlineExceeded
 from ocr_core.contracts.opening_wire import MESSAGE_BYTES, ForgedMessage, SandboxMessage, decode_message
@@ -31,7 +32,7 @@ class Conversation(Protocol):
 
         Raises:
             ChildEnded: there is nothing more.
-            ForgedMessage: what came is not one message with at most one memory.
+            ForgedMessage: what came is not one message.
         """
         ...
 
@@ -62,18 +63,21 @@ async def within(deadline: Deadline) -> AsyncIterator[None]:
         raise DeadlineExceeded("the deadline passed before stage 'open' ended") from error
 
 
-async def receive(untrusted: socket.socket) -> tuple[SandboxMessage, PageMemory | None]:
-    """The next message from a socket, and the memory whose descriptor came with it.
+async def receive(untrusted: socket.socket, *, descriptors: int = 0) -> tuple[SandboxMessage, list[int]]:
+    """The next message from a socket.
 
     Args:
         untrusted: Non-blocking SEQPACKET socket whose other end the child holds.
+        descriptors: How many may come with it; they are the caller's to close.
 
     Raises:
         ChildEnded, ForgedMessage: as ``Conversation.receive``.
     """
     while True:
         try:
-            body, descriptors, flags, _ = socket.recv_fds(untrusted, MESSAGE_BYTES + 1, 1, socket.MSG_CMSG_CLOEXEC)
+            body, received, flags, _ = socket.recv_fds(
+                untrusted, MESSAGE_BYTES + 1, descriptors, socket.MSG_CMSG_CLOEXEC
+            )
         except BlockingIOError:
             await _readable(untrusted)
             continue
@@ -81,20 +85,26 @@ async def receive(untrusted: socket.socket) -> tuple[SandboxMessage, PageMemory 
             # The child ended with credits unread. The kernel says so once, before the messages that it had sent.
             continue
         try:
-            message = _decode(body, descriptors, flags)
+            return _decode(body, flags, hung_up=not body and _has_hung_up(untrusted)), received
         except BaseException:
-            for descriptor in descriptors:
+            for descriptor in received:
                 os.close(descriptor)
             raise
-        return message, SharedPageMemory(descriptors[0]) if descriptors else None
 
 
-def _decode(untrusted_body: bytes, descriptors: list[int], flags: int) -> SandboxMessage:
-    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or len(descriptors) > 1:
-        raise ForgedMessage("a message that is too long")
-    if not untrusted_body and not descriptors:
+def _decode(untrusted_body: bytes, flags: int, *, hung_up: bool) -> SandboxMessage:
+    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        raise ForgedMessage("a message that is too long, or descriptors where none belong")
+    if hung_up:
         raise ChildEnded
     return decode_message(untrusted_body)
+
+
+def _has_hung_up(untrusted: socket.socket) -> bool:
+    """Whether nothing came because nobody is there, and not because nothing was sent."""
+    poll = select.poll()
+    poll.register(untrusted, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
 async def _readable(waited_for: socket.socket) -> None:

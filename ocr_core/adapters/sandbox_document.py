@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from ocr_core.adapters.sandbox_channel import ChildEnded, Conversation, within
-from ocr_core.adapters.sandbox_errors import exit_error, failure_error, is_violation, page_error, wall_error
+from ocr_core.adapters.sandbox_errors import cpu_error, exit_error, failure_error, is_violation, page_error, wall_error
+from ocr_core.adapters.sandbox_evidence import report_forgery
 from ocr_core.adapters.sandbox_pages import PageMemory, map_page
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType, PageSelection
-from ocr_core.contracts.errors import OcrError, UnreadableDocument
+from ocr_core.contracts.errors import NotReady, UnreadableDocument
 from ocr_core.contracts.opening_wire import (
     FAILURES_OF_A_PAGE,
     DocumentOpened,
@@ -32,8 +31,6 @@ from ocr_core.contracts.opening_wire import (
 )
 from ocr_core.contracts.page import Notice, PageError, PageImage
 from ocr_core.contracts.pool_wire import PoolMessage
-
-logger = logging.getLogger(__name__)
 
 MAX_CRASHED_PAGES = 5
 """Pages of one document that may kill their decoder before the document is given up; each costs a new child."""
@@ -125,6 +122,8 @@ class SandboxedDocument:
             return page_error(number, Failure.UNREADABLE, self._request.limits)
         except ForgedMessage as forged:
             raise self._refused(forged) from forged
+        except OSError as error:
+            raise _short_of_something() from error
         conversation.page_taken(len(rest))
         return page
 
@@ -163,9 +162,11 @@ class SandboxedDocument:
         try:
             message, untrusted = await self._receive(conversation)
         except ChildEnded as ended:
-            raise self._died(await self._exit_of(conversation)) from ended
+            raise exit_error(await self._exit_of(conversation), self._request.limits) from ended
         except ForgedMessage as forged:
             raise self._refused(forged) from forged
+        except OSError as error:
+            raise _short_of_something() from error
         if untrusted is not None:
             untrusted.close()
         elif isinstance(message, DocumentOpened):
@@ -186,7 +187,7 @@ class SandboxedDocument:
         exited = await self._exit_of(conversation)
         self.end()
         self._crashed_pages += 1
-        error = self._died(exited)
+        error = exit_error(exited, self._request.limits)
         by_damage = type(error) is UnreadableDocument and not (exited is not None and is_violation(exited))
         if not by_damage or self._crashed_pages > MAX_CRASHED_PAGES:
             try:
@@ -195,6 +196,8 @@ class SandboxedDocument:
                 del error  # with its own traceback it would be a cycle that holds pages until it is collected
         if exited is not None:
             self._cpu_s += exited.cpu_ms / 1000
+        if self._cpu_s >= self._request.limits.max_cpu_s:
+            raise cpu_error(self._request.limits)
         if rest:
             opened = await self._open(PageSelection(ranges=tuple((number, number) for number in rest)))
             if (opened.media_type, opened.page_count) != (self.media_type, self.page_count):
@@ -217,19 +220,12 @@ class SandboxedDocument:
     async def _exit_of(self, conversation: Conversation) -> PoolMessage | None:
         return await conversation.exit(min(_EXIT_REPORT_S, self._deadline.remaining_s()))
 
-    def _died(self, exited: PoolMessage | None) -> OcrError:
-        if exited is not None and is_violation(exited):
-            # An honest decoder makes no such call (the fuzz tests see to that): the file has taken it over, or tried.
-            logger.error(
-                "a file's decoder made a forbidden call and was ended", extra=self._evidence("opener_violation")
-            )
-        return exit_error(exited, self._request.limits)
-
     def _refused(self, forged: ForgedMessage) -> UnreadableDocument:
         # Only a child that has been taken over, or a fault of ours, gets here. The reason holds numbers only.
-        logger.error("refused what came out of the sandbox: %s", forged, extra=self._evidence("opener_forged"))
+        report_forgery(self._untrusted_bytes, forged)
         self.end()
         return UnreadableDocument("the document's decoder answered nonsense")
 
-    def _evidence(self, action: str) -> dict[str, str]:
-        return {"action": action, "document_sha256": hashlib.sha256(self._untrusted_bytes).hexdigest()}
+
+def _short_of_something() -> NotReady:
+    return NotReady("the service is short of descriptors or memory", retry_after_s=1.0)

@@ -74,6 +74,13 @@ def wall_error(limits: OpenLimits) -> OcrError:
     )
 
 
+def cpu_error(limits: OpenLimits) -> OcrError:
+    """The error for a document whose children together used up their processor time."""
+    return DocumentTooLarge(
+        f"opening the document takes more processor time than the limit of {limits.max_cpu_s:g} seconds (max_cpu_s)"
+    )
+
+
 def is_violation(exited: PoolMessage) -> bool:
     """Whether the child ended because of a system call that its filter does not know."""
     return os.WIFSIGNALED(exited.wait_status) and os.WTERMSIG(exited.wait_status) == signal.SIGSYS
@@ -93,10 +100,9 @@ def exit_error(exited: PoolMessage | None, limits: OpenLimits) -> OcrError:
         return DeadlineExceeded("the deadline passed before stage 'open' ended")
     used_up = signal_number == signal.SIGKILL and exited.cpu_ms >= limits.max_cpu_s * 1000
     if signal_number == signal.SIGXCPU or used_up:
-        return DocumentTooLarge(
-            f"opening the document takes more processor time than the limit of {limits.max_cpu_s:g} seconds (max_cpu_s)"
-        )
-    if exited.peak_memory_kib * 1024 >= limits.max_memory_bytes * _MEMORY_SHARE:
+        return cpu_error(limits)
+    used_much = exited.peak_memory_kib * 1024 >= limits.max_memory_bytes * _MEMORY_SHARE
+    if used_much and not is_violation(exited):
         return failure_error(Failure.MEMORY, limits)
     if signal_number == signal.SIGKILL:
         # Nobody but the kernel sends it unasked: the machine was out of memory, and this child was not the reason.

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 LOCAL_POOL_COMMAND: tuple[str, ...] = (sys.executable, "-I", "-m", "lambda_file_open.pool")
 """This environment's Python, isolated from the user's settings; the control socket's number is appended."""
 
-_PROBE_TIMEOUT_S = 10.0
+_PROBE_TIMEOUT_S = 3.0
 _CLOSE_TIMEOUT_S = 2.0
 _PACKAGES = ("lambda_file_open", "ocr_core")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import mmap
 import os
@@ -16,7 +15,7 @@ from ocr_core.adapters.sandbox_errors import page_notices
 from ocr_core.contracts.document import MediaType, OpenLimits
 from ocr_core.contracts.opening_wire import ForgedMessage, PageReady
 from ocr_core.contracts.page import PageImage
-from ocr_core.contracts.page_memory import PageLayout, decode_text_layer
+from ocr_core.contracts.page_memory import PageLayout, check_filled, decode_text_layer
 
 _SEALED = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
@@ -70,35 +69,37 @@ class SharedPageMemory:
     """Memory that the child has filled.
 
     Args:
-        untrusted_fd: Whatever descriptor the child has sent; closed with this.
+        fd: Of memory that was made for one page; closed with this.
     """
 
-    def __init__(self, untrusted_fd: int) -> None:
-        self._untrusted_fd = untrusted_fd
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
 
     def take(self, byte_count: int) -> memoryview:
         """See ``PageMemory.take``.
 
         The memory is sealed before it is mapped: then it can neither change under the reader nor shrink, which would
-        kill this process with SIGBUS. The kernel refuses the seal while the child can still write. Memory behind the
-        page that was never touched takes none, and goes with the page.
+        kill this process with SIGBUS. The kernel refuses the seal while the child can still write.
+
+        It must be filled, and with nothing but the page: holes would take memory in the reader's name, and what is
+        behind the page would be kept by a child that keeps its descriptor.
+
+        Raises:
+            OSError: this process is short of memory.
         """
-        fd = self._untrusted_fd
         try:
-            if fcntl.fcntl(fd, fcntl.F_GET_SEALS) != fcntl.F_SEAL_GROW:
+            if fcntl.fcntl(self._fd, fcntl.F_GET_SEALS) != fcntl.F_SEAL_GROW:
                 raise ForgedMessage("memory that was not made for a page")
-            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALED)
+            fcntl.fcntl(self._fd, fcntl.F_ADD_SEALS, _SEALED)
         except OSError as error:
-            raise ForgedMessage("a descriptor that cannot be sealed") from error
-        # Looked at behind the seal: before it, the size was the child's to change.
-        if os.fstat(fd).st_size < byte_count:
-            raise ForgedMessage("memory that is smaller than its page")
-        return memoryview(mmap.mmap(fd, byte_count, access=mmap.ACCESS_READ))
+            raise ForgedMessage("memory that cannot be sealed") from error
+        # Looked at behind the seal: before it, they were the child's to change.
+        check_filled(os.fstat(self._fd), byte_count)
+        return memoryview(mmap.mmap(self._fd, byte_count, access=mmap.ACCESS_READ))
 
     def close(self) -> None:
         """Close the descriptor."""
-        with contextlib.suppress(OSError):
-            os.close(self._untrusted_fd)
+        os.close(self._fd)
 
 
 async def map_page(

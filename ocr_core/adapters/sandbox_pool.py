@@ -92,6 +92,7 @@ class SandboxPool:
 
         Raises:
             NotReady: no pool runs, or it does not listen.
+            OSError: this process is short of descriptors, or the pool of time.
         """
         await self.start()
         if self._control is None:
@@ -105,10 +106,14 @@ class SandboxPool:
                 socket.send_fds(here, [request], memories)
                 message = PoolMessage(kind=PoolMessageKind.OPEN, job_id=job.id).encode()
                 socket.send_fds(self._control, [message], [document_fd, there.fileno()])
-            except OSError as error:
+            except (BrokenPipeError, ConnectionResetError) as error:
                 here.close()
                 self._lose()
                 raise NotReady("the file opener is being restarted", retry_after_s=1.0) from error
+            except OSError:
+                # The pool lives, and so do the others' documents: it has a full queue, or this process no descriptors.
+                here.close()
+                raise
         self._jobs[job.id] = job
         return job
 

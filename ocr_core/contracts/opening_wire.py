@@ -3,11 +3,16 @@
 ::
 
     host                                   child (one file, then it ends)
-      │── request (JSON) + sealed memfd ────►│
+      │── request (JSON) + memory for pages ►│   and the document's sealed memfd, by the pool
+      │◄─────────────────────── OwnMemory ───│   made and touched while it waited; then it locks itself
       │◄──────────────────────── Document ───│   kind of document, page count
-      │◄────────── Page + sealed memfd ──────│   (H, W, 3) uint8 RGB, then the text layer
-      │── credit (one byte) ────────────────►│   for each page taken; at most PAGES_IN_FLIGHT are not
+      │◄──────────────────────────── Page ───│   in which memory lie (H, W, 3) uint8 RGB, then the text layer
+      │── credit + memory for a page ───────►│   for each page taken; at most PAGES_IN_FLIGHT are not
       │◄──────── PageFailed / Failed / End ──│
+
+The host keeps a descriptor of all memory that it gives, and of the one that it is given before the file is looked at:
+the child says which it has filled by number, in the order in which they came, its own being number 0. Locked, it can
+send no descriptor.
 
 Everything that the child sends is a fixed number of bytes that hold numbers and nothing else: no text, no length that
 the host would have to trust before it has read on. Sentences are written on the host's side from the numbers. Text
@@ -30,6 +35,9 @@ PAGES_IN_FLIGHT = 2
 MAX_REQUEST_BYTES = 128 * 1024
 """Below the default buffer of a unix socket (212,992 bytes), so that a request is one message."""
 
+MAX_RANGES = 5_000
+"""Of a selection of pages; with the longest numbers it fits into a request."""
+
 MAX_SIDE_PX = 32_767
 """Longest side of a page: OpenCV's geometric transforms count pixels in 16 bits with a sign. At 200 dpi, 4 metres."""
 
@@ -38,10 +46,12 @@ MAX_DPI = 4800
 MAX_WORDS_PER_PAGE = 20_000
 MAX_CODE_POINTS_PER_PAGE = 100_000
 CREDIT = b"\x01"
+"""The byte that memory for a further page comes with."""
 
-_MAGIC = b"YOP1"
-# magic, kind, code, two zero bytes, then seven numbers: see _FIELDS for which kind uses which.
-_MESSAGE = struct.Struct("<4sBB2x7I")
+_MAGIC = b"YOP2"
+# magic, kind, code, two zero bytes, then eight numbers: see ``encode_message`` for which kind uses which.
+_MESSAGE = struct.Struct("<4sBB2x8I")
+_NUMBERS = 8
 MESSAGE_BYTES = _MESSAGE.size
 
 
@@ -77,6 +87,11 @@ class PageNotice(IntFlag):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnMemory:
+    """The memory that comes with this message is the child's number 0; its first word, before it locks itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentOpened:
     """The document is open: what it is and how many pages it says it has."""
 
@@ -86,7 +101,7 @@ class DocumentOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageReady:
-    """A page's pixels are in the memory that comes with this message."""
+    """A page's pixels are in the memory of this number."""
 
     number: int
     width_px: int
@@ -95,6 +110,7 @@ class PageReady:
     dpi: int
     word_count: int
     code_point_count: int
+    memory: int
     notices: PageNotice
 
 
@@ -103,6 +119,8 @@ class PageFailed:
     """A page that could not be read, one way or another; its neighbours are."""
 
     number: int
+    memory: int
+    """Which is of no more use."""
     failure: Failure = Failure.UNREADABLE
 
 
@@ -119,7 +137,7 @@ class OpenEnded:
     """All selected pages were sent."""
 
 
-SandboxMessage = DocumentOpened | PageReady | PageFailed | OpenFailed | OpenEnded
+SandboxMessage = OwnMemory | DocumentOpened | PageReady | PageFailed | OpenFailed | OpenEnded
 
 
 class _Kind(Enum):
@@ -128,6 +146,7 @@ class _Kind(Enum):
     PAGE_FAILED = 3
     FAILED = 4
     END = 5
+    OWN_MEMORY = 6
 
 
 _MEDIA_TYPES: tuple[MediaType, ...] = tuple(MediaType)
@@ -142,19 +161,20 @@ def encode_message(message: SandboxMessage) -> bytes:
             return _pack(_Kind.DOCUMENT, numbers, code=_MEDIA_TYPES.index(message.media_type))
         case PageReady():
             numbers = [message.number, message.width_px, message.height_px, message.stride_bytes, message.dpi]
-            return _pack(
-                _Kind.PAGE, [*numbers, message.word_count, message.code_point_count], code=int(message.notices)
-            )
+            numbers += [message.word_count, message.code_point_count, message.memory]
+            return _pack(_Kind.PAGE, numbers, code=int(message.notices))
         case PageFailed():
-            return _pack(_Kind.PAGE_FAILED, [message.number], code=int(message.failure))
+            return _pack(_Kind.PAGE_FAILED, [message.number, message.memory], code=int(message.failure))
         case OpenFailed():
             return _pack(_Kind.FAILED, [min(message.value, _UINT32_MAX)], code=int(message.failure))
         case OpenEnded():
             return _pack(_Kind.END, [])
+        case OwnMemory():
+            return _pack(_Kind.OWN_MEMORY, [])
 
 
 def _pack(kind: _Kind, numbers: list[int], *, code: int = 0) -> bytes:
-    return _MESSAGE.pack(_MAGIC, kind.value, code, *numbers, *[0] * (7 - len(numbers)))
+    return _MESSAGE.pack(_MAGIC, kind.value, code, *numbers, *[0] * (_NUMBERS - len(numbers)))
 
 
 def decode_message(untrusted: bytes) -> SandboxMessage:
@@ -190,15 +210,17 @@ def _read(kind: _Kind, code: int, numbers: list[int]) -> SandboxMessage:
             failure = Failure(code)
             if failure not in FAILURES_OF_A_PAGE:
                 raise ForgedMessage("a failure that no page has")
-            return PageFailed(number=numbers[0], failure=failure)
+            return PageFailed(number=numbers[0], memory=numbers[1], failure=failure)
         case _Kind.FAILED:
             return OpenFailed(failure=Failure(code), value=numbers[0])
         case _Kind.END:
             return OpenEnded()
+        case _Kind.OWN_MEMORY:
+            return OwnMemory()
 
 
 def _read_page(code: int, numbers: list[int]) -> PageReady:
-    number, width_px, height_px, stride_bytes, dpi, word_count, code_point_count = numbers
+    number, width_px, height_px, stride_bytes, dpi, word_count, code_point_count, memory = numbers
     _within(number, 1, MAX_PAGE_COUNT)
     _within(width_px, 1, MAX_SIDE_PX)
     _within(height_px, 1, MAX_SIDE_PX)
@@ -216,6 +238,7 @@ def _read_page(code: int, numbers: list[int]) -> PageReady:
         dpi=dpi,
         word_count=word_count,
         code_point_count=code_point_count,
+        memory=memory,
         notices=PageNotice(code),
     )
 

@@ -14,6 +14,7 @@ the message says.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+TYPICAL_PAGE_BYTES = 1654 * 2339 * 3
+"""An A4 page at 200 dpi: as much as a waiting child touches in advance."""
 MAX_WORD_CODE_POINTS = 256
+_STAT_BLOCK_BYTES = 512
+_SLACK_BYTES = 2 << 20
+"""The last page of memory is not filled by its page, and may be a huge one."""
 _QUAD_BYTES = 4 * 2 * 4
 _NUMBER_BYTES = 4
 MAX_PAGE_TEXT_BYTES = MAX_WORDS_PER_PAGE * (_QUAD_BYTES + _NUMBER_BYTES) + MAX_CODE_POINTS_PER_PAGE * _NUMBER_BYTES + 8
@@ -37,6 +43,23 @@ MAX_PAGE_TEXT_BYTES = MAX_WORDS_PER_PAGE * (_QUAD_BYTES + _NUMBER_BYTES) + MAX_C
 def page_memory_bytes(limits: OpenLimits) -> int:
     """Size of the memory that is made for a page before anybody knows how large it is. Untouched, it costs nothing."""
     return max(limits.max_image_pixels, limits.max_rendered_page_pixels) * 3 + MAX_PAGE_TEXT_BYTES
+
+
+def check_filled(untrusted: os.stat_result, byte_count: int) -> None:
+    """See that memory holds so many bytes, and no more than that has been written to it.
+
+    Args:
+        untrusted: Of sealed memory, whose sizes change no more.
+        byte_count: Of the page.
+
+    Raises:
+        ForgedMessage: it is smaller, has holes, or was filled beyond its page.
+    """
+    filled_bytes = untrusted.st_blocks * _STAT_BLOCK_BYTES
+    if untrusted.st_size < byte_count or filled_bytes < byte_count:
+        raise ForgedMessage("memory that is not filled as far as its page reaches")
+    if filled_bytes > max(byte_count, TYPICAL_PAGE_BYTES) + _SLACK_BYTES:
+        raise ForgedMessage("memory that is filled beyond its page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +94,11 @@ def allowed_code_points(code_points: NDArray[np.uint32]) -> NDArray[np.bool_]:
     refused |= (code_points >= 0x200B) & (code_points <= 0x200F)
     refused |= (code_points >= 0x2028) & (code_points <= 0x202E)
     refused |= (code_points >= 0x2060) & (code_points <= 0x206F)
-    refused |= (code_points == 0x061C) | (code_points == 0xFEFF)
+    refused |= (code_points == 0x061C) | (code_points == 0xFEFF) | (code_points == 0x00AD) | (code_points == 0x034F)
+    # Fillers, annotations and tags, none of which is seen.
+    refused |= np.isin(code_points, (0x115F, 0x1160, 0x3164, 0xFFA0))
+    refused |= ((code_points >= 0x180B) & (code_points <= 0x180F)) | ((code_points >= 0xFFF9) & (code_points <= 0xFFFB))
+    refused |= (code_points >= 0xE0000) & (code_points <= 0xE007F)
     return ~refused
 
 

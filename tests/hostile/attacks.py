@@ -22,12 +22,13 @@ from lambda_file_open.child import receive_request
 from lambda_file_open.jail import Jail
 from lambda_file_open.shared_page import SharedPage
 from ocr_core.contracts.document import MediaType
-from ocr_core.contracts.opening_wire import DocumentOpened, PageNotice, PageReady, encode_message
+from ocr_core.contracts.opening_wire import DocumentOpened, Failure, OpenFailed, PageNotice, PageReady, encode_message
 
 ESCAPED = 255
 _X86 = os.uname().machine == "x86_64"
 _NUMBERS = {  # on x86-64, on arm64
     "clone": (56, 220),
+    "futex": (202, 98),
     "clone3": (435, 435),
     "execveat": (322, 281),
     "io_uring_setup": (425, 425),
@@ -66,7 +67,7 @@ class Attack:
 
     def __init__(self, host: socket.socket, memory: SharedPage, jail: Jail, *, document_fd: int, pool_pid: int) -> None:
         self.host = host
-        self.document_fd = document_fd
+        self.document_fd = document_fd  # an honest child has closed it
         self.pool_pid = pool_pid
         self.request, self.memories = receive_request(host, memory)
         self.page = mmap.mmap(-1, mmap.PAGESIZE)
@@ -80,21 +81,26 @@ class Attack:
         else:
             outcome = ESCAPED
         self.host.send(encode_message(DocumentOpened(media_type=MediaType.PNG, page_count=1)))
+        self.memories[0].allocate(1, 1)[:] = outcome
+        self.send_page(1, 1)
+        self.host.recv(64)
+
+    def send_page(self, width_px: int, height_px: int) -> None:
+        """Whatever lies in the first memory, as a page of this size."""
         memory = self.memories[0]
-        memory.allocate(1, 1)[:] = outcome
-        memory.finish(width_px=1, height_px=1, words=())
+        memory.finish(width_px=width_px, height_px=height_px, words=())
         message = PageReady(
             number=1,
-            width_px=1,
-            height_px=1,
-            stride_bytes=3,
+            width_px=width_px,
+            height_px=height_px,
+            stride_bytes=width_px * 3,
             dpi=0,
             word_count=0,
             code_point_count=0,
+            memory=memory.number,
             notices=PageNotice.NONE,
         )
-        socket.send_fds(self.host, [encode_message(message)], [memory.fd])
-        self.host.recv(64)
+        self.host.send(encode_message(message))
 
     # To the network.
 
@@ -112,6 +118,10 @@ class Attack:
 
     def socket_raw(self) -> None:
         checked(libc.socket(17, 3, 0x0300))  # AF_PACKET, SOCK_RAW, ETH_P_ALL
+
+    def send_descriptor(self) -> None:
+        """The kernel counts what is on its way by user: enough of it, and nobody's page comes through."""
+        socket.send_fds(self.host, [b"x"], [self.memories[0].fd])
 
     # To other code.
 
@@ -171,6 +181,22 @@ class Attack:
 
     def signal_pool(self) -> None:
         checked(libc.tgkill(self.pool_pid, self.pool_pid, signal.SIGABRT))
+
+    def signal_itself(self) -> None:
+        """To be taken for a victim of something else."""
+        signal.pthread_kill(threading.get_ident(), signal.SIGALRM)
+
+    def read_others_clock(self) -> None:
+        time.clock_gettime((~self.pool_pid << 3) | 2)
+
+    def ask_where_others_run(self) -> None:
+        os.sched_getaffinity(self.pool_pid)
+
+    def merge_memory(self) -> None:
+        self.page.madvise(mmap.MADV_MERGEABLE)
+
+    def futex_with_priority(self) -> None:
+        call("futex", None, 6, 0, None, None, 0)  # FUTEX_LOCK_PI
 
     def kill_everybody(self) -> None:
         os.kill(-1, signal.SIGKILL)
@@ -292,10 +318,9 @@ class Attack:
     def reserve_3_gib(self) -> None:
         mmap.mmap(-1, 3 << 30)
 
-    def killed_with_much_memory(self) -> None:
-        """As by the machine's own out-of-memory killer."""
+    def abort_with_much_memory(self) -> None:
         self.eaten = np.ones(self.request.limits.max_memory_bytes * 9 // 10, dtype=np.uint8)
-        signal.pthread_kill(threading.get_ident(), signal.SIGKILL)
+        os.abort()
 
     def spin(self) -> None:
         while True:
@@ -329,20 +354,32 @@ class Attack:
             self.host.send(b"x" * 40)
 
     def wrong_sizes(self) -> None:
-        """A header that says of a small page that it is larger than any may be."""
+        """A page's header that says of a small page that it is larger than any may be."""
         self.host.send(encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=1)))
-        message = PageReady(
-            number=1,
-            width_px=6_000,
-            height_px=6_000,
-            stride_bytes=18_000,
-            dpi=200,
-            word_count=0,
-            code_point_count=0,
-            notices=PageNotice.NONE,
-        )
-        socket.send_fds(self.host, [encode_message(message)], [self.memories[0].fd])
+        self.send_page(6_000, 6_000)
         self.host.recv(64)
+
+    def hoard(self) -> None:
+        """Fill all of a page's memory, and call it a page of one pixel, to keep the rest."""
+        self.host.send(encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=1)))
+        self.memories[0].allocate(5_000, 5_000)[:] = 7
+        self.send_page(1, 1)
+        self.host.recv(64)
+
+    def holes(self) -> None:
+        """A page that was never written: whoever reads it pays for it."""
+        self.memories = self.memories[1:]
+        self.host.send(encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=1)))
+        self.send_page(4_000, 4_000)
+        self.host.recv(64)
+
+    def violate_after_saying_something_else(self) -> None:
+        self.host.send(encode_message(OpenFailed(failure=Failure.UNREADABLE, value=0)))
+        socket.socket()
+
+    def violate_with_much_memory(self) -> None:
+        self.eaten = np.ones(self.request.limits.max_memory_bytes * 9 // 10, dtype=np.uint8)
+        socket.socket()
 
     def show_lock(self) -> None:
         """Nothing: what is seen from outside is looked at."""

@@ -35,6 +35,7 @@ from ocr_core.contracts.opening_wire import (
     OpenEnded,
     OpenFailed,
     OpenRequest,
+    OwnMemory,
     PageFailed,
     PageNotice,
     PageReady,
@@ -52,6 +53,7 @@ HONEST = PageReady(
     dpi=200,
     word_count=0,
     code_point_count=0,
+    memory=0,
     notices=PageNotice.NONE,
 )
 
@@ -63,31 +65,24 @@ class Forger:
         self.host = host
         self.request = request
         self.memories = memories
-        self.document_fd = -1
+        self.count = len(memories)
 
     def document(self, page_count: int = 1, media_type: MediaType = MediaType.PDF) -> None:
         self.host.send(encode_message(DocumentOpened(media_type=media_type, page_count=page_count)))
 
-    def own(self, byte_count: int = 40 * 30 * 3, seals: int = fcntl.F_SEAL_GROW) -> int:
-        """Memory of its own making."""
-        fd = os.memfd_create("own", os.MFD_ALLOW_SEALING)
-        os.ftruncate(fd, byte_count)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
-        return fd
-
     def given(self) -> int:
-        """Memory that was made for a page, with an honest page in it."""
-        memory = self.memories[0]
+        """The number of memory that was made for a page, with an honest page in it."""
+        memory = self.memories.pop(0)
         memory.allocate(30, 40)[:] = 7
         memory.finish(width_px=40, height_px=30, words=())
-        return memory.fd
+        return memory.number
 
-    def page(self, fd: int, message: PageReady = HONEST) -> None:
-        socket.send_fds(self.host, [encode_message(message)], [fd])
+    def page(self, memory: int, message: PageReady = HONEST) -> None:
+        self.host.send(encode_message(replace(message, memory=memory)))
 
-    def raw(self, message: PageReady = HONEST, **numbers: int) -> bytes:
+    def raw(self, **numbers: int) -> None:
         """A page's message with numbers that ``encode_message`` would write too, but that no decoder accepts."""
-        return encode_message(replace(message, **numbers))  # type: ignore[arg-type]
+        self.host.send(encode_message(replace(HONEST, memory=self.given(), **numbers)))  # type: ignore[arg-type]
 
     # What it says instead of a document.
 
@@ -121,9 +116,17 @@ class Forger:
     def end_first(self) -> None:
         self.host.send(encode_message(OpenEnded()))
 
-    def document_with_memory(self) -> None:
+    def document_with_descriptor(self) -> None:
         body = encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=1))
-        socket.send_fds(self.host, [body], [self.given()])
+        socket.send_fds(self.host, [body], [self.memories[0].fd])
+
+    def nothing_said(self) -> None:
+        """An empty message, which looks like the end of a conversation, from a child that lives on."""
+        self.host.send(b"")
+        time.sleep(60)
+
+    def memory_again(self) -> None:
+        socket.send_fds(self.host, [encode_message(OwnMemory())], [self.memories[0].fd])
 
     # What it says instead of a page.
 
@@ -141,97 +144,77 @@ class Forger:
 
     def failed_wrong_number(self) -> None:
         self.document()
-        self.host.send(encode_message(PageFailed(number=7)))
+        self.host.send(encode_message(PageFailed(number=7, memory=0)))
 
-    def no_memory(self) -> None:
+    def failed_without_memory(self) -> None:
         self.document()
-        self.host.send(encode_message(HONEST))
+        self.host.send(encode_message(PageFailed(number=1, memory=77)))
 
-    def failed_with_memory(self) -> None:
+    def page_with_descriptor(self) -> None:
         self.document()
-        socket.send_fds(self.host, [encode_message(PageFailed(number=1))], [self.given()])
+        socket.send_fds(self.host, [encode_message(HONEST)], [self.memories[1].fd])
 
-    def two_memories(self) -> None:
+    def many_descriptors(self) -> None:
         self.document()
-        socket.send_fds(self.host, [encode_message(HONEST)], [self.given(), self.given()])
+        socket.send_fds(self.host, [encode_message(HONEST)], [self.memories[1].fd] * 200)
 
-    def many_memories(self) -> None:
+    def memory_of_nobody(self) -> None:
         self.document()
-        socket.send_fds(self.host, [encode_message(HONEST)], [self.given()] * 200)
+        self.page(77)
+
+    def memory_twice(self) -> None:
+        self.document(page_count=2)
+        memory = self.given()
+        self.page(memory)
+        self.page(memory, replace(HONEST, number=2))
 
     def wrong_stride(self) -> None:
         self.document()
-        socket.send_fds(self.host, [self.raw(stride_bytes=124)], [self.given()])
+        self.raw(stride_bytes=124)
 
     def zero_width(self) -> None:
         self.document()
-        socket.send_fds(self.host, [self.raw(width_px=0, stride_bytes=0)], [self.given()])
+        self.raw(width_px=0, stride_bytes=0)
 
     def huge_side(self) -> None:
         self.document()
-        socket.send_fds(self.host, [self.raw(width_px=2**31, stride_bytes=2**32 - 1)], [self.given()])
+        self.raw(width_px=2**31, stride_bytes=2**32 - 1)
 
     def too_many_pixels(self) -> None:
         self.document()
-        message = replace(HONEST, width_px=20_000, stride_bytes=60_000, height_px=20_000)
-        self.page(self.given(), message)
+        self.raw(width_px=20_000, stride_bytes=60_000, height_px=20_000)
 
     def unknown_notice(self) -> None:
         self.document()
-        socket.send_fds(self.host, [self.raw(notices=128)], [self.given()])
-
-    def memory_too_small(self) -> None:
-        self.document()
-        self.page(self.own(40 * 30 * 3 - 1))
+        self.raw(notices=128)
 
     def memory_shrunk(self) -> None:
         self.document()
-        fd = self.given()
+        fd = self.memories[0].fd
+        memory = self.given()
         os.ftruncate(fd, 100)
-        self.page(fd)
+        self.page(memory)
 
     def memory_shrinks(self) -> None:
         """While the host looks at it."""
         self.document()
-        fd = self.given()
-        self.page(fd)
+        fd = self.memories[0].fd
+        self.page(self.given())
         os.ftruncate(fd, 0)
-
-    def memory_not_sealed(self) -> None:
-        self.document()
-        self.page(self.own(seals=0))
 
     def memory_sealed_already(self) -> None:
         self.document()
-        self.page(self.own(seals=SEALS))
+        fd = self.memories[0].fd
+        memory = self.given()
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
+        self.page(memory)
 
     def memory_still_written(self) -> None:
         self.document()
-        fd = self.given()
+        fd = self.memories[0].fd
+        memory = self.given()
         self.kept = mmap.mmap(fd, 40 * 30 * 3)
-        self.page(fd)
-
-    def memory_twice(self) -> None:
-        self.document(page_count=2)
-        fd = self.given()
-        self.page(fd)
-        self.page(fd, replace(HONEST, number=2))
-
-    def memory_is_the_document(self) -> None:
-        self.document()
-        self.page(self.document_fd)
-
-    def memory_is_a_pipe(self) -> None:
-        self.document()
-        self.page(os.pipe()[0])
-
-    def memory_is_a_file(self) -> None:
-        self.document()
-        self.page(os.open("/etc/passwd", os.O_RDONLY))
-
-    def memory_is_a_socket(self) -> None:
-        self.document()
-        self.page(self.host.fileno())
+        self.page(memory)
 
     def words_unasked(self) -> None:
         self._words((TextLayerWord(text="a", quad=((0, 0), (9, 0), (9, 9), (0, 9))),))
@@ -251,16 +234,16 @@ class Forger:
 
     def _words(self, words: tuple[TextLayerWord, ...]) -> None:
         self.document()
-        page = self.memories[0]
-        page.allocate(30, 40)[:] = 7
-        page.finish(width_px=40, height_px=30, words=words)
+        memory = self.memories.pop(0)
+        memory.allocate(30, 40)[:] = 7
+        memory.finish(width_px=40, height_px=30, words=words)
         code_points = sum(len(word.text) for word in words)
-        self.page(page.fd, replace(HONEST, word_count=len(words), code_point_count=code_points))
+        self.page(memory.number, replace(HONEST, word_count=len(words), code_point_count=code_points))
 
     def flood(self) -> None:
         self.document(page_count=2)
         while True:
-            self.page(self.own(), HONEST)
+            self.host.send(encode_message(HONEST))
 
     # What it does instead of speaking.
 
@@ -308,6 +291,19 @@ class Forger:
         self.page(self.given())
         os.kill(os.getpid(), signal.SIGSEGV)
 
+    def crash_on_5_pages(self) -> None:
+        self._crash_on({2, 3, 5, 6, 7})
+
+    def crash_on_6_pages(self) -> None:
+        self._crash_on({2, 3, 5, 6, 7, 8})
+
+    def spin_and_crash(self) -> None:
+        """A second of work for each page that it then dies of."""
+        self.document(page_count=12)
+        while time.process_time() < 1:
+            pass
+        os.kill(os.getpid(), signal.SIGSEGV)
+
     def _crash_on(self, deadly: set[int]) -> None:
         page_count = 12
         self.document(page_count=page_count)
@@ -315,12 +311,15 @@ class Forger:
             if number in deadly:
                 os.kill(os.getpid(), signal.SIGSEGV)
             self.page(self.given(), replace(HONEST, number=number))
-            self.memories.pop(0)
-            if not self.memories:
-                received, descriptors, _, _ = socket.recv_fds(self.host, 64, 2)
-                if not received:
-                    return
-                self.memories.extend(map(SharedPage, descriptors))
+            if not self.memories and not self.more():
+                return
+
+    def more(self) -> bool:
+        """Wait for memory; whether there is any."""
+        received, descriptors, _, _ = socket.recv_fds(self.host, 64, 2)
+        self.memories.extend(SharedPage(fd, self.count + at) for at, fd in enumerate(descriptors))
+        self.count += len(descriptors)
+        return bool(received)
 
 
 def run(job_channel: socket.socket, early: bool) -> None:
@@ -337,8 +336,7 @@ def run(job_channel: socket.socket, early: bool) -> None:
     kind, _, name = document[:64].partition(b":")
     if kind == b"forge":
         request, memories = receive_request(host, memory)
-        forger = Forger(host, request, memories)
-        forger.document_fd = document_fd
+        forger = Forger(host, request, memories)  # kept, with what it keeps
         getattr(forger, name.decode())()
         # An honest host has read what it wants and hangs up; until then the socket stays open.
         host.recv(64)

@@ -232,8 +232,8 @@ async def try_document(opener: FileOpener, document: bytes) -> Outcome:
 
 async def _outcome(answer: str, detail: str, shown: tuple[object, ...], fault: str, watch: Watch) -> Outcome:
     crashes = tuple(await watch.crashes())
-    if watch.actions:
-        fault = fault or f"the adapter had to log {', '.join(watch.actions)}"
+    if await watch.told():
+        fault = fault or f"the adapter had to log {', '.join(await watch.told())}"
     if "SIGSYS" in crashes:
         fault = fault or "a child made a system call that is not allowed, after it had sent its pages"
     behaviour = (answer, detail, *shown, crashes, _size(await watch.cpu_ms() // 16))

@@ -6,7 +6,9 @@ asserted, because a call that is refused today and ended tomorrow, or the other 
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import hashlib
 import io
 import logging
 import os
@@ -30,11 +32,12 @@ from tests.support.openers import FORGING_POOL, LAUNCHERS, assert_reads, launche
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ENDED = [
-    *("socket_inet", "socket_unix", "socket_pair", "socket_listen", "socket_raw"),
+    *("socket_inet", "socket_unix", "socket_pair", "socket_listen", "socket_raw", "send_descriptor"),
     *("fork", "clone", "clone3", "thread", "execute", "execute_memory"),
     *("executable_memory", "executable_document", "make_memory_executable", "call_x32", "call_unknown"),
     *("ptrace", "read_memory_of_pool", "take_descriptor_of_pool", "be_traced"),
-    *("kill_pool", "signal_pool", "kill_everybody"),
+    *("kill_pool", "signal_pool", "kill_everybody", "signal_itself"),
+    *("read_others_clock", "ask_where_others_run", "merge_memory", "futex_with_priority"),
     *("unshare", "join_namespace", "mount", "change_root", "become_root", "be_inspectable", "another_filter"),
     *("kernel_ring", "kernel_program", "kernel_faults", "kernel_keys", "kernel_counters"),
     *("remove", "make_folder", "link", "rename", "make_memory_file", "truncate_document", "shrink_page", "make_pipe"),
@@ -53,8 +56,9 @@ REFUSED = {
     "reserve_3_gib": errno.ENOMEM,
 }
 OTHERS = {
-    *("eat_memory", "killed_with_much_memory", "spin", "spin_deaf", "sleep", "segfault", "abort", "leave"),
-    *("flood_output", "flood_host", "wrong_sizes", "show_lock"),
+    *("eat_memory", "abort_with_much_memory", "spin", "spin_deaf", "sleep", "segfault", "abort", "leave"),
+    *("flood_output", "flood_host", "wrong_sizes", "hoard", "holes", "show_lock"),
+    *("violate_after_saying_something_else", "violate_with_much_memory"),
 }
 
 
@@ -67,7 +71,7 @@ async def opener(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
             yield opener
     else:
         folder = tmp_path_factory.mktemp("opener")
-        async with launched(request.param, folder, pool=FORGING_POOL, server=FORGING_POOL) as opener:
+        async with launched(request.param, folder, pool=FORGING_POOL, server=FORGING_POOL, max_children=24) as opener:
             yield opener
 
 
@@ -89,8 +93,18 @@ def violations(caplog: pytest.LogCaptureFixture) -> int:
     return sum(getattr(record, "action", "") == "opener_violation" for record in caplog.records)
 
 
+async def assert_told(caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """The violation is on record, with the digest of its document; that is written beside the answer."""
+    for _ in range(500):
+        if violations(caplog):
+            break
+        await asyncio.sleep(0.02)
+    (record,) = [record for record in caplog.records if getattr(record, "action", "") == "opener_violation"]
+    assert record.__dict__["document_sha256"] == hashlib.sha256(b"attack:" + name.encode()).hexdigest()
+
+
 async def test_every_attack_is_tried() -> None:
-    written = {name for name in vars(Attack) if not name.startswith("_")} - {"run"}
+    written = {name for name in vars(Attack) if not name.startswith("_")} - {"run", "send_page"}
     assert written == {*ENDED, *REFUSED, *OTHERS}
 
 
@@ -98,8 +112,15 @@ async def test_every_attack_is_tried() -> None:
 async def test_what_the_lock_ends(opener: FileOpener, name: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR), pytest.raises(UnreadableDocument):
         await attack(opener, name)
-    assert violations(caplog) == 1
+    await assert_told(caplog, name)
     await assert_reads(opener, *picture())
+
+
+@pytest.mark.parametrize("name", ["violate_after_saying_something_else", "violate_with_much_memory"])
+async def test_no_violation_goes_unseen(opener: FileOpener, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR), pytest.raises(UnreadableDocument):
+        await attack(opener, name, limits=OpenLimits(max_memory_bytes=200_000_000))
+    await assert_told(caplog, name)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -108,7 +129,7 @@ async def test_what_the_lock_refuses(opener: FileOpener, name: str) -> None:
     await assert_reads(opener, *picture())
 
 
-@pytest.mark.parametrize("name", ["segfault", "abort", "leave", "wrong_sizes", "flood_host"])
+@pytest.mark.parametrize("name", ["segfault", "abort", "leave", "wrong_sizes", "hoard", "holes", "flood_host"])
 async def test_what_ends_by_itself_or_lies_is_a_broken_document(
     opener: FileOpener, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,7 +169,7 @@ async def test_the_wall_limit_is_named(opener: FileOpener) -> None:
     await assert_reads(opener, *picture())
 
 
-@pytest.mark.parametrize("name", ["eat_memory", "killed_with_much_memory"])
+@pytest.mark.parametrize("name", ["eat_memory", "abort_with_much_memory"])
 async def test_the_memory_limit_is_named(opener: FileOpener, name: str) -> None:
     with pytest.raises(DocumentTooLarge, match=r"memory than the limit of 200000000 bytes \(max_memory_bytes\)"):
         await attack(opener, name, limits=OpenLimits(max_memory_bytes=200_000_000))
@@ -162,3 +183,12 @@ async def test_nothing_of_it_is_left(opener: FileOpener) -> None:
     for name in ("write_in_tmp", "write_in_shm"):
         await attack(opener, name)
     assert not any(os.path.lexists(Path(folder, "escaped")) for folder in ("/tmp", "/dev/shm", "/"))  # noqa: ASYNC240, S108
+
+
+async def test_many_at_once_lose_no_page(opener: FileOpener) -> None:
+    """Without a privilege, the kernel counts descriptors on their way against whoever sends one."""
+    file = io.BytesIO()
+    frames = [Image.fromarray(np.full((64, 64, 3), number, dtype=np.uint8)) for number in range(8)]
+    frames[0].save(file, "TIFF", save_all=True, append_images=frames[1:])
+    for answer in await asyncio.gather(*(read(opener, file.getvalue()) for _ in range(24))):
+        assert [int(page.pixels[0, 0, 0]) for page in answer if isinstance(page, PageImage)] == list(range(8))

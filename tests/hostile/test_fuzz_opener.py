@@ -83,7 +83,7 @@ async def test_a_child_that_dies_is_seen(strike: signal.Signals, crashes: list[s
                 async for _ in pages:
                     pass
         assert await watch.crashes() == crashes
-        assert watch.actions == actions
+        assert await watch.told() == actions
 
 
 def test_the_same_seed_makes_the_same_mutants() -> None:

@@ -48,6 +48,7 @@ PAGE = PageReady(
     dpi=200,
     word_count=90,
     code_point_count=400,
+    memory=0,
     notices=PageNotice.NONE,
 )
 HONEST: tuple[SandboxMessage, ...] = (
@@ -61,9 +62,10 @@ HONEST: tuple[SandboxMessage, ...] = (
         dpi=0,
         word_count=0,
         code_point_count=0,
+        memory=0,
         notices=PageNotice.RENDERED_SMALLER | PageNotice.IMAGE_TRUNCATED,
     ),
-    PageFailed(number=3),
+    PageFailed(number=3, memory=1),
     *(OpenFailed(failure=failure, value=50_000_001) for failure in Failure),
     OpenEnded(),
 )

@@ -57,6 +57,7 @@ HONEST = PageReady(
     dpi=200,
     word_count=0,
     code_point_count=0,
+    memory=0,
     notices=PageNotice.NONE,
 )
 EXIT = base64.b64encode(PoolMessage(kind=PoolMessageKind.EXITED, cpu_ms=5).encode()).decode()
@@ -188,7 +189,7 @@ async def refused(
         pytest.param(said(OpenEnded()), id="the end first"),
         pytest.param(said(opened(), OpenEnded()), id="the end instead of a page"),
         pytest.param(said(opened(), opened()), id="opened twice"),
-        pytest.param(said(opened(), PageFailed(number=2)), id="another page failed"),
+        pytest.param(said(opened(), PageFailed(number=2, memory=0)), id="another page failed"),
         pytest.param(said(opened(), page(1)), id="a page whose object is not there"),
         pytest.param(said(opened(12), page(1), page(2), page(3), ending="more"), id="more pages than URLs"),
     ],

@@ -207,6 +207,7 @@ def shared(content: bytes, *, width_px: int, height_px: int) -> tuple[SharedPage
         dpi=0,
         word_count=0,
         code_point_count=0,
+        memory=0,
         notices=PageNotice.NONE,
     )
     return page, message

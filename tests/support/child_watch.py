@@ -17,6 +17,7 @@ from ocr_core.adapters.file_opener import LocalFileOpener
 from ocr_core.contracts.pool_wire import PoolMessage
 
 _PATIENCE_S = 10.0
+_LOOK_S = 0.02
 
 WATCHED_ACTIONS = {"opener_violation", "opener_forged", "opener_stuck", "opener_ended"}
 """What an honest decoder never gives the adapter a reason to log, whatever the file."""
@@ -32,6 +33,15 @@ class Watch:
     async def crashes(self) -> list[str]:
         """How children ended that neither finished their work nor were ended by the host."""
         return [crash for exited in await self._exits() if (crash := _crash_of(exited.wait_status)) is not None]
+
+    async def told(self) -> list[str]:
+        """What was logged of them; it is written beside the answer, soon after their end."""
+        violations = sum(os.WTERMSIG(exited.wait_status) == signal.SIGSYS for exited in await self._exits())
+        for _ in range(round(_PATIENCE_S / _LOOK_S)):
+            if self.actions.count("opener_violation") >= violations:
+                break
+            await asyncio.sleep(_LOOK_S)
+        return self.actions
 
     async def cpu_ms(self) -> int:
         """Processor time of all of them."""

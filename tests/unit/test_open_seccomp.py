@@ -42,6 +42,8 @@ def answer(machine: str, number: int, *arguments: int, arch: int | None = None) 
                 at += if_true if accumulator == value else if_false
             case 0x35:
                 at += if_true if accumulator >= value else if_false
+            case 0x54:
+                accumulator &= value
             case 0x45:
                 at += if_true if accumulator & value else if_false
             case 0x06:
@@ -63,9 +65,7 @@ def numbers(machine: str) -> dict[str, int]:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_numbers_are_the_kernels(machine: str) -> None:
     known, column = numbers(machine), MACHINES[::-1].index(machine)
-    told = {**seccomp._ALLOWED, **seccomp._REFUSED}
-    told |= {"mmap": seccomp._MMAP, "mprotect": seccomp._MPROTECT}
-    told |= {"fcntl": seccomp._FCNTL, "tgkill": seccomp._TGKILL}
+    told = {**seccomp._ALLOWED, **seccomp._REFUSED, **seccomp._LOOKED_AT}
     for name, pair in told.items():
         assert pair[column] == known.get(name, -1), name
 
@@ -74,9 +74,9 @@ def test_the_numbers_are_the_kernels(machine: str) -> None:
 def test_what_is_not_listed_ends_the_process(machine: str) -> None:
     known = numbers(machine)
     unlisted = known.keys() - seccomp._ALLOWED.keys() - seccomp._REFUSED.keys()
-    unlisted -= {"mmap", "mprotect", "fcntl", "tgkill"}
+    unlisted -= seccomp._LOOKED_AT.keys()
     assert {"socket", "clone", "clone3", "execve", "ptrace", "unshare", "memfd_create", "ftruncate"} <= unlisted
-    assert {"io_uring_setup", "bpf", "prctl", "seccomp", "kill", "process_vm_readv", "unlinkat"} <= unlisted
+    assert {"io_uring_setup", "bpf", "prctl", "seccomp", "kill", "process_vm_readv", "unlinkat", "sendmsg"} <= unlisted
     for name in unlisted:
         assert answer(machine, known[name]) == KILL, name
     for number in (-1, 500, 100_000, 2**31 - 1):
@@ -110,10 +110,43 @@ def test_no_memory_is_executable(machine: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_signals_go_to_itself_only(machine: str) -> None:
+def test_it_may_abort_itself_and_send_no_other_signal(machine: str) -> None:
     number = numbers(machine)["tgkill"]
-    assert answer(machine, number, PID, PID, 6) == ALLOW
-    assert answer(machine, number, PID + 1, PID + 1, 6) == KILL
+    abort, kill, alarm = 6, 9, 14
+    assert answer(machine, number, PID, PID, abort) == ALLOW
+    assert answer(machine, number, PID + 1, PID + 1, abort) == KILL
+    for signal in (kill, alarm, 24):
+        assert answer(machine, number, PID, PID, signal) == KILL
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_memory_is_given_back_and_nothing_else_is_advised(machine: str) -> None:
+    number = numbers(machine)["madvise"]
+    dontneed, free, hugepage, mergeable, poison, pageout = 4, 8, 14, 12, 100, 21
+    for advice in (dontneed, free, hugepage):
+        assert answer(machine, number, 0, 4096, advice) == ALLOW
+    for advice in (mergeable, poison, pageout):
+        assert answer(machine, number, 0, 4096, advice) == KILL
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_locks_may_wait_and_wake(machine: str) -> None:
+    number = numbers(machine)["futex"]
+    private, realtime = 128, 256
+    for command in (0, 1, 0 | private, 1 | private, 9 | private | realtime):
+        assert answer(machine, number, 0, command) == ALLOW
+    for command in (3, 4, 6, 11, 13, 6 | private):
+        assert answer(machine, number, 0, command) == KILL
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_nothing_is_told_of_other_processes(machine: str) -> None:
+    known = numbers(machine)
+    for name in ("clock_gettime", "clock_getres", "clock_nanosleep"):
+        assert answer(machine, known[name], 1) == ALLOW
+        assert answer(machine, known[name], (~PID << 3 | 2) & 0xFFFF_FFFF) == KILL
+    assert answer(machine, known["sched_getaffinity"], 0) == ALLOW
+    assert answer(machine, known["sched_getaffinity"], PID + 1) == KILL
 
 
 @pytest.mark.parametrize("machine", MACHINES)

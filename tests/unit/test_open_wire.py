@@ -19,6 +19,7 @@ from ocr_core.contracts.opening_wire import (
     OpenEnded,
     OpenFailed,
     OpenRequest,
+    OwnMemory,
     PageFailed,
     PageNotice,
     PageReady,
@@ -41,6 +42,7 @@ PAGES = st.builds(
         dpi=dpi,
         word_count=words,
         code_point_count=words + more if words else 0,
+        memory=number % 7,
         notices=notices,
     ),
     NUMBERS,
@@ -54,9 +56,10 @@ PAGES = st.builds(
 MESSAGES = st.one_of(
     st.builds(DocumentOpened, media_type=st.sampled_from(MediaType), page_count=NUMBERS),
     PAGES,
-    st.builds(PageFailed, number=NUMBERS, failure=st.sampled_from(sorted(FAILURES_OF_A_PAGE))),
+    st.builds(PageFailed, number=NUMBERS, memory=NUMBERS, failure=st.sampled_from(sorted(FAILURES_OF_A_PAGE))),
     st.builds(OpenFailed, failure=st.sampled_from(Failure), value=st.integers(0, 2**32 - 1)),
     st.just(OpenEnded()),
+    st.just(OwnMemory()),
 )
 
 
@@ -209,9 +212,9 @@ def test_what_is_no_pool_message_is_refused(body: bytes) -> None:
 
 def test_a_page_fails_for_a_pages_reasons_only() -> None:
     for failure in Failure:
-        told = encode_message(PageFailed(number=3, failure=failure))
+        told = encode_message(PageFailed(number=3, memory=1, failure=failure))
         if failure in FAILURES_OF_A_PAGE:
-            assert decode_message(told) == PageFailed(number=3, failure=failure)
+            assert decode_message(told) == PageFailed(number=3, memory=1, failure=failure)
         else:
             with pytest.raises(ForgedMessage):
                 decode_message(told)
