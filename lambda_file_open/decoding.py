@@ -64,7 +64,7 @@ class Decoder(Protocol):
         """Write page ``number`` (1-based) into allocated memory.
 
         Raises:
-            OpeningFailed: a limit was met; the document is refused as a whole.
+            OpeningFailed: a limit was met: of this page alone (``FAILURES_OF_A_PAGE``), or of the document.
         """
         ...
 

@@ -1,7 +1,6 @@
 """The one handler: an untrusted file in, pages out. No process, no socket: each launcher brings its own.
 
-The local pool calls it in a forked child whose pages lie in shared memory; a Lambda would call it with memory that it
-uploads.
+Every launcher calls it in a child that was forked for the file and whose pages lie in shared memory.
 """
 
 from __future__ import annotations
