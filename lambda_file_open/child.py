@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import select
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -45,12 +46,18 @@ def run_child(job_channel: socket.socket, early: bool) -> None:
     """Receive a job, do it, and return; the caller ends the process."""
     if early:
         rehearse()
-    memory = SharedPage.reserve(TYPICAL_PAGE_BYTES if early else 0)
     jail = Jail()
     jail.prepare()
+    memory = SharedPage.reserve(TYPICAL_PAGE_BYTES if early else 0, is_wanted=lambda: _has_come(job_channel))
     job = receive_job(job_channel)
     if job is not None:
         decode_job(*job, memory, jail)
+
+
+def _has_come(job_channel: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(job_channel, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def decode_job(document_fd: int, host: socket.socket, memory: SharedPage, jail: Jail) -> None:

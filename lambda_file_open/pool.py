@@ -27,8 +27,10 @@ from lambda_file_open.fonts import covered_scripts
 from lambda_file_open.warmup import load_decoders
 from ocr_core.contracts.pool_wire import MESSAGE_BYTES, NOT_STARTED, FontScript, PoolMessage, PoolMessageKind
 
-_SPARE_AFTER_MS = 20
-"""How long the pool is quiet before it prepares the next spare: not while the file that took the last is decoded."""
+_SPARE_AFTER_MS = 2
+_SPARE_BESIDE_WORK_AFTER_MS = 20
+"""How long the pool is quiet before it prepares the next spare: at once where no child works, and later where the
+processors may be wanted for the file that took the last."""
 _MAX_DOUBLINGS = 8
 """Of that time where spares fail: up to five seconds, so that a machine in need is not kept busy with forks."""
 _FIRST_INHERITED_FD = 3
@@ -78,7 +80,10 @@ class Pool:
                 os.kill(child.pid, signal.SIGKILL)
 
     def _serve_once(self) -> bool:
-        spare_after_ms = _SPARE_AFTER_MS << min(self._failed_spares, _MAX_DOUBLINGS)
+        is_working = any(child.job_id is not None for child in self._children.values())
+        spare_after_ms = _SPARE_BESIDE_WORK_AFTER_MS if is_working else _SPARE_AFTER_MS
+        if self._failed_spares:
+            spare_after_ms = _SPARE_BESIDE_WORK_AFTER_MS << min(self._failed_spares, _MAX_DOUBLINGS)
         events = self._poll.poll(None if self._spare else spare_after_ms)
         if not events:
             self._prepare_spare()

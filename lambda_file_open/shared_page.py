@@ -6,13 +6,16 @@ import contextlib
 import fcntl
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.contracts.page import TextLayerWord
 from ocr_core.contracts.page_memory import PageLayout, encode_text_layer
+
+_PIECE_BYTES = 512 << 10
+"""Half a millisecond's work."""
 
 
 class SharedPage:
@@ -30,20 +33,23 @@ class SharedPage:
         self._mapping: mmap.mmap | None = None
 
     @classmethod
-    def reserve(cls, touched_bytes: int) -> SharedPage:
+    def reserve(cls, touched_bytes: int, *, is_wanted: Callable[[], bool] = lambda: False) -> SharedPage:
         """Memory made here, before the host has sent any.
 
         Args:
             touched_bytes: To be touched at once. A fresh page costs its first writer 10 to 15 ms for A4 at 200 dpi, all
                 of it page faults (measured on a virtual machine; rendering takes 5 ms): a child that waits for its
                 file has the time.
+            is_wanted: Asked between the pieces; where it is, what was not touched yet stays so.
         """
         page = cls(os.memfd_create("page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
         if touched_bytes:
             os.ftruncate(page.fd, touched_bytes)
             page._map(touched_bytes)
-            page._pixels(touched_bytes).fill(0xFF)
-            page.touched_bytes = touched_bytes
+            pixels = page._pixels(touched_bytes)
+            while page.touched_bytes < touched_bytes and not is_wanted():
+                pixels[page.touched_bytes : page.touched_bytes + _PIECE_BYTES].fill(0xFF)
+                page.touched_bytes = min(touched_bytes, page.touched_bytes + _PIECE_BYTES)
         return page
 
     def fix(self, byte_count: int) -> None:

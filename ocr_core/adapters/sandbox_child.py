@@ -102,6 +102,9 @@ class ChildConversation:
         Raises:
             NotReady: this process is short of descriptors.
         """
+        if not pages_left:
+            # Now, while the child still has it: who lets go last frees it, which for a touched one takes 2 ms.
+            self._let_go()
         if pages_left < PAGES_IN_FLIGHT:
             return  # It has memory for these.
         try:
@@ -127,9 +130,12 @@ class ChildConversation:
 
     def end(self) -> None:
         """See ``Conversation.end``."""
+        self._let_go()
+        self._pool.end(self._job)
+
+    def _let_go(self) -> None:
         while self._memories:
             os.close(self._memories.popitem()[1])
-        self._pool.end(self._job)
 
     async def _receive_its_own(self) -> None:
         message, descriptors = await receive(self._job.socket, descriptors=1)
