@@ -42,6 +42,7 @@ from tests.support.lambda_openers import exchange_bucket, lambda_service, opener
 from tests.support.lambda_runtime import CANARY, DeceivingFunction, LambdaService
 from tests.support.locked_pdf import locked_pdf
 from tests.support.open_samples import pdf, saved
+from tests.support.openers import read
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -111,25 +112,6 @@ async def house(aws_server: AwsServer) -> AsyncIterator[House]:
             await local.start()
             yield House(opener=opener, local=local, service=service, store=store, server=aws_server)
             await local.close()
-
-
-async def read(
-    opener: FileOpener,
-    document: bytes,
-    *,
-    pages: str | None = None,
-    limits: OpenLimits | None = None,
-    timeout_s: float = 30.0,
-    text_layer: bool = False,
-) -> list[PageImage | PageError]:
-    async with opener.open(
-        document,
-        selection=PageSelection.parse(pages),
-        limits=limits or OpenLimits(),
-        deadline=Deadline.after(timeout_s),
-        text_layer=text_layer,
-    ) as opened:
-        return [page async for page in opened.pages()]
 
 
 def noise(seed: int, side: int = 64) -> Image.Image:

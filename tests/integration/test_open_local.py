@@ -32,6 +32,7 @@ from ocr_core.contracts.errors import (
 )
 from ocr_core.contracts.page import PageError, PageImage
 from tests.support.open_samples import pdf, saved
+from tests.support.openers import read
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,25 +43,6 @@ async def opener() -> AsyncIterator[LocalFileOpener]:
     await opener.start()
     yield opener
     await opener.close()
-
-
-async def read(
-    opener: LocalFileOpener,
-    document: bytes,
-    *,
-    pages: str | None = None,
-    limits: OpenLimits | None = None,
-    timeout_s: float = 30.0,
-    text_layer: bool = False,
-) -> list[PageImage | PageError]:
-    async with opener.open(
-        document,
-        selection=PageSelection.parse(pages),
-        limits=limits or OpenLimits(),
-        deadline=Deadline.after(timeout_s),
-        text_layer=text_layer,
-    ) as opened:
-        return [page async for page in opened.pages()]
 
 
 def noise(seed: int = 0, side: int = 64) -> np.ndarray:
