@@ -26,14 +26,17 @@ MAX_RESULT_BYTES = 256 << 20
 
 _LINKS = b'"links"'
 _MOST_LINKS_BYTES = 1 << 16
-"""Of a stored result's last member, which the links are: three addresses of some kilobytes at most."""
+"""Of a stored result's last member, which the links are: an address a format, of some kilobytes at most."""
 _MAX_BYTES_ON_THE_LOOP = 1 << 16
 """A longer result is put into its line in a thread; a thread takes 0.05 to 0.1 ms to be reached."""
-_MEDIA_TYPES = {
+MEDIA_TYPES = {
     OutputFormat.TEXT.value: "text/plain; charset=utf-8",
     OutputFormat.MARKDOWN.value: "text/markdown; charset=utf-8",
+    OutputFormat.HOCR.value: "text/html; charset=utf-8",
+    OutputFormat.ALTO.value: "application/xml",
     OutputFormat.JSON.value: "application/json",
 }
+"""Of further formats, by name, as a link serves them."""
 _ATTEMPTS_EXHAUSTED_TITLE = "Every attempt at the document ended without an answer"
 
 
@@ -113,7 +116,7 @@ class ResultLines:
     async def _link(self, output_format: str, uri: str, ttl_s: int) -> str:
         if not uri.startswith(self._base):
             raise InternalError("a stored result points outside our own bucket")
-        media_type = _MEDIA_TYPES.get(output_format, "application/octet-stream")
+        media_type = MEDIA_TYPES.get(output_format, "application/octet-stream")
         return await self._objects.presign_get(uri.removeprefix(self._base), expires_s=ttl_s, content_type=media_type)
 
 

@@ -233,7 +233,15 @@ def _page_results(reading: Reading, pages: Sequence[PageLines]) -> tuple[PageRes
 
 
 def _line(line: TextLine) -> Line:
-    return Line(text=line.text, confidence=line.confidence, quad=line.quad, row=line.row, block=line.block)
+    return Line(
+        text=line.text,
+        confidence=line.confidence,
+        quad=line.quad,
+        row=line.row,
+        block=line.block,
+        positions=line.positions,
+        character_confidences=line.character_confidences,
+    )
 
 
 def _timing(reading: Reading, structure_ms: float) -> Timing:

@@ -31,6 +31,7 @@ from ocr_core.telemetry import Metrics
 
 _DEFAULT_REMAINING_S = 5.0
 _MAX_REMAINING_S = 3_600.0
+_CONTENT_TYPES = ("application/json", "text/plain", "text/markdown", "text/html", "application/xml")
 
 StructureBytes = Callable[[bytes, StructureOptions, str, Deadline], RenderedResult]
 """An encoded Reading, the options, the request's id and its deadline in; the text pipeline's answer out. Runs in a
@@ -81,7 +82,7 @@ def make_router(road: TextRoad) -> APIRouter:
         summary="Structure one Reading",
         response_class=Response,
         responses={
-            200: {"content": {"application/json": {}, "text/plain": {}, "text/markdown": {}}},
+            200: {"content": {content_type: {} for content_type in _CONTENT_TYPES}},
             **problem_responses(
                 InvalidRequest, DocumentTooLarge, Overloaded, InternalError, NotReady, DeadlineExceeded
             ),

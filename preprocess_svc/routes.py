@@ -135,6 +135,8 @@ _SUCCESS: dict[str, Any] = {
         "application/json": {"schema": {"$ref": "#/components/schemas/OcrResult"}},
         "text/plain": {"schema": {"type": "string"}},
         "text/markdown": {"schema": {"type": "string"}},
+        "text/html": {"schema": {"type": "string", "description": "hOCR 1.2."}},
+        "application/xml": {"schema": {"type": "string", "description": "ALTO 4.4."}},
     },
 }
 

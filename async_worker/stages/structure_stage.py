@@ -36,7 +36,13 @@ from postprocess_svc.formats import json_format
 from postprocess_svc.pipeline import TextPipeline
 
 FILE_EXTENSIONS: Mapping[OutputFormat, str] = MappingProxyType(
-    {OutputFormat.JSON: "json", OutputFormat.TEXT: "txt", OutputFormat.MARKDOWN: "md"}
+    {
+        OutputFormat.JSON: "json",
+        OutputFormat.TEXT: "txt",
+        OutputFormat.MARKDOWN: "md",
+        OutputFormat.HOCR: "hocr.html",
+        OutputFormat.ALTO: "alto.xml",
+    }
 )
 """Of the stored results."""
 

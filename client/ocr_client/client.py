@@ -92,7 +92,7 @@ class OcrClient:
         self,
         source: str | Path | bytes,
         *,
-        format: Literal["text", "markdown"],
+        format: Literal["text", "markdown", "hocr", "alto"],
         file_name: str | None = None,
         **options: Unpack[ReadOptions],
     ) -> bytes: ...

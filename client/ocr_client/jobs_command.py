@@ -106,7 +106,7 @@ def _add_submit(command: argparse.ArgumentParser) -> None:
         "--format",
         dest="formats",
         metavar="FORMATS",
-        help="further formats beside JSON, with commas: text, markdown; the results link to them",
+        help="further formats beside JSON, with commas: text, markdown, hocr, alto; the results link to them",
     )
     command.add_argument("--priority", choices=["normal", "low"], help="low goes after your own normal jobs")
     command.add_argument("--webhook-url", metavar="URL", help="told when the job has ended")

@@ -27,6 +27,8 @@ FORMATS: dict[str, tuple[Format, str]] = {
     "json": ("json", ".json"),
     "text": ("text", ".txt"),
     "markdown": ("markdown", ".md"),
+    "hocr": ("hocr", ".hocr.html"),
+    "alto": ("alto", ".alto.xml"),
     "table": ("json", ".table.txt"),
 }
 MAX_JOBS = 64

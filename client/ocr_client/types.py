@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict, final
 
-Format = Literal["json", "text", "markdown"]
+Format = Literal["json", "text", "markdown", "hocr", "alto"]
 TextLayer = Literal["ignore", "prefer"]
 
 

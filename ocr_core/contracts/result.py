@@ -36,6 +36,8 @@ class OutputFormat(StrEnum):
     JSON = "json"
     TEXT = "text"
     MARKDOWN = "markdown"
+    HOCR = "hocr"
+    ALTO = "alto"
 
 
 class AccountType(StrEnum):
@@ -58,6 +60,10 @@ class Line:
     """Which visual row of the page it stands in, in reading order; the cells of a table row share it. For formats."""
     block: int = 0
     """Which block of rows (a column, a paragraph, an address) it belongs to, in reading order. For formats."""
+    positions: tuple[float, ...] = ()
+    """Each character's centre as a fraction of the quad's reading edge; empty where it is not known. For formats."""
+    character_confidences: tuple[float, ...] = ()
+    """Each character's probability; empty where it is not known. For formats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

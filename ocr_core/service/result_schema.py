@@ -11,8 +11,8 @@ from ocr_core.contracts.result import OcrResult
 
 REF = "#/components/schemas/{model}"
 
-_FOR_FORMATS_ONLY = ("row", "block")
-"""Of a ``Line``: what writes text and Markdown down needs them; JSON does not carry them."""
+_FOR_FORMATS_ONLY = ("row", "block", "positions", "character_confidences")
+"""Of a ``Line``: what writes the other formats down needs them; JSON does not carry them."""
 
 
 def result_schemas(*, timings: Mapping[str, str], sent_sometimes: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from ocr_core.contracts.errors import ERRORS_BY_CODE, IdempotencyMismatch, UnreadablePage
+from ocr_core.contracts.result import OutputFormat
 from ocr_core.settings import FileOpenerSettings, LimitSettings, PreprocessSettings, StorageSettings, TritonSettings
+from postprocess_svc import formats
 from preprocess_svc.main import make_app
 from preprocess_svc.parameters import OcrParameters
 from tests.support.json_schema import mismatches
@@ -58,6 +60,12 @@ def test_refusals_that_pass_tell_when_to_come_back(document: dict[str, Any]) -> 
 def test_the_headers_of_an_answer_are_documented(document: dict[str, Any]) -> None:
     headers = document["paths"]["/v1/ocr"]["post"]["responses"]["200"]["headers"]
     assert headers.keys() == {"X-Request-Id", "Server-Timing", "Yomitori-Warnings"}
+
+
+def test_every_format_is_documented(document: dict[str, Any]) -> None:
+    contents = document["paths"]["/v1/ocr"]["post"]["responses"]["200"]["content"]
+    assert list(contents) == [formats.render(RESULT, wanted).content_type.split(";")[0] for wanted in OutputFormat]
+    assert document["components"]["schemas"]["OutputFormat"]["enum"] == list(OutputFormat)
 
 
 def test_every_parameter_is_documented(document: dict[str, Any]) -> None:

@@ -41,7 +41,9 @@ async def nothing_is_left(house: StageHouse) -> None:
 
 
 async def test_a_document_becomes_a_result_with_its_links(house: StageHouse) -> None:
-    job = await house.submit(png("Invoice", "Total 1,980"), formats=(OutputFormat.MARKDOWN, OutputFormat.JSON))
+    job = await house.submit(
+        png("Invoice", "Total 1,980"), formats=(OutputFormat.MARKDOWN, OutputFormat.JSON, OutputFormat.ALTO)
+    )
     async with house.working(house.reader(), house.structurer()):
         (row,) = await house.ended(job)
         result = await house.result(row)
@@ -50,9 +52,10 @@ async def test_a_document_becomes_a_result_with_its_links(house: StageHouse) -> 
         (page,) = result["pages"]
         assert re.fullmatch(r"[0-9a-f]+", page["lines"][0]["text"])
         assert result["document"]["file_name"].endswith(".bin")
-        assert set(result["links"]) == {"markdown"}
+        assert set(result["links"]) == {"markdown", "alto"}
         link = result["links"]["markdown"]
         assert link == house.objects.uri(row.result_key.removesuffix("json") + "md")  # type: ignore[union-attr]
+        assert result["links"]["alto"] == link.removesuffix("md") + "alto.xml"
         markdown = await house.objects.get(link.removeprefix(house.objects.uri("x")[:-1]), max_bytes=1 << 20)
         assert page["lines"][0]["text"] in markdown.decode()
         await nothing_is_left(house)

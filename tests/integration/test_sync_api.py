@@ -84,13 +84,21 @@ class TestAnswer:
         assert timing["total"] >= timing["structure"] > 0
         assert answer.headers["Server-Timing"].startswith("wait;dur=")
 
-    @pytest.mark.parametrize(("wanted", "media_type"), [("text", "text/plain"), ("markdown", "text/markdown")])
-    def test_other_formats(self, api: httpx.Client, invoice: bytes, wanted: str, media_type: str) -> None:
+    @pytest.mark.parametrize(
+        ("wanted", "content_type"),
+        [
+            ("text", "text/plain; charset=utf-8"),
+            ("markdown", "text/markdown; charset=utf-8"),
+            ("hocr", "text/html; charset=utf-8"),
+            ("alto", "application/xml"),
+        ],
+    )
+    def test_other_formats(self, api: httpx.Client, invoice: bytes, wanted: str, content_type: str) -> None:
         answer = api.post("/v1/ocr", params={**PATIENT, "format": wanted}, content=invoice)
-        assert answer.headers["Content-Type"] == f"{media_type}; charset=utf-8"
+        assert answer.headers["Content-Type"] == content_type
         assert "請求書" in answer.text
 
-    @pytest.mark.parametrize("wanted", ["json", "text", "markdown"])
+    @pytest.mark.parametrize("wanted", ["json", "text", "markdown", "hocr", "alto"])
     def test_a_header_names_the_warnings_whatever_the_format(self, api: httpx.Client, wanted: str) -> None:
         params = {**PATIENT, "format": wanted}
         answer = api.post("/v1/ocr", params=params, content=gif("Moving 4711", "Moving 4712"))

@@ -60,7 +60,7 @@ class TestRequest:
             ("schema=auto,invoice", "schema"),
             ("schema=", "schema"),
             ("format=docx", "json"),
-            ("format=hocr", "json"),
+            ("format=pdf", "json"),
             ("text_layer=maybe", "text_layer"),
             ("min_confidence=2", "min_confidence"),
             ("format=json&format=text", "format"),

@@ -68,6 +68,16 @@ def test_one_file_for_each_document(
     assert "請求書" in (tmp_path / "out" / written[0]).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("output_format", "suffix"), [("hocr", ".hocr.html"), ("alto", ".alto.xml")])
+def test_markup_is_written_as_it_came(folder: Path, tmp_path: Path, output_format: str, suffix: str) -> None:
+    body = "<p>請求書</p>\n".encode()
+    with scripted_server(Scripted(body=body)) as server:
+        done = ocr(folder / "b.PDF", "--url", server.url, "--output", tmp_path, "--format", output_format)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert server.seen[0].query["format"] == [output_format]
+    assert (tmp_path / f"b.PDF{suffix}").read_bytes() == body
+
+
 def test_one_failure_does_not_stop_the_others(folder: Path) -> None:
     with scripted_server(problem(422, "password_required"), result()) as server:
         done = ocr(folder / "b.PDF", folder / "missing.pdf", folder / "deep", "--url", server.url, "--jobs", "1")

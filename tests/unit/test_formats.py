@@ -1,4 +1,4 @@
-"""The three formats of one result."""
+"""The formats of one result; hOCR and ALTO have tests of their own beside this, ``test_formats_*``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from async_worker.result_lines import MEDIA_TYPES
+from async_worker.stages.structure_stage import FILE_EXTENSIONS
 from ocr_core.contracts.document import DocumentInfo, MediaType
 from ocr_core.contracts.geometry import Box, Quad
 from ocr_core.contracts.page import Notice
@@ -227,3 +229,9 @@ def test_rows_that_share_no_columns_are_no_table() -> None:
 @pytest.mark.parametrize("output_format", OutputFormat)
 def test_every_format_is_registered_and_writes_an_empty_document(output_format: OutputFormat) -> None:
     assert isinstance(formats.render(replace(RESULT, pages=(), fields=None), output_format).body, bytes)
+
+
+@pytest.mark.parametrize("output_format", OutputFormat)
+def test_a_job_stores_and_serves_every_format_as_what_it_is(output_format: OutputFormat) -> None:
+    assert MEDIA_TYPES[output_format.value] == formats.render(RESULT, output_format).content_type
+    assert len(set(FILE_EXTENSIONS.values())) == len(FILE_EXTENSIONS) == len(OutputFormat)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -255,6 +256,16 @@ def test_every_format_holds_the_text(output_format: OutputFormat) -> None:
     options = StructureOptions(output_format=output_format)
     body = PIPELINE.answer(encode_reading(reading_of(invoice_page())), options, "req_1").body.decode()
     assert "株式会社サンプルテック" in body
+
+
+def test_words_have_the_places_where_the_recogniser_saw_them() -> None:
+    options = StructureOptions(output_format=OutputFormat.HOCR)
+    reading = reading_of(page_reading([line_reading("TEL 03-1234-5678", 1000, 306, 20)]))
+    body = PIPELINE.answer(encode_reading(reading), options, "req_1").body.decode()
+    # 16 characters of three timesteps each after a blank one, on 320 px: 6.53 px a timestep. A character reaches half
+    # way to its neighbour, and at most 12 px from its centre.
+    boxes = re.findall(r'class="ocrx_word"[^>]* title="bbox ([0-9 ]+); x_wconf 99">([^<]+)<', body)
+    assert boxes == [("1001 306 1063 326", "TEL"), ("1081 306 1319 326", "03-1234-5678")]
 
 
 class PassesLater(Deadline):
