@@ -46,11 +46,13 @@ class Spy:
         self._store = store
         self.asked: Counter[str] = Counter()
         self.down: set[str] = set()
+        self.down_after: Counter[str] = Counter()
+        """How often what is named here answers before it fails; zero, as long as it likes."""
 
     def __getattr__(self, name: str) -> Any:
         def call(*args: object, **kwargs: object) -> object:
             self.asked[name] += 1
-            if name in self.down:
+            if name in self.down or 0 < self.down_after[name] < self.asked[name]:
                 raise NotReady("the job database does not answer")
             return getattr(self._store, name)(*args, **kwargs)
 
@@ -213,17 +215,16 @@ class TestCutStreams:
         for _ in range(120):
             api_house.fail()
         lines: list[str] = []
+        spy.down_after["results_page"] = spy.asked["results_page"] + 1
 
         def read() -> None:
             with api.client.stream("GET", f"/v1/jobs/{job['id']}/results") as answer:
-                for line in answer.iter_lines():
-                    lines.append(line)
-                    spy.down = {"results_page"}
+                lines.extend(answer.iter_lines())
 
         with pytest.raises(httpx.RemoteProtocolError):
             read()
         assert [json.loads(line)["sequence"] for line in lines] == list(range(1, 101))
-        spy.down = set()
+        spy.down_after.clear()
         assert len(results(api, job, "?cursor=100")) == 20
 
     def test_the_object_store_fails(self, api_house: ApiHouse, api: ServedApi) -> None:
