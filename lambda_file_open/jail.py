@@ -31,7 +31,7 @@ _CAPABILITY_VERSION_3 = 0x2008_0522
 
 _MAX_OPEN_FILES = 12
 """Numbers of descriptors: three on /dev/null, the document's mapping, the socket, memory for the pages in flight and a
-copy where it is mapped. Few, because whatever memory a child was given it may keep."""
+copy where it is mapped."""
 _MAX_PENDING_SIGNALS = 64
 _GRACE_S = 0.5
 """The host ends a child at its deadline; the child's own alarm is only for a host that no longer can."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -148,8 +149,9 @@ class Listener:
             self._child.page_taken()
             self._transfer.upload(next(self._urls), packed)
         elif isinstance(message, PageFailed):
-            with self._child.memory(message.memory):
-                self._child.page_taken()
+            with self._child.memory(message.memory) as fd, contextlib.suppress(OSError):
+                os.ftruncate(fd, 0)  # of no more use, whoever keeps it
+            self._child.page_taken()
         self._messages.append(said.untrusted_body)
         if isinstance(message, PageReady | PageFailed):
             self._pages += 1

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from ocr_core.contracts.document import OpenLimits
 from ocr_core.contracts.opening_wire import ForgedMessage, PageReady
-from ocr_core.contracts.page_memory import PageLayout, check_filled, page_memory_bytes
+from ocr_core.contracts.page_memory import F_SEAL_EXEC, PageLayout, check_filled, page_memory_bytes
 
 _SEALED = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 _CHUNK_BYTES = 1 << 20
@@ -67,11 +67,12 @@ def pack_page(untrusted_fd: int, page: PageReady, limits: OpenLimits) -> bytes:
     if layout.total_bytes > page_memory_bytes(limits):
         raise ForgedMessage("a page over the pixel limit")
     try:
-        if fcntl.fcntl(untrusted_fd, fcntl.F_GET_SEALS) != fcntl.F_SEAL_GROW:
+        if fcntl.fcntl(untrusted_fd, fcntl.F_GET_SEALS) & ~F_SEAL_EXEC != fcntl.F_SEAL_GROW:
             raise ForgedMessage("memory that was not made for a page")
+        os.ftruncate(untrusted_fd, layout.total_bytes)
         seal(untrusted_fd)
     except OSError as error:
-        raise ForgedMessage("memory that cannot be sealed") from error
+        raise ForgedMessage("memory that cannot be cut to its page and sealed") from error
     check_filled(os.fstat(untrusted_fd), layout.total_bytes)
     sample_bytes = min(_SAMPLE_BYTES, layout.total_bytes)
     sample = _read(untrusted_fd, sample_bytes, (layout.total_bytes - sample_bytes) // 2)

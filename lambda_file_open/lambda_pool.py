@@ -102,6 +102,7 @@ class Child:
         Raises:
             ChildSilent: ``ends_at_s`` has passed (``time.monotonic``).
             ForgedMessage: it does not begin with its own memory.
+            PoolUnavailable: it ended before it could.
         """
         if not self._has_its_own:
             said, fds = self._receive(ends_at_s, descriptors=1)
@@ -109,7 +110,8 @@ class Child:
                 for fd in fds:
                     os.close(fd)
                 if not said.untrusted_body:
-                    return said
+                    # It has not looked at the file yet: whatever it died of, it was not that.
+                    raise PoolUnavailable("a process for the file could not be prepared")
                 raise ForgedMessage("a child that does not begin with its memory")
             self._memories[0] = SharedPage(fds[0])
             self._has_its_own = True
@@ -144,15 +146,29 @@ class Child:
             memory.close()
 
     def page_taken(self) -> None:
-        """Give it memory for one page more, as long as this call wants more."""
+        """Give it memory for one page more, as long as this call wants more.
+
+        Raises:
+            ForgedMessage: it does not take the memory that it gets.
+            OSError: this process is short of descriptors.
+        """
         if not self._memories_left:
             return
+        memory = _page_memory(self._page_bytes)
+        self._host.setblocking(False)
+        try:
+            socket.send_fds(self._host, [CREDIT], [memory.fd])
+        except OSError as error:
+            memory.close()
+            if isinstance(error, BlockingIOError):
+                raise ForgedMessage("a child that does not take its memory") from error
+            if isinstance(error, (BrokenPipeError, ConnectionResetError)):
+                return  # It has gone: what it had to say is read, and then its end noticed.
+            raise
+        # Only now: both sides count what has come.
         self._memories_left -= 1
         self._given += 1
-        memory = self._memories[self._given] = _page_memory(self._page_bytes)
-        # Gone already, or does not read: what it had to say is read, and then its end or silence noticed.
-        with contextlib.suppress(OSError):
-            socket.send_fds(self._host, [CREDIT], [memory.fd])
+        self._memories[self._given] = memory
 
     def exit(self, ends_at_s: float) -> PoolMessage | None:
         """How it ended, once it has hung up; nothing where the pool ended."""
@@ -267,6 +283,8 @@ class FunctionPool:
                 memory.close()
             self.close()
             raise PoolUnavailable("the file opener's pool does not listen") from error
+        # Room for a few credits and no more: descriptors that a child leaves unread count against all of this user's.
+        here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         return Child(self, self._last_id, here, request, memories=memories, pages=pages)
 
     def exit_of(self, job_id: int, ends_at_s: float) -> PoolMessage | None:

@@ -37,7 +37,11 @@ class Conversation(Protocol):
         ...
 
     def page_taken(self, pages_left: int) -> None:
-        """A page was taken; so many are still wanted, of which the child may prepare one more now."""
+        """A page was taken; so many are still wanted, of which the child may prepare one more now.
+
+        Raises:
+            ForgedMessage: it behaves as no honest child does.
+        """
         ...
 
     async def exit(self, timeout_s: float) -> PoolMessage | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import socket
 from collections.abc import Callable
 
-from ocr_core.adapters.sandbox_channel import receive
+from ocr_core.adapters.sandbox_channel import ChildEnded, receive
 from ocr_core.adapters.sandbox_pages import PageMemory, SharedPageMemory, make_page_memory
 from ocr_core.adapters.sandbox_pool import Job, SandboxPool
 from ocr_core.contracts.errors import NotReady
@@ -74,6 +73,8 @@ class ChildConversation:
             for memory in memories:
                 os.close(memory)
             raise
+        # Room for a few credits and no more: descriptors that a child leaves unread count against all of this user's.
+        job.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         job.exited.add_done_callback(lambda exited: _tell(exited.result(), on_exit))
         return cls(pool, job, page_bytes=page_bytes, memories=memories)
 
@@ -93,29 +94,35 @@ class ChildConversation:
             case PageReady():
                 return message, SharedPageMemory(self._taken(message.memory))
             case PageFailed():
-                os.close(self._taken(message.memory))
+                SharedPageMemory(self._taken(message.memory)).discard()
         return message, None
 
     def page_taken(self, pages_left: int) -> None:
         """See ``Conversation.page_taken``.
 
         Raises:
-            NotReady: this process is short of descriptors.
+            ForgedMessage: it does not take the memory that it gets.
+            OSError: this process is short of descriptors.
         """
         if not pages_left:
             # Now, while the child still has it: who lets go last frees it, which for a touched one takes 2 ms.
             self._let_go()
         if pages_left < PAGES_IN_FLIGHT:
             return  # It has memory for these.
+        memory = make_page_memory(self._page_bytes)
         try:
-            memory = make_page_memory(self._page_bytes)
+            socket.send_fds(self._job.socket, [CREDIT], [memory])
+        except BlockingIOError as error:
+            os.close(memory)
+            raise ForgedMessage("a child that does not take its memory") from error
         except OSError as error:
-            raise NotReady("the service is short of descriptors or memory", retry_after_s=1.0) from error
+            os.close(memory)
+            if isinstance(error, (BrokenPipeError, ConnectionResetError)):
+                return  # It has gone: what it had to say is read, and then its end noticed.
+            raise
+        # Only now: both sides count what has come.
         self._given += 1
         self._memories[self._given] = memory
-        # It may be gone already, or not read: what it had to say is read, and then its end noticed.
-        with contextlib.suppress(OSError):
-            socket.send_fds(self._job.socket, [CREDIT], [memory])
 
     async def exit(self, timeout_s: float) -> PoolMessage | None:
         """See ``Conversation.exit``."""
@@ -138,7 +145,11 @@ class ChildConversation:
             os.close(self._memories.popitem()[1])
 
     async def _receive_its_own(self) -> None:
-        message, descriptors = await receive(self._job.socket, descriptors=1)
+        try:
+            message, descriptors = await receive(self._job.socket, descriptors=1)
+        except ChildEnded as ended:
+            # It has not looked at the file yet: whatever it died of, it was not that.
+            raise NotReady("a process for the file could not be prepared", retry_after_s=1.0) from ended
         if not isinstance(message, OwnMemory) or len(descriptors) != 1:
             for descriptor in descriptors:
                 os.close(descriptor)

@@ -117,6 +117,7 @@ class SandboxedDocument:
             finally:
                 if untrusted is not None:
                     untrusted.close()
+            conversation.page_taken(len(rest))
         except ChildEnded:
             await self._go_on_without(rest)
             return page_error(number, Failure.UNREADABLE, self._request.limits)
@@ -124,7 +125,6 @@ class SandboxedDocument:
             raise self._refused(forged) from forged
         except OSError as error:
             raise _short_of_something() from error
-        conversation.page_taken(len(rest))
         return page
 
     async def _checked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import mmap
 import os
@@ -15,7 +16,7 @@ from ocr_core.adapters.sandbox_errors import page_notices
 from ocr_core.contracts.document import MediaType, OpenLimits
 from ocr_core.contracts.opening_wire import ForgedMessage, PageReady
 from ocr_core.contracts.page import PageImage
-from ocr_core.contracts.page_memory import PageLayout, check_filled, decode_text_layer
+from ocr_core.contracts.page_memory import F_SEAL_EXEC, PageLayout, check_filled, decode_text_layer
 
 _SEALED = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
@@ -78,24 +79,29 @@ class SharedPageMemory:
     def take(self, byte_count: int) -> memoryview:
         """See ``PageMemory.take``.
 
-        The memory is sealed before it is mapped: then it can neither change under the reader nor shrink, which would
-        kill this process with SIGBUS. The kernel refuses the seal while the child can still write.
-
-        It must be filled, and with nothing but the page: holes would take memory in the reader's name, and what is
-        behind the page would be kept by a child that keeps its descriptor.
+        The memory is cut to the page and sealed before it is mapped: then it can neither change under the reader nor
+        shrink, which would kill this process with SIGBUS. The kernel refuses the seal while the child can still write.
+        What was behind the page is gone, and cannot come back: a mapping of the child's, which no seal ends, would
+        otherwise keep it, or fill it afterwards by reading.
 
         Raises:
             OSError: this process is short of memory.
         """
         try:
-            if fcntl.fcntl(self._fd, fcntl.F_GET_SEALS) != fcntl.F_SEAL_GROW:
+            if fcntl.fcntl(self._fd, fcntl.F_GET_SEALS) & ~F_SEAL_EXEC != fcntl.F_SEAL_GROW:
                 raise ForgedMessage("memory that was not made for a page")
+            os.ftruncate(self._fd, byte_count)
             fcntl.fcntl(self._fd, fcntl.F_ADD_SEALS, _SEALED)
         except OSError as error:
-            raise ForgedMessage("memory that cannot be sealed") from error
-        # Looked at behind the seal: before it, they were the child's to change.
+            raise ForgedMessage("memory that cannot be cut to its page and sealed") from error
         check_filled(os.fstat(self._fd), byte_count)
         return memoryview(mmap.mmap(self._fd, byte_count, access=mmap.ACCESS_READ))
+
+    def discard(self) -> None:
+        """Give back what was written for a page that is none, whoever keeps it, and close."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, 0)
+        self.close()
 
     def close(self) -> None:
         """Close the descriptor."""

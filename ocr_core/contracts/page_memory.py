@@ -8,8 +8,8 @@
                             code_points: (M,) uint32, all words one after another
 
 The sizes follow from the numbers in the page's message. The memory is made by the host, of one fixed size that holds
-the largest page allowed and that the child cannot change; when the page is there, the host seals it and maps as much as
-the message says.
+the largest page allowed and that the child cannot change; when the page is there, the host cuts it to what the message
+says and seals it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 TYPICAL_PAGE_BYTES = 1654 * 2339 * 3
 """An A4 page at 200 dpi: as much as a waiting child touches in advance."""
 MAX_WORD_CODE_POINTS = 256
+F_SEAL_EXEC = 0x20
+"""<linux/fcntl.h>: set from birth where the system allows no executable memory files (vm.memfd_noexec)."""
 _STAT_BLOCK_BYTES = 512
-_SLACK_BYTES = 2 << 20
-"""The last page of memory is not filled by its page, and may be a huge one."""
 _QUAD_BYTES = 4 * 2 * 4
 _NUMBER_BYTES = 4
 MAX_PAGE_TEXT_BYTES = MAX_WORDS_PER_PAGE * (_QUAD_BYTES + _NUMBER_BYTES) + MAX_CODE_POINTS_PER_PAGE * _NUMBER_BYTES + 8
@@ -46,20 +46,17 @@ def page_memory_bytes(limits: OpenLimits) -> int:
 
 
 def check_filled(untrusted: os.stat_result, byte_count: int) -> None:
-    """See that memory holds so many bytes, and no more than that has been written to it.
+    """See that memory, cut to its page and sealed, holds all of it: where it has holes, its reader would pay for them.
 
     Args:
-        untrusted: Of sealed memory, whose sizes change no more.
+        untrusted: Of the memory.
         byte_count: Of the page.
 
     Raises:
-        ForgedMessage: it is smaller, has holes, or was filled beyond its page.
+        ForgedMessage: it is not of this size, or has holes.
     """
-    filled_bytes = untrusted.st_blocks * _STAT_BLOCK_BYTES
-    if untrusted.st_size < byte_count or filled_bytes < byte_count:
+    if untrusted.st_size != byte_count or untrusted.st_blocks * _STAT_BLOCK_BYTES < byte_count:
         raise ForgedMessage("memory that is not filled as far as its page reaches")
-    if filled_bytes > max(byte_count, TYPICAL_PAGE_BYTES) + _SLACK_BYTES:
-        raise ForgedMessage("memory that is filled beyond its page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,13 @@ from lambda_file_open.child import receive_request
 from lambda_file_open.jail import Jail
 from lambda_file_open.shared_page import SharedPage
 from ocr_core.contracts.document import MediaType
-from ocr_core.contracts.opening_wire import DocumentOpened, Failure, OpenFailed, PageNotice, PageReady, encode_message
+from ocr_core.contracts.opening_wire import (
+    DocumentOpened,
+    PageFailed,
+    PageNotice,
+    PageReady,
+    encode_message,
+)
 
 ESCAPED = 255
 _X86 = os.uname().machine == "x86_64"
@@ -49,6 +55,7 @@ _CLONE_NEWUSER = 0x1000_0000
 _PTRACE_ATTACH = 16
 
 libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
 
 
 def checked(answer: int) -> int:
@@ -360,11 +367,39 @@ class Attack:
         self.host.recv(64)
 
     def hoard(self) -> None:
-        """Fill all of a page's memory, and call it a page of one pixel, to keep the rest."""
-        self.host.send(encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=1)))
+        """Fill all of a page's memory, call it a page of one pixel, and keep what it has mapped."""
+        self.host.send(encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=10)))
         self.memories[0].allocate(5_000, 5_000)[:] = 7
+        self.keep(self.memories[0])
         self.send_page(1, 1)
-        self.host.recv(64)
+        time.sleep(60)
+
+    def hoard_failed_pages(self) -> None:
+        """Fill memory after memory, call each a page that failed, and keep what it has mapped."""
+        self.host.send(encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=10)))
+        for number in range(1, 9):
+            memory = self.memories.pop(0)
+            memory.allocate(5_000, 5_000)[:] = 7
+            self.keep(memory)
+            self.host.send(encode_message(PageFailed(number=number, memory=memory.number)))
+            memory.close()
+            _, descriptors, _, _ = socket.recv_fds(self.host, 64, 2)
+            self.memories.extend(SharedPage(fd, number + 1 + at) for at, fd in enumerate(descriptors))
+        time.sleep(60)
+
+    def keep(self, memory: SharedPage) -> None:
+        """A mapping that needs no descriptor (Python's own would keep one), and that no seal ends."""
+        size, place = ctypes.c_size_t(mmap.PAGESIZE), ctypes.c_long(0)
+        if libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_PRIVATE, memory.fd, place) == ctypes.c_void_p(-1).value:
+            raise OSError(ctypes.get_errno(), "mmap")
+
+    def never_take_memory(self) -> None:
+        """Name memory as it is given, without ever looking at what came: it stays on its way."""
+        self.host.send(encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=30)))
+        for number in range(1, 31):
+            self.host.send(encode_message(PageFailed(number=number, memory=number - 1)))
+            time.sleep(0.02)
+        time.sleep(60)
 
     def holes(self) -> None:
         """A page that was never written: whoever reads it pays for it."""
@@ -373,8 +408,11 @@ class Attack:
         self.send_page(4_000, 4_000)
         self.host.recv(64)
 
-    def violate_after_saying_something_else(self) -> None:
-        self.host.send(encode_message(OpenFailed(failure=Failure.UNREADABLE, value=0)))
+    def violate_behind_a_page(self) -> None:
+        """While nobody waits for it."""
+        self.host.send(encode_message(DocumentOpened(media_type=MediaType.PDF, page_count=2)))
+        self.memories[0].allocate(1, 1)[:] = 7
+        self.send_page(1, 1)
         socket.socket()
 
     def violate_with_much_memory(self) -> None:

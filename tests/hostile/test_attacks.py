@@ -21,7 +21,8 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from ocr_core.contracts.document import OpenLimits
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.errors import DeadlineExceeded, DocumentTooLarge, UnreadableDocument
 from ocr_core.contracts.page import PageImage
 from ocr_core.contracts.ports import FileOpener
@@ -57,8 +58,9 @@ REFUSED = {
 }
 OTHERS = {
     *("eat_memory", "abort_with_much_memory", "spin", "spin_deaf", "sleep", "segfault", "abort", "leave"),
-    *("flood_output", "flood_host", "wrong_sizes", "hoard", "holes", "show_lock"),
-    *("violate_after_saying_something_else", "violate_with_much_memory"),
+    *("flood_output", "flood_host", "wrong_sizes", "hoard", "hoard_failed_pages", "holes", "never_take_memory"),
+    "show_lock",
+    *("violate_behind_a_page", "violate_with_much_memory"),
 }
 
 
@@ -104,7 +106,7 @@ async def assert_told(caplog: pytest.LogCaptureFixture, name: str) -> None:
 
 
 async def test_every_attack_is_tried() -> None:
-    written = {name for name in vars(Attack) if not name.startswith("_")} - {"run", "send_page"}
+    written = {name for name in vars(Attack) if not name.startswith("_")} - {"run", "send_page", "keep"}
     assert written == {*ENDED, *REFUSED, *OTHERS}
 
 
@@ -116,11 +118,28 @@ async def test_what_the_lock_ends(opener: FileOpener, name: str, caplog: pytest.
     await assert_reads(opener, *picture())
 
 
-@pytest.mark.parametrize("name", ["violate_after_saying_something_else", "violate_with_much_memory"])
-async def test_no_violation_goes_unseen(opener: FileOpener, name: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_violation_comes_before_any_other_reason(opener: FileOpener, caplog: pytest.LogCaptureFixture) -> None:
+    name = "violate_with_much_memory"
     with caplog.at_level(logging.ERROR), pytest.raises(UnreadableDocument):
         await attack(opener, name, limits=OpenLimits(max_memory_bytes=200_000_000))
     await assert_told(caplog, name)
+
+
+async def test_a_violation_is_told_though_nobody_waits_for_the_child(
+    opener: FileOpener, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "violate_behind_a_page"
+    with caplog.at_level(logging.ERROR):
+        async with opener.open(
+            b"attack:" + name.encode(),
+            selection=PageSelection(),
+            limits=OpenLimits(),
+            deadline=Deadline.after(30),
+            text_layer=False,
+        ) as opened:
+            assert isinstance(await anext(opened.pages()), PageImage)
+            await asyncio.sleep(0.5)
+        await assert_told(caplog, name)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -129,7 +148,7 @@ async def test_what_the_lock_refuses(opener: FileOpener, name: str) -> None:
     await assert_reads(opener, *picture())
 
 
-@pytest.mark.parametrize("name", ["segfault", "abort", "leave", "wrong_sizes", "hoard", "holes", "flood_host"])
+@pytest.mark.parametrize("name", ["segfault", "abort", "leave", "wrong_sizes", "holes", "flood_host"])
 async def test_what_ends_by_itself_or_lies_is_a_broken_document(
     opener: FileOpener, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:

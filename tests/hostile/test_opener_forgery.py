@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import re
@@ -16,7 +17,8 @@ from PIL import Image
 
 from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
 from ocr_core.adapters.sandbox_launch import ExecutingLauncher
-from ocr_core.contracts.document import OpenLimits
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.errors import DeadlineExceeded, DocumentTooLarge, NotReady, OcrError, UnreadableDocument
 from ocr_core.contracts.page import PageError
 from ocr_core.contracts.page_memory import page_memory_bytes
@@ -196,6 +198,33 @@ async def test_a_machine_short_of_memory_takes_a_child_before_its_pool_and_both_
             await reading
 
 
+@pytest.mark.parametrize(("behaviour", "pages"), [("hoard", 1), ("hoard_failed_pages", 8)])
+async def test_nothing_is_kept_behind_a_page_or_of_pages_that_failed(
+    opener: LocalFileOpener, behaviour: str, pages: int
+) -> None:
+    """75 MB are filled for each; while the child lives, two may be in its hands."""
+    await assert_unharmed(opener)
+    before = shared_bytes()
+    async with opener.open(
+        b"attack:" + behaviour.encode(),
+        selection=PageSelection(),
+        limits=OpenLimits(),
+        deadline=Deadline.after(30),
+        text_layer=False,
+    ) as opened:
+        taken = opened.pages()
+        for _ in range(pages):
+            await anext(taken)
+        assert shared_bytes() - before < 40_000_000
+    await assert_unharmed(opener)
+
+
+async def test_a_child_that_takes_no_memory_is_refused(opener: LocalFileOpener) -> None:
+    with pytest.raises(UnreadableDocument):
+        await read(opener, b"attack:never_take_memory")
+    await assert_unharmed(opener)
+
+
 async def test_documents_that_are_refused_leave_no_descriptor(opener: LocalFileOpener) -> None:
     await assert_unharmed(opener)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
@@ -249,6 +278,11 @@ async def assert_no_child_at_work(opener: LocalFileOpener) -> None:
     pytest.fail(f"children are left: {children}")
 
 
+def shared_bytes() -> int:
+    """Of the whole machine; two waiting children's pages come and go, of 12 MB each."""
+    return int(facts("", "meminfo")["Shmem"].split()[0]) * 1024
+
+
 def oom_score_of(pid: int | None) -> int:
     return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
@@ -257,13 +291,14 @@ async def locked_child(opener: LocalFileOpener) -> int:
     """The one at work; a spare waits without its last lock."""
     for _ in range(100):
         for child in children_of(opener.pool_pid):
-            if facts(child, "status").get("Seccomp") == "2":
-                return child
+            with contextlib.suppress(OSError):  # ended meanwhile
+                if facts(child, "status").get("Seccomp") == "2":
+                    return child
         await asyncio.sleep(0.02)
     pytest.fail("no child is locked")
 
 
-def facts(pid: int, file: str) -> dict[str, str]:
+def facts(pid: int | str, file: str) -> dict[str, str]:
     lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
