@@ -20,6 +20,7 @@ from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.page import PageImage
+from tests.support.waiting import wait_until
 
 PAGE_COUNT = 6
 
@@ -38,6 +39,24 @@ def children() -> set[int]:
     """Of this process: pools, alive or not reaped."""
     lists = (task.joinpath("children").read_text() for task in Path("/proc/self/task").iterdir())
     return {int(pid) for line in lists for pid in line.split()}
+
+
+def descendants(pid: int) -> set[int]:
+    """Processes that a process has forked, and those that they have."""
+    try:
+        lists = [task.joinpath("children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return set()
+    found = {int(child) for line in lists for child in line.split()}
+    return found.union(*map(descendants, found))
+
+
+def alive(pid: int) -> bool:
+    """It still runs: it is there, and not merely waiting to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
 
 
 def tiff() -> bytes:
@@ -151,7 +170,10 @@ async def _kill_while_reading(opener: LocalFileOpener, document: bytes) -> None:
     reading = [asyncio.create_task(read(opener, document, pause)) for _ in range(8)]
     await pause.reached.wait()
     assert opener.pool_pid is not None
+    family = [opener.pool_pid, *sorted(descendants(opener.pool_pid))]
     os.kill(opener.pool_pid, signal.SIGKILL)
+    # Signals take a moment, in which a quick child could send what is left of its six small pages.
+    await asyncio.to_thread(wait_until, lambda: not any(map(alive, family)), "the pool's end")
     pause.over.set()
     # Four had a child, which sends no more pages ahead than the host allows; four waited for a place, and may have
     # found the next pool.
