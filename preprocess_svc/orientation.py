@@ -34,6 +34,11 @@ SURE_CONFIDENCE = 0.80
 SKEW_ASPECT = 3.0
 """Boxes at least this much longer than high tell a direction."""
 
+FEW_LINES = 5
+FEW_LINES_SPREAD_DEG = 1.0
+"""Fewer lines than this tell a direction only where they agree to within this: a box of three words is drawn a few
+pixels askew, and a page of labels far from their values is torn apart by two degrees that are not there."""
+
 
 def looks_sideways(boxes: TextBoxes) -> bool:
     """Whether most of the text's area lies in boxes that run down the page."""
@@ -128,7 +133,7 @@ def skew_deg(lines: list[LineReading]) -> float:
         if length >= SKEW_ASPECT * max(1.0, float(np.hypot(x3 - x0, y3 - y0))) and abs(angle_deg(line.quad)) < 45:
             angles.append(angle_deg(line.quad))
             weights.append(length)
-    if not angles:
+    if not angles or (len(angles) < FEW_LINES and max(angles) - min(angles) > FEW_LINES_SPREAD_DEG):
         return 0.0
     order = np.argsort(angles)
     cumulative = np.cumsum(np.array(weights)[order])

@@ -69,6 +69,11 @@ def test_short_and_upright_lines_say_nothing_of_skew() -> None:
     assert skew_deg([]) == 0.0
 
 
+def test_a_few_short_lines_that_do_not_agree_tell_no_direction() -> None:
+    assert skew_deg([line_at(2.3, length=140), line_at(0.7, length=260), line_at(1.7, length=170)]) == 0.0
+    assert skew_deg([line_at(2.0, length=140), line_at(2.4, length=260)]) == pytest.approx(2.4, abs=0.01)
+
+
 @pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
 def test_pixels_turn_as_quads_do(rotation_deg: int) -> None:
     page = np.zeros((60, 100, 3), np.uint8)
