@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.amounts import find_amounts, money_value, read_number
 from postprocess_svc.fields.values.dates import DayOrder, find_dates
 from postprocess_svc.fields.values.folding import fold, read_digits
@@ -274,3 +275,20 @@ def test_phones(printed: str, value: str) -> None:
 @pytest.mark.parametrize("printed", ["150-0002", "2026-10-31", "1234567", "T7000012050002"])
 def test_what_is_no_phone(printed: str) -> None:
     assert [phone for phone in find_phones(printed) if phone.separated] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["Taste Of The World Sdn Bhd", "10 GRAM Gourmet Sbn Bhd", "ABC SDN. BHD", "ABC SDN BHO"]
+)
+def test_malaysian_forms_in_any_case_and_with_a_slip(name: str) -> None:
+    assert names.has_latin_form(name)
+
+
+def test_a_trade_word_is_seen_where_the_spaces_were_lost() -> None:
+    assert names.has_trade_word("SANYUSTATIONERYSHOP")
+    assert not names.has_trade_word("Bishopric")
+
+
+def test_a_letter_that_cannot_be_is_put_right_in_names_and_nowhere_else() -> None:
+    assert names.mended("Taste Of The WorId") == "Taste Of The World"
+    assert names.mended("IBM AI II Mc1 A1") == "IBM AI II Mc1 A1"

@@ -62,8 +62,9 @@ def name_text(piece: Span) -> str:
 
 
 def name_value(piece: Span) -> str:
-    """The name as printed, white space made single."""
-    return re.sub(r"[\s\u3000]+", " ", piece.row.printed(piece.start, piece.end)).strip(" ,:;・|")
+    """The name as printed, white space made single, and letters that cannot be what they were read as put right."""
+    printed = re.sub(r"[\s\u3000]+", " ", piece.row.printed(piece.start, piece.end))
+    return names.mended(printed).strip(" ,:;・|")
 
 
 def has_form(name: str) -> bool:

@@ -35,7 +35,8 @@ _LATIN_FORM = re.compile(
         GmbH(?: ?& ?Co\.? ?KG)? | mbH | AG | KG | OHG | UG | e\.? ?K\.? | e\. ?V\. | a\. ?G\. | GbR | Ltd |
         Limited | LLC | L\.L\.C | LLP | Inc | Incorporated | Corp | Corporation | PLC | SARL | S\.A\.R\.L | SAS |
         SASU | EURL | S\.A\.S | S\.A | SA | B\.? ?V | N\.? ?V | VOF | S\.? ?r\.? ?l | SRL | S\.? ?p\.? ?A | SpA |
-        S[DB]N\.?,? ?B[HN]D | S/B | BHD | Berhad | Pte | Pty | ApS | A/S | Oy | Oyj | Lda | S\.L | SL | Ltda |
+        (?i:S[DB8][NM]\.?,? ?B[HN][DO0]) | S/B | BHD | Bhd | Berhad | Pte | Pty | ApS | A/S | Oy | Oyj |
+        Lda | S\.L | SL | Ltda |
         Co\., ?Ltd | Co\. | Company | & ?Co
         """
     )
@@ -52,6 +53,18 @@ _LATIN_TRADE = re.compile(
         holdings | studio | consulting | foods? | kitchen | bistro | clinic | hardware | electrical | motors? |
         garage | florist | stationery | handicraft | associates | partners | systems | technologies | logistics |
         university | cash & carry
+        """
+    )
+    + r"(?![A-Za-z])",
+    re.IGNORECASE,
+)
+# The recogniser loses the spaces of headings that are set tight: SANYUSTATIONERYSHOP.
+_GLUED_TRADE = re.compile(
+    r"[A-Za-z]{3,}"
+    + alternatives(
+        r"""
+        enterprise | trading | restaurant | restoran | shop | store | mart | market | cafe | bakery | hotel |
+        pharmacy | farmasi | stationery | hardware | services | solutions | holdings | industries
         """
     )
     + r"(?![A-Za-z])",
@@ -127,6 +140,8 @@ _REGISTERED = re.compile(
     re.IGNORECASE,
 )
 
+_NO_CAPITAL = re.compile(r"(?<=[a-zà-ÿ])[I1|](?=[a-zà-ÿ])")
+
 
 def has_japanese_form(folded_name: str) -> bool:
     """A legal form of Japan is part of the name."""
@@ -147,7 +162,7 @@ def is_form_alone(folded_name: str) -> bool:
 
 def has_trade_word(folded_name: str) -> bool:
     """Ends like a firm's or shop's name without a legal form, or holds a word that such names hold."""
-    return _JAPANESE_ENDING.search(folded_name) is not None or _LATIN_TRADE.search(folded_name) is not None
+    return any(pattern.search(folded_name) is not None for pattern in (_JAPANESE_ENDING, _LATIN_TRADE, _GLUED_TRADE))
 
 
 def is_address(folded_text: str) -> bool:
@@ -183,6 +198,11 @@ def is_name_before_honorific(folded_text: str) -> bool:
 def strip_registration(printed_name: str) -> str:
     """The name without the company's register number in brackets behind it."""
     return _REGISTERED.sub("", printed_name).strip(" ,;:-·・|")
+
+
+def mended(printed_name: str) -> str:
+    """The name with what no writing has put right: a capital I or a one inside a small Latin word is an l."""
+    return _NO_CAPITAL.sub("l", printed_name)
 
 
 def comparable(name: str) -> str:
