@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ocr_client import ApiError, OcrClient, OcrClientError, OcrResult
+from ocr_client.types import Page
 
 from evaluation.field_metrics import Value
-from evaluation.ordering import PlacedText
+from evaluation.ordering import PlacedText, Quad
 
 # What the API allows at most: accuracy is measured here, and the machine may be busy with the peer.
 TIMEOUT_S = 30.0
+
+ACCOUNTS = "bank_accounts"
+LINE_ITEMS = "line_items"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A value that was answered for a field, with its evidence. A list of accounts is an answer an account."""
+
+    value: Value
+    """Of an amount with its currency; of an account its parts."""
+    text: str
+    """As printed."""
+    confidence: float
+    page: int
+    quad: Quad
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +40,12 @@ class DocumentRead:
     lines: tuple[PlacedText, ...] = ()
     """In the engine's own order."""
     fields: Mapping[str, Value] = field(default_factory=dict)
+    answers: Mapping[str, tuple[Answer, ...]] = field(default_factory=dict)
+    """What ``fields`` rests on; a field without an answer has none."""
+    line_items: tuple[Mapping[str, object], ...] | None = None
+    """Null where the engine has no such field."""
+    pages: tuple[Page, ...] = ()
+    """The pages' sizes and turns, which the quads refer to."""
     document_type: str | None = None
     error: str | None = None
 
@@ -32,10 +55,12 @@ class DocumentRead:
         return "\n".join(line.text for line in self.lines)
 
 
-def read_document(client: OcrClient, path: Path, *, schema: str = "auto") -> DocumentRead:
+def read_document(
+    client: OcrClient, path: Path, *, schema: str = "auto", min_confidence: float | None = None
+) -> DocumentRead:
     """Send one document; one that does not fit into the longest deadline is sent again page by page, without fields."""
     try:
-        return as_read(client.read(path, schema=schema, timeout_s=TIMEOUT_S))
+        return as_read(client.read(path, schema=schema, timeout_s=TIMEOUT_S, min_confidence=min_confidence))
     except ApiError as error:
         if error.code != "deadline_exceeded":
             return DocumentRead(error=str(error))
@@ -51,7 +76,43 @@ def as_read(result: OcrResult) -> DocumentRead:
         for page in result["pages"]
         for line in page.get("lines", [])
     )
-    return DocumentRead(lines=lines, fields=plain_fields(result), document_type=result["document_type"])
+    return DocumentRead(
+        lines=lines,
+        fields=plain_fields(result),
+        answers=field_answers(result),
+        line_items=_line_items(result),
+        pages=tuple(result["pages"]),
+        document_type=result["document_type"],
+    )
+
+
+def field_answers(result: OcrResult) -> dict[str, tuple[Answer, ...]]:
+    """Every answer with its evidence, by field."""
+    answers: dict[str, tuple[Answer, ...]] = {}
+    for name, answer in _fields(result).items():
+        if name != LINE_ITEMS and answer:
+            answers[name] = tuple(_answer(entry) for entry in (answer if isinstance(answer, list) else [answer]))
+    return answers
+
+
+def _answer(entry: Mapping[str, Any]) -> Answer:
+    value: Value = entry["value"] if "value" in entry and "currency" not in entry else entry
+    return Answer(
+        value=value,
+        text=entry.get("text") or "",
+        confidence=entry["confidence"],
+        page=entry["page"],
+        quad=entry["quad"],
+    )
+
+
+def _line_items(result: OcrResult) -> tuple[Mapping[str, object], ...] | None:
+    fields = _fields(result)
+    return tuple(fields[LINE_ITEMS] or ()) if LINE_ITEMS in fields else None
+
+
+def _fields(result: OcrResult) -> dict[str, Any]:
+    return dict(result["fields"] or {})
 
 
 def plain_fields(result: OcrResult) -> dict[str, Value]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from PIL import Image, ImageOps, ImageSequence
 
 from evaluation.field_metrics import Value
 from evaluation.ordering import PlacedText
+from evaluation.shared_line_items import shared_line_items
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLES_DIR = Path(__file__).resolve().parent / "samples"
@@ -59,6 +60,15 @@ class LabelledDocument:
     fields: Mapping[str, Value]
     is_upper_case: bool
     """The labels are in capitals whatever the document prints, so that case says nothing."""
+    is_complete: bool = False
+    """The labels name all that is printed: null is printed nowhere, and an account that they do not list is none."""
+    damage: str | None = None
+    """What was done to the page (``clean``: nothing); null where the set does not say."""
+    layout: str | None = None
+    evidence: Mapping[str, tuple[PlacedText, ...]] = field(default_factory=dict)
+    """Where values stand, by field or part (``bank_accounts.0.number``): text as printed, quads as of ``lines``."""
+    line_items: tuple[Mapping[str, object], ...] | None = None
+    """Rows of the item table under the API's names; a part that a row does not name is not judged."""
 
 
 def shared_data_dir() -> Path:
@@ -77,6 +87,16 @@ def load_set(name: str, root: Path | None = None) -> list[LabelledDocument]:
         return [_document(name, folder, json.loads(row)) for row in rows if row.strip()]
 
 
+def load_generated(folder: Path) -> list[LabelledDocument]:
+    """Documents that ``evaluation.generator`` made, as a set named after their folder.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    with (folder / "labels.jsonl").open(encoding="utf-8") as rows:
+        return [_generated(folder, json.loads(row)) for row in rows if row.strip()]
+
+
 def load_samples() -> list[LabelledDocument]:
     """The documents that come with the project, with each printed string's place in the PDF."""
     samples = []
@@ -93,6 +113,8 @@ def load_samples() -> list[LabelledDocument]:
                 must_contain=tuple(truth["lines"]),
                 fields=truth["fields"],
                 is_upper_case=False,
+                is_complete=True,
+                damage="clean",
             )
         )
     return samples
@@ -124,6 +146,32 @@ def _document(set_name: str, folder: Path, row: Mapping[str, Any]) -> LabelledDo
         must_contain=tuple(row.get("must_contain") or ()),
         fields=_fields(row),
         is_upper_case="upper-cased" in (row.get("note") or ""),
+        damage=row.get("damage") or row.get("variant"),
+        layout=row.get("layout"),
+        line_items=shared_line_items(set_name, row),
+    )
+
+
+def _generated(folder: Path, row: Mapping[str, Any]) -> LabelledDocument:
+    """A row of the generator: pages counted from 1, fields under the API's names, null where one is not printed."""
+    evidence = {
+        path: tuple(PlacedText(text=place["text"], quad=place["quad"], page=place["page"]) for place in places)
+        for path, places in row["evidence"].items()
+    }
+    return LabelledDocument(
+        set_name=f"{row['set']}-{folder.name}",
+        path=folder / row["file"],
+        lang=row["lang"],
+        lines=tuple(PlacedText(text=line["text"], quad=line["quad"], page=line["page"]) for line in row["lines"]),
+        full_text=None,
+        must_contain=(),
+        fields=row["fields"],
+        is_upper_case=False,
+        is_complete=True,
+        damage=row["damage"],
+        layout=row["layout"],
+        evidence=evidence,
+        line_items=tuple(row["line_items"]),
     )
 
 
