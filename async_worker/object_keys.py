@@ -5,6 +5,7 @@
     uploads/{tenant}/{job}/{position}                       files of a multipart job
     uploads/{tenant}/{upload}                               presigned uploads
     readings/{tenant}/{job}/{document}/{token}.msgpack      what the pixel side read, until it is structured
+    readings/{tenant}/{job}/{document}/{token}.pages        the images of these pages, where the job wants them in a PDF
     results/{tenant}/{job}/{document}/{token}.{extension}   the answer, in JSON and in the further formats
     results/{tenant}/by-source/{bucket}/{quoted key}.json   the result line of a document that came by the intake
 
@@ -18,6 +19,7 @@ import re
 import secrets
 
 from ocr_core.contracts.jobs import Lease
+from ocr_core.contracts.result import OutputFormat
 
 UPLOADS = "uploads"
 READINGS = "readings"
@@ -26,6 +28,7 @@ RESULTS = "results"
 MAX_QUOTED_CHARACTERS = 700
 """Of a source's key within ours: with the tenant, the bucket and our own prefix it stays within a key's 1,024 bytes."""
 
+_READING = ".msgpack"
 _UNQUOTED = re.compile(rb"[A-Za-z0-9._/-]")
 
 
@@ -51,7 +54,18 @@ def presigned_upload_key(tenant: str, upload_id: str) -> str:
 
 def reading_key(lease: Lease) -> str:
     """The reading that the holder of ``lease`` writes."""
-    return f"{READINGS}/{_attempt(lease)}.msgpack"
+    return f"{READINGS}/{_attempt(lease)}{_READING}"
+
+
+def page_images_key(reading_key: str) -> str:
+    """The images of the pages that a reading holds."""
+    return f"{reading_key.removesuffix(_READING)}.pages"
+
+
+def reading_objects(lease: Lease) -> tuple[str, ...]:
+    """All that the pixel side wrote of a document: nobody needs it once the document has ended."""
+    images = map(page_images_key, lease.reading_keys) if OutputFormat.PDF in lease.formats else ()
+    return (*lease.reading_keys, *images)
 
 
 def result_key(lease: Lease, extension: str = "json") -> str:

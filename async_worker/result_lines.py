@@ -20,6 +20,7 @@ from ocr_core.contracts.errors import ERRORS_BY_CODE, DocumentTooLarge, Internal
 from ocr_core.contracts.jobs import ATTEMPTS_EXHAUSTED, ResultRow
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.result import OutputFormat
+from preprocess_svc.file_names import pdf_file_name
 
 MAX_RESULT_BYTES = 256 << 20
 """Of one stored result: some 50 kB a page, times the most pages that a document of a job may have, with room."""
@@ -34,6 +35,7 @@ MEDIA_TYPES = {
     OutputFormat.MARKDOWN.value: "text/markdown; charset=utf-8",
     OutputFormat.HOCR.value: "text/html; charset=utf-8",
     OutputFormat.ALTO.value: "application/xml",
+    OutputFormat.PDF.value: "application/pdf",
     OutputFormat.JSON.value: "application/json",
 }
 """Of further formats, by name, as a link serves them."""
@@ -93,7 +95,7 @@ class ResultLines:
         links_at, links = (len(stored), {}) if self._link_ttl_s is None else _find_links(stored)
         tail = stored[links_at:]
         if links and self._link_ttl_s is not None:
-            opened = {name: await self._link(name, uri, self._link_ttl_s) for name, uri in links.items()}
+            opened = {name: await self._link(name, uri, row, self._link_ttl_s) for name, uri in links.items()}
             tail = _dump({"links": opened})[1:]
         if len(stored) <= _MAX_BYTES_ON_THE_LOOP:
             return _with_result(head, stored, links_at, tail)
@@ -113,11 +115,15 @@ class ResultLines:
             return 0
         return size_bytes if size_bytes <= self._max_bytes else 0
 
-    async def _link(self, output_format: str, uri: str, ttl_s: int) -> str:
+    async def _link(self, output_format: str, uri: str, row: ResultRow, ttl_s: int) -> str:
         if not uri.startswith(self._base):
             raise InternalError("a stored result points outside our own bucket")
         media_type = MEDIA_TYPES.get(output_format, "application/octet-stream")
-        return await self._objects.presign_get(uri.removeprefix(self._base), expires_s=ttl_s, content_type=media_type)
+        # The others are shown, or read by programs.
+        file_name = pdf_file_name(row.file_name) if output_format == OutputFormat.PDF.value else None
+        return await self._objects.presign_get(
+            uri.removeprefix(self._base), expires_s=ttl_s, content_type=media_type, file_name=file_name
+        )
 
 
 def _head(row: ResultRow) -> bytes:

@@ -43,18 +43,17 @@ from ocr_core.settings import (
     FileOpenerSettings,
     LimitSettings,
     ObjectStoreSettings,
+    PdfSettings,
     PostprocessSettings,
     PreprocessSettings,
     QueueSettings,
-    SettingsError,
     StorageSettings,
     TritonSettings,
     WebhookSettings,
     load,
 )
 from ocr_core.telemetry import Metrics
-from postprocess_svc.ctc import Charsets
-from postprocess_svc.pipeline import TextPipeline
+from postprocess_svc.making import make_catalogue, make_partners, make_pipeline
 from preprocess_svc.sources import AllowList
 
 STORE_THREADS = 4
@@ -82,6 +81,7 @@ class WorkerSettings:
     triton: TritonSettings = field(default_factory=partial(load, TritonSettings))
     opener: FileOpenerSettings = field(default_factory=partial(load, FileOpenerSettings))
     preprocess: PreprocessSettings = field(default_factory=partial(load, PreprocessSettings))
+    pdf: PdfSettings = field(default_factory=partial(load, PdfSettings))
     postprocess: PostprocessSettings = field(default_factory=partial(load, PostprocessSettings))
 
     @property
@@ -187,6 +187,7 @@ class House:
                 readiness=readiness,
                 lifespan=no_lifespan,
                 stopping=stop,
+                schemas=make_catalogue(self._settings.postprocess),
             )
             return HttpRole(app, host=bulk.host, port=bulk.port, shutdown_grace_s=bulk.shutdown_grace_s)
         if bulk.vitals_port is None:
@@ -251,18 +252,23 @@ class House:
             workers=self._threads(settings.preprocess.cpu_threads, "pixels"),
             limits=settings.limits.to_open_limits(),
             settings=settings.bulk,
+            pdf=settings.pdf,
             metrics=self._stage_metrics,
         )
         kinds = frozenset({Stage.READ, Stage.READ_RANGE})
         return self._consumer(RoleName.READ, QueueName.READ, kinds, stage, settings.bulk.read_documents)
 
     def _structure(self) -> Role:
-        bulk = self._settings.bulk
+        bulk, postprocess = self._settings.bulk, self._settings.postprocess
+        partners = make_partners(postprocess, self.metrics)
+        if partners is not None:
+            self._stack.callback(partners.close)
         stage = StructureStage(
             store=self._store,
             objects=self._objects,
-            pipeline=TextPipeline(charsets=_load_charsets(self._settings.postprocess)),
+            pipeline=make_pipeline(postprocess, partners),
             workers=self._threads(bulk.structure_documents, "text"),
+            pdf=self._settings.pdf,
         )
         kinds = frozenset({Stage.STRUCTURE})
         return self._consumer(RoleName.STRUCTURE, QueueName.STRUCTURE, kinds, stage, bulk.structure_documents)
@@ -288,13 +294,6 @@ class House:
         threads = ThreadPoolExecutor(count, thread_name_prefix=name)
         self._stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         return threads
-
-
-def _load_charsets(settings: PostprocessSettings) -> Charsets:
-    try:
-        return Charsets.load(settings.charset_files)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"OCR_POSTPROCESS_CHARSET_FILES: {error} (`make models` makes it)") from None
 
 
 async def _check_models(models: TritonModels) -> None:

@@ -227,6 +227,27 @@ class PreprocessSettings(SettingsGroup):
     """How long running requests may go on after SIGTERM."""
 
 
+class PdfSettings(SettingsGroup):
+    """Searchable PDFs (``format=pdf``): their page images."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_PDF_")
+
+    jpeg_quality: int = Field(default=80, ge=1, le=100)
+    """Of pages in colour or grey; pages of black and white alone are written without loss."""
+    max_document_bytes: int = Field(default=64_000_000, ge=1)
+    """Of one document's page images on the sync road, which are held in memory until its PDF is written."""
+    max_held_bytes: int = Field(default=256_000_000, ge=1)
+    """Of the page images of all documents of one process at once; what would not fit is answered 429."""
+    max_bulk_document_bytes: int = Field(default=4_000_000_000, ge=1, le=9_000_000_000)
+    """Of one document's PDF on the bulk road; it and a range's page images are in temporary files meanwhile."""
+
+    @model_validator(mode="after")
+    def _check_held(self) -> Self:
+        if self.max_held_bytes < self.max_document_bytes:
+            raise ValueError("max_held_bytes is below max_document_bytes: no such document could be held")
+        return self
+
+
 class PostprocessSettings(SettingsGroup):
     """The text side: internal."""
 
@@ -242,8 +263,16 @@ class PostprocessSettings(SettingsGroup):
         Path("model_repository/text_recognition/charset.txt"),
     )
     """What the recognisers' class ids stand for, separated by commas: one file a charset that Readings may refer to."""
+    schemas_dir: Path | None = None
+    """A folder with schemas of the operator's own, ``<name>.toml`` each, read once at start."""
+    partners_file: Path | None = None
+    """The table of business partners, as CSV. Empty: there is none."""
+    partners_look_s: float = Field(default=5.0, gt=0, le=3_600)
+    """How often that file is looked at; a new one is taken up when it has rested for so long."""
     cpu_threads: PositiveCount = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
+
+    _empty_is_unset = field_validator("schemas_dir", "partners_file", mode="before")(_empty_to_none)
 
 
 class QueueSettings(SettingsGroup):
@@ -409,6 +438,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     FileOpenerSettings,
     StorageSettings,
     PreprocessSettings,
+    PdfSettings,
     PostprocessSettings,
     QueueSettings,
     ObjectStoreSettings,

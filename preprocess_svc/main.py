@@ -22,6 +22,7 @@ from ocr_core.settings import (
     FileOpenerSettings,
     LimitSettings,
     LogSettings,
+    PdfSettings,
     PreprocessSettings,
     StorageSettings,
     TritonSettings,
@@ -30,6 +31,7 @@ from ocr_core.settings import (
 )
 from ocr_core.telemetry import Metrics, configure_logging
 from preprocess_svc.admission import Admission
+from preprocess_svc.pdf_answers import PdfAnswers
 from preprocess_svc.routes import components, make_router
 from preprocess_svc.sources import AllowList, Sources
 from preprocess_svc.sync_road import SyncRoad
@@ -50,6 +52,7 @@ def make_app(
     triton: TritonSettings,
     file_opener: FileOpenerSettings,
     storage: StorageSettings,
+    pdf: PdfSettings,
 ) -> FastAPI:
     """The public application. Its adapters are started and closed with it."""
     metrics = Metrics()
@@ -81,6 +84,7 @@ def make_app(
         models=models,
         workers=workers,
         structurer=structurer,
+        pdfs=PdfAnswers(settings=pdf, workers=workers),
         metrics=metrics,
     )
     return create_app(
@@ -114,5 +118,6 @@ def main() -> None:
         triton=load(TritonSettings),
         file_opener=load(FileOpenerSettings),
         storage=load(StorageSettings),
+        pdf=load(PdfSettings),
     )
     serve(app, host=settings.host, port=settings.port, shutdown_grace_s=settings.shutdown_grace_s)

@@ -12,7 +12,8 @@ from starlette.datastructures import QueryParams
 from ocr_core.contracts.document import PageSelection, TextLayerUse
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.ports import StructureOptions
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import AUTO, MAX_SCHEMAS, NAME_PATTERN, SchemaName, parse_schema_names
 
 DEFAULT_TIMEOUT_S = 5.0
 MAX_TIMEOUT_S = 30.0
@@ -20,20 +21,21 @@ MAX_TIMEOUT_S = 30.0
 _MAX_ECHOED_CHARACTERS = 40
 
 
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+def _parse_schemas(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_schema_names(value)
+    except InvalidRequest as error:
+        raise PydanticCustomError("schemas", "{detail}", {"detail": error.detail}) from None
 
 
-def _check_combination(schemas: tuple[Schema, ...]) -> tuple[Schema, ...]:
-    if len(set(schemas)) != len(schemas):
-        raise PydanticCustomError("schemas", "names a schema twice")
-    if len(schemas) > 1 and {Schema.AUTO, Schema.NONE} & set(schemas):
-        raise PydanticCustomError("schemas", "'auto' and 'none' stand alone")
-    return schemas
-
-
-SchemaList = Annotated[tuple[Schema, ...], BeforeValidator(_split), AfterValidator(_check_combination)]
-"""Schemas as callers write them: ``invoice,receipt``."""
+SchemaList = Annotated[
+    tuple[Annotated[SchemaName, Field(pattern=f"^{NAME_PATTERN}$")], ...],
+    Field(max_length=MAX_SCHEMAS, examples=["invoice,receipt"]),
+    BeforeValidator(_parse_schemas),
+]
+"""Schemas as callers write them: ``invoice,receipt``. Whether there are such is for the text side to say."""
 
 
 def _check_selection(text: str) -> str:
@@ -52,10 +54,11 @@ class OcrParameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schemas: SchemaList = Field(
-        default=(Schema.AUTO,),
+        default=(AUTO,),
         alias="schema",
         min_length=1,
-        description="Which fields to extract: `auto` classifies first, `none` gives lines only; several with commas.",
+        description="Which fields to extract: the names of schemas (`/v1/schemas` lists them), several with commas; "
+        "`auto` classifies first, `none` gives lines only.",
     )
     pages: Annotated[str, AfterValidator(_check_selection)] = Field(
         default="all", max_length=1_000, description="Page selection, 1-based: `1-3,7`."

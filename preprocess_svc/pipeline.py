@@ -33,6 +33,11 @@ DETECTIONS_IN_FLIGHT = 2
 """Likewise for the detector; each tile of a long page counts as one."""
 
 
+KeepPage = Callable[[PageImage, int], None]
+"""Takes a page as opened, and by how many degrees clockwise it was turned upright; keeps of it what it needs. Called in
+a thread while the pixels are there, after the page has been read, or could not be."""
+
+
 class ReadingDeclined(Exception):
     """What ``on_opened`` raises where the document is not to be read after all; it comes out as it is."""
 
@@ -55,6 +60,7 @@ async def read_document(
     workers: Executor,
     pages_in_flight: int = PAGES_IN_FLIGHT,
     on_opened: Callable[[OpenedDocument], None] = _read_on,
+    keep_page: KeepPage | None = None,
 ) -> Reading:
     """Open a document and read its pages.
 
@@ -71,6 +77,7 @@ async def read_document(
         workers: The process's one bounded pool for work on pixels.
         pages_in_flight: How many pages may be in memory at once.
         on_opened: Told what the document is and how many pages it has, before the first of them is asked for.
+        keep_page: Given each page's pixels; what it raises ends the reading.
 
     Raises:
         ReadingDeclined: ``on_opened`` did.
@@ -87,7 +94,7 @@ async def read_document(
         detection_slots=asyncio.Semaphore(DETECTIONS_IN_FLIGHT),
         recognition_slots=asyncio.Semaphore(RECOGNITIONS_IN_FLIGHT),
     )
-    walk = _Walk(tools, pages_in_flight)
+    walk = _Walk(tools, pages_in_flight, keep_page)
     with _plain_errors():
         async with asyncio.timeout(deadline.remaining_s()), asyncio.TaskGroup() as group:
             sha256 = group.create_task(tools.in_thread(_sha256, untrusted_bytes))
@@ -121,8 +128,9 @@ async def read_document(
 class _Walk:
     """The walk over one document's pages, and what has come of it so far."""
 
-    def __init__(self, tools: Tools, pages_in_flight: int) -> None:
+    def __init__(self, tools: Tools, pages_in_flight: int, keep_page: KeepPage | None) -> None:
         self._tools = tools
+        self._keep_page = keep_page
         self._slots = asyncio.Semaphore(pages_in_flight)
         self._read: list[ReadPage] = []
         self._failed: list[PageError] = []
@@ -150,12 +158,17 @@ class _Walk:
         self.warnings[:0] = opened.warnings
 
     async def _read_page(self, page: PageImage) -> None:
+        rotation_deg = 0
         try:
-            read = await read_page(page, self._tools)
-            self.warnings.extend(read.warnings)
-            self._read.append(read)
-        except UnreadablePage as error:
-            self._failed.append(PageError(number=page.number, code=error.code, detail=error.detail))
+            try:
+                read = await read_page(page, self._tools)
+                rotation_deg = read.reading.rotation_deg
+                self.warnings.extend(read.warnings)
+                self._read.append(read)
+            except UnreadablePage as error:
+                self._failed.append(PageError(number=page.number, code=error.code, detail=error.detail))
+            if self._keep_page is not None:
+                await self._tools.in_thread(self._keep_page, page, rotation_deg)
         finally:
             self._slots.release()
 

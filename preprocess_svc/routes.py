@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ocr_core.adapters.object_parts import disposition
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType
 from ocr_core.contracts.errors import (
@@ -25,7 +26,7 @@ from ocr_core.contracts.errors import (
     UnreadableDocument,
     UnsupportedMediaType,
 )
-from ocr_core.contracts.ports import RenderedResult
+from ocr_core.contracts.ports import RenderedResult, SchemaList
 from ocr_core.contracts.warning_codes import WARNINGS_HEADER, join_codes
 from ocr_core.service import RequestContext, context_of, problem_responses
 from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
@@ -37,6 +38,7 @@ from preprocess_svc.sources import S3Location
 from preprocess_svc.sync_road import SyncRoad
 from preprocess_svc.uploads import FILE_PART, Upload, read_submission
 
+_LIST_TIMEOUT_S = 5.0
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 _TIMINGS = {
@@ -77,6 +79,7 @@ def make_router(road: SyncRoad) -> APIRouter:
         context = context_of(request)
         wanted = OcrParameters.parse(request.query_params)
         deadline = Deadline(at_s=context.received_s + wanted.timeout_s)
+        await road.structurer.check_schemas(wanted.schemas, deadline=deadline)
         permit = road.admission.enter()
         try:
             submission = await _receive(request, permit, road=road, deadline=deadline)
@@ -90,6 +93,14 @@ def make_router(road: SyncRoad) -> APIRouter:
             context.error_code = "client_disconnected"
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         return _answer(result, context)
+
+    @router.get(
+        "/v1/schemas",
+        summary="The schemas that there are",
+        responses=problem_responses(InternalError, NotReady, DeadlineExceeded),
+    )
+    async def list_schemas() -> SchemaList:
+        return await road.structurer.schemas(deadline=Deadline.after(_LIST_TIMEOUT_S))
 
     return router
 
@@ -111,6 +122,8 @@ def _answer(result: RenderedResult, context: RequestContext) -> Response:
     response = Response(result.body, headers={"Content-Type": result.content_type})
     if result.warning_codes:
         response.headers[WARNINGS_HEADER] = join_codes(result.warning_codes)
+    if result.file_name is not None:
+        response.headers["Content-Disposition"] = disposition(result.file_name)
     response.headers["Server-Timing"] = context.server_timing()
     return response
 
@@ -130,6 +143,10 @@ _SUCCESS: dict[str, Any] = {
             "description": "Codes of the warnings, and of pages that could not be read, each once; absent without any.",
             "schema": {"type": "string", "examples": ["page_rendered_smaller, unreadable_page"]},
         },
+        "Content-Disposition": {
+            "description": "With `format=pdf`: the name to save it under.",
+            "schema": {"type": "string", "examples": ["attachment; filename*=UTF-8''invoice.pdf"]},
+        },
     },
     "content": {
         "application/json": {"schema": {"$ref": "#/components/schemas/OcrResult"}},
@@ -137,6 +154,9 @@ _SUCCESS: dict[str, Any] = {
         "text/markdown": {"schema": {"type": "string"}},
         "text/html": {"schema": {"type": "string", "description": "hOCR 1.2."}},
         "application/xml": {"schema": {"type": "string", "description": "ALTO 4.4."}},
+        "application/pdf": {
+            "schema": {"type": "string", "format": "binary", "description": "The page images, searchable."}
+        },
     },
 }
 

@@ -21,6 +21,7 @@ from ocr_core.service import RequestContext
 from ocr_core.telemetry import Metrics
 from preprocess_svc.admission import Admission
 from preprocess_svc.parameters import OcrParameters
+from preprocess_svc.pdf_answers import PdfAnswer, PdfAnswers
 from preprocess_svc.pipeline import read_document
 from preprocess_svc.sources import S3Location, Sources
 from preprocess_svc.uploads import Upload
@@ -40,6 +41,7 @@ class SyncRoad:
     models: TextModels
     workers: Executor
     structurer: Structurer
+    pdfs: PdfAnswers
     metrics: Metrics
 
     async def answer(
@@ -62,6 +64,22 @@ class SyncRoad:
         else:
             content, file_name = submission.untrusted_bytes, submission.file_name
         context.facts["body_bytes"] = len(content)
+        if parameters.format is not OutputFormat.PDF:
+            return await self._read(content, file_name, parameters, deadline, context, pdf=None)
+        with self.pdfs.answer(deadline) as pdf:
+            return await self._read(content, file_name, parameters, deadline, context, pdf=pdf)
+
+    async def _read(
+        self,
+        content: bytes,
+        file_name: str | None,
+        parameters: OcrParameters,
+        deadline: Deadline,
+        context: RequestContext,
+        *,
+        pdf: PdfAnswer | None,
+    ) -> RenderedResult:
+        """Wait for a place, read, structure, and put the pages' images to it where a PDF is wanted."""
         waiting = _Watch(context, "wait")
         async with self.admission.reading_place():
             waiting.stop()
@@ -76,12 +94,16 @@ class SyncRoad:
                 opener=self.opener,
                 models=self.models,
                 workers=self.workers,
+                keep_page=None if pdf is None else pdf.keep,
             )
         self._note(reading, context)
         with _stage(context, "structure"):
             result = await self.structurer.structure(
                 reading, options=parameters.structure_options, request_id=context.request_id, deadline=deadline
             )
+        if pdf is not None:
+            with _stage(context, "write"):
+                result = await pdf.write(result)
         context.stages_ms["total"] = context.elapsed_ms()
         return await _with_timing(result, context) if parameters.format is OutputFormat.JSON else result
 

@@ -25,6 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from async_worker.blocking import Blocking
+from async_worker.object_keys import reading_objects
 from async_worker.stages.discards import Discards
 from async_worker.stages.faults import Faults
 from async_worker.stages.gate import Gate
@@ -317,7 +318,7 @@ class Attempt:
             return await self._lost(lease)
         await self._acknowledge()
         if final:
-            self._shop.discards.add(lease.reading_keys)
+            self._shop.discards.add(reading_objects(lease))
         return "failed" if final else "retried"
 
     async def _lost(self, lease: Lease) -> str:

@@ -12,6 +12,7 @@ from functools import partial
 
 from async_worker.object_keys import reading_key
 from async_worker.stages.metrics import StageMetrics
+from async_worker.stages.page_images import KeptImages, kept_images, needs_page_images
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.work import Closing, NotBegun, insist
 from ocr_core.contracts.deadline import Deadline
@@ -24,8 +25,8 @@ from ocr_core.contracts.page import PageError
 from ocr_core.contracts.ports import FileOpener, OpenedDocument, TextModels
 from ocr_core.contracts.reading import PageReading, Reading
 from ocr_core.contracts.reading_codec import encode_reading
-from ocr_core.settings import BulkSettings
-from preprocess_svc.pipeline import ReadingDeclined, read_document
+from ocr_core.settings import BulkSettings, PdfSettings
+from preprocess_svc.pipeline import KeepPage, ReadingDeclined, read_document
 
 SOURCE_CHANGED = "the object at the source was replaced while its pages were being read"
 READING_CONTENT_TYPE = "application/vnd.msgpack"
@@ -45,6 +46,7 @@ class ReadStage:
         workers: Executor,
         limits: OpenLimits,
         settings: BulkSettings,
+        pdf: PdfSettings,
         metrics: StageMetrics,
     ) -> None:
         self._store = store
@@ -55,6 +57,7 @@ class ReadStage:
         self._workers = workers
         self._limits = bulk_limits(limits, settings)
         self._range_pages = settings.range_pages
+        self._pdf = pdf
         self._metrics = metrics
 
     async def work(self, lease: Lease, deadline: Deadline) -> Closing:
@@ -64,14 +67,19 @@ class ReadStage:
         except NotReady as error:
             raise NotBegun(error) from error
         try:
-            reading = await self._read(lease, content, deadline)
+            if not needs_page_images(lease):
+                return await self._keep(lease, await self._read(lease, content, deadline), deadline)
+            with kept_images(self._pdf) as images:
+                reading = await self._read(lease, content, deadline, keep_page=images.keep)
+                return await self._keep(lease, reading, deadline, images=images)
         except _IsLong as long:
             ranges = split_pages(long.page_count, self._range_pages)
             commit = partial(self._store.split_into_ranges, lease.token, ranges=ranges, page_count=long.page_count)
             return Closing(outcome="split", commit=commit)
-        return await self._keep(lease, reading, deadline)
 
-    async def _read(self, lease: Lease, content: bytes, deadline: Deadline) -> Reading:
+    async def _read(
+        self, lease: Lease, content: bytes, deadline: Deadline, *, keep_page: KeepPage | None = None
+    ) -> Reading:
         look = _FirstLook(lease, at_most_pages=self._range_pages)
         pages = () if lease.pages is None else ((lease.pages.first, lease.pages.last),)
         try:
@@ -87,6 +95,7 @@ class ReadStage:
                 models=self._models,
                 workers=self._workers,
                 on_opened=look,
+                keep_page=keep_page,
             )
         except Overloaded as error:
             if look.opened is None:  # it was not even opened
@@ -120,10 +129,13 @@ class ReadStage:
             warnings=opened.warnings,
         )
 
-    async def _keep(self, lease: Lease, reading: Reading, deadline: Deadline) -> Closing:
-        """Store the reading under the attempt's own key."""
+    async def _keep(
+        self, lease: Lease, reading: Reading, deadline: Deadline, *, images: KeptImages | None = None
+    ) -> Closing:
+        """Store the reading under the attempt's own key, and what is kept of its pages beside it."""
         encoded = await asyncio.get_running_loop().run_in_executor(self._workers, encode_reading, reading)
         key = reading_key(lease)
+        written_keys = (key,) if images is None else (key, await images.store(self._objects, key, deadline))
         await insist(lambda: self._objects.put(key, encoded, content_type=READING_CONTENT_TYPE), deadline)
         for page in reading.pages:
             self._metrics.pages.labels("read" if isinstance(page, PageReading) else "unreadable").inc()
@@ -132,7 +144,7 @@ class ReadStage:
         else:
             page_count = reading.document.page_count
             commit = partial(self._store.finish_read, lease.token, reading_key=key, page_count=page_count)
-        return Closing(outcome="read", commit=commit, written_keys=(key,))
+        return Closing(outcome="read", commit=commit, written_keys=written_keys)
 
 
 def bulk_limits(limits: OpenLimits, settings: BulkSettings) -> OpenLimits:

@@ -12,9 +12,10 @@ from types import MappingProxyType
 
 from pydantic_core import to_json
 
-from async_worker.object_keys import result_key
+from async_worker.object_keys import reading_objects, result_key
 from async_worker.result_lines import MAX_RESULT_BYTES
 from async_worker.stages.merging import merge_readings
+from async_worker.stages.pdf_assembly import PdfAssembly, ReadPart
 from async_worker.stages.work import Closing, NotBegun, insist
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import (
@@ -30,7 +31,8 @@ from ocr_core.contracts.jobs import Lease
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.ports import StructureOptions
 from ocr_core.contracts.reading_codec import MAX_READING_BYTES, decode_reading
-from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.result import OcrResult, OutputFormat
+from ocr_core.settings import PdfSettings
 from postprocess_svc import formats
 from postprocess_svc.formats import json_format
 from postprocess_svc.pipeline import TextPipeline
@@ -42,6 +44,7 @@ FILE_EXTENSIONS: Mapping[OutputFormat, str] = MappingProxyType(
         OutputFormat.MARKDOWN: "md",
         OutputFormat.HOCR: "hocr.html",
         OutputFormat.ALTO: "alto.xml",
+        OutputFormat.PDF: "pdf",
     }
 )
 """Of the stored results."""
@@ -54,28 +57,44 @@ class _Object:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Structured:
+    result: OcrResult
+    parts: tuple[ReadPart, ...]
+    """What it was made of, in page order."""
+    objects: tuple[_Object, ...]
+    """To be stored; the JSON result last."""
+
+
 class StructureStage:
     """``StageWork`` of ``Stage.STRUCTURE``."""
 
-    def __init__(self, *, store: Leases, objects: ObjectStore, pipeline: TextPipeline, workers: Executor) -> None:
+    def __init__(
+        self, *, store: Leases, objects: ObjectStore, pipeline: TextPipeline, workers: Executor, pdf: PdfSettings
+    ) -> None:
         self._store = store
         self._objects = objects
         self._pipeline = pipeline
         self._workers = workers
+        self._pdfs = PdfAssembly(objects=objects, workers=workers, settings=pdf)
 
     async def work(self, lease: Lease, deadline: Deadline) -> Closing:
         """See ``StageWork``."""
         untrusted_readings = await self._load(lease, deadline)
         structure = partial(self._structure, untrusted_readings, lease, deadline)
-        objects = await asyncio.get_running_loop().run_in_executor(self._workers, structure)
+        structured = await asyncio.get_running_loop().run_in_executor(self._workers, structure)
+        keys = [written.key for written in structured.objects]
+        if OutputFormat.PDF in lease.formats:
+            keys.append(result_key(lease, FILE_EXTENSIONS[OutputFormat.PDF]))
+            await self._pdfs.store(keys[-1], structured.result, structured.parts, deadline)
         # The JSON links to the others, so it comes last.
-        for written in objects:
+        for written in structured.objects:
             await insist(partial(self._put, written), deadline)
         return Closing(
             outcome="done",
-            commit=partial(self._store.finish_document, lease.token, result_key=objects[-1].key),
-            written_keys=tuple(written.key for written in objects),
-            spent_keys=lease.reading_keys,
+            commit=partial(self._store.finish_document, lease.token, result_key=structured.objects[-1].key),
+            written_keys=tuple(keys),
+            spent_keys=reading_objects(lease),
         )
 
     async def _load(self, lease: Lease, deadline: Deadline) -> list[bytes]:
@@ -94,12 +113,13 @@ class StructureStage:
     async def _put(self, written: _Object) -> None:
         await self._objects.put(written.key, written.body, content_type=written.content_type)
 
-    def _structure(self, untrusted_readings: Sequence[bytes], lease: Lease, deadline: Deadline) -> list[_Object]:
-        """The objects to be stored, the JSON result last."""
+    def _structure(self, untrusted_readings: Sequence[bytes], lease: Lease, deadline: Deadline) -> _Structured:
         deadline.check("structure")
         options = StructureOptions(schemas=lease.schemas)
+        self._pipeline.schemas.check(lease.schemas)  # one may have gone since the job was taken
         try:
-            merged = merge_readings([decode_reading(untrusted) for untrusted in untrusted_readings])
+            readings = [decode_reading(untrusted) for untrusted in untrusted_readings]
+            merged = merge_readings(readings)
             result = self._pipeline.structure(
                 merged.reading,
                 options=options,
@@ -111,13 +131,15 @@ class StructureStage:
             raise InternalError(f"what was read of the document is damaged: {error.detail}") from error
         # The document's own id, so that every attempt and every line names it alike.
         result = dataclasses.replace(result, id=lease.document_id)
-        objects, links = [], {}
+        objects: list[_Object] = []
+        links = {}
         for output_format in dict.fromkeys(lease.formats):
             if output_format is OutputFormat.JSON:
                 continue
-            rendered = formats.render(result, output_format)
             key = result_key(lease, FILE_EXTENSIONS[output_format])
-            objects.append(_Object(key=key, content_type=rendered.content_type, body=rendered.body))
+            if output_format is not OutputFormat.PDF:  # which is written page by page, beside its images
+                rendered = formats.render(result, output_format)
+                objects.append(_Object(key=key, content_type=rendered.content_type, body=rendered.body))
             links[output_format.value] = self._objects.uri(key)
         value = json_format.to_json_value(result)
         if links:
@@ -126,4 +148,9 @@ class StructureStage:
         if len(body) > MAX_RESULT_BYTES:  # the job's results could not tell it
             raise DocumentTooLarge(f"the result is over the limit of {MAX_RESULT_BYTES} bytes (max_result_bytes)")
         key = result_key(lease, FILE_EXTENSIONS[OutputFormat.JSON])
-        return [*objects, _Object(key=key, content_type=json_format.CONTENT_TYPE, body=body)]
+        objects.append(_Object(key=key, content_type=json_format.CONTENT_TYPE, body=body))
+        parts = [
+            ReadPart(reading_key=reading_key, page_count=len(reading.pages))
+            for reading_key, reading in zip(lease.reading_keys, readings, strict=True)
+        ]
+        return _Structured(result=result, parts=tuple(parts), objects=tuple(objects))

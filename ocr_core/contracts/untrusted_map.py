@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
+import msgpack
 import numpy as np
 
 from ocr_core.contracts.errors import InvalidRequest
-from ocr_core.contracts.geometry import Quad
+from ocr_core.contracts.geometry import Point, Quad
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +18,9 @@ MAX_TEXT_CHARACTERS = 1_000
 """Of a file name, a code, a detail."""
 QUAD_MARGIN_PX = 1_000
 """How far a quad may reach beyond its page, where the page is not larger than that itself."""
+_MAX_MAP_LENGTH = 64
+
+_Container = TypeVar("_Container")
 
 
 class UntrustedMap:
@@ -83,12 +87,75 @@ class UntrustedMap:
 
     def quads(self, key: str, count: int, width_px: int, height_px: int) -> list[Quad]:
         """A column of ``count`` quads that lie on the page, or not far off it."""
+        quads = self.quads_up_to(key, count, width_px, height_px)
+        if len(quads) != count:
+            raise InvalidRequest(f"{self.where}.{key} has {len(quads)} quads")
+        return quads
+
+    def quads_up_to(self, key: str, at_most: int, width_px: int, height_px: int) -> list[Quad]:
+        """A column of up to ``at_most`` quads that lie on the page, or not far off it."""
         reach = float(2 * max(width_px, height_px, QUAD_MARGIN_PX))
-        points = self.column(key, "<f4", -reach, reach, exactly=count * 8).reshape(-1, 4, 2)
-        within = on_page(points, width_px, height_px)
-        if not bool(within.all()):
+        column = self.column(key, "<f4", -reach, reach, at_most=8 * at_most)
+        if len(column) % 8:
+            raise InvalidRequest(f"{self.where}.{key} is not a column of quads")
+        points = column.reshape(-1, 4, 2)
+        if not bool(on_page(points, width_px, height_px).all()):
             raise InvalidRequest(f"{self.where}.{key} has a quad that lies off the page")
         return [_quad(corners) for corners in points.tolist()]
+
+    def segments(self, key: str, at_most: int, width_px: int, height_px: int) -> list[tuple[Point, Point]]:
+        """A column of up to ``at_most`` segments that lie on the page, or not far off it."""
+        reach = float(2 * max(width_px, height_px, QUAD_MARGIN_PX))
+        column = self.column(key, "<f4", -reach, reach, at_most=4 * at_most)
+        if len(column) % 4:
+            raise InvalidRequest(f"{self.where}.{key} is not a column of segments")
+        points = column.reshape(-1, 2, 2)
+        if not bool(on_page(points, width_px, height_px).all()):
+            raise InvalidRequest(f"{self.where}.{key} has a segment that lies off the page")
+        return [((x0, y0), (x1, y1)) for (x0, y0), (x1, y1) in points.tolist()]
+
+
+def pack_map(values: Mapping[str, object]) -> bytes:
+    """A map as MessagePack."""
+    packed: bytes = msgpack.packb(values)
+    return packed
+
+
+def unpack_map(untrusted: bytes, where: str, *, max_array: int, max_containers: int) -> UntrustedMap:
+    """A map out of MessagePack.
+
+    Args:
+        untrusted: The bytes.
+        where: What they are, for the error.
+        max_array: Items of one array.
+        max_containers: Arrays and maps of the whole: a few bytes of nested ones would become gigabytes of lists.
+
+    Raises:
+        InvalidRequest: they are no map, or over a limit.
+    """
+    containers = 0
+
+    def count(container: _Container) -> _Container:
+        nonlocal containers
+        containers += 1
+        if containers > max_containers:
+            raise ValueError("too many containers")
+        return container
+
+    try:
+        value: object = msgpack.unpackb(
+            untrusted,
+            list_hook=count,
+            object_hook=count,
+            max_array_len=max_array,
+            max_map_len=_MAX_MAP_LENGTH,
+            max_ext_len=0,
+        )
+    # The unpacker raises ValueError and its kin (FormatError, StackError, ExtraData, UnicodeDecodeError), and
+    # TypeError for a map key that cannot be hashed.
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidRequest(f"{where}: not such a MessagePack value ({type(error).__name__})") from error
+    return UntrustedMap(value, where)
 
 
 def checked_text(value: object, where: str, at_most: int = MAX_TEXT_CHARACTERS) -> str:
@@ -107,7 +174,10 @@ def checked_number(value: object, where: str, least: float, most: float) -> floa
 
 
 def on_page(points: NDArray[np.generic], width_px: int, height_px: int) -> NDArray[np.bool_]:
-    """(N,) whether each of (N, 4, 2) quads lies on the page or no further off it than its size or the margin."""
+    """(N,) whether each of N quads (N, 4, 2) or segments (N, 2, 2) lies on the page or not far off it.
+
+    Not far: no further than its size or the margin.
+    """
     margin = (max(width_px, QUAD_MARGIN_PX), max(height_px, QUAD_MARGIN_PX))
     low = np.array([-margin[0], -margin[1]], np.float64)
     high = np.array([width_px + margin[0], height_px + margin[1]], np.float64)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from ocr_core.contracts.ports import RenderedResult
 from ocr_core.contracts.result import OcrResult, OutputFormat, UnreadPage
-from postprocess_svc.formats import alto_format, hocr_format, json_format, markdown_format, text_format
+from postprocess_svc.formats import alto_format, hocr_format, json_format, markdown_format, placed_format, text_format
 
 Render = Callable[[OcrResult], RenderedResult]
 
@@ -22,6 +22,8 @@ RENDERERS: Mapping[OutputFormat, Render] = MappingProxyType(
         OutputFormat.MARKDOWN: markdown_format.render,
         OutputFormat.HOCR: hocr_format.render,
         OutputFormat.ALTO: alto_format.render,
+        # The text alone: whoever has the page images makes the PDF (preprocess_svc/searchable_pdf).
+        OutputFormat.PDF: placed_format.render,
     }
 )
 

@@ -23,15 +23,15 @@ from postprocess_svc.lines import TextLine
 _MIN_GAP_HEIGHTS = 2.0
 _MIN_GAP_PITCHES = 2.0
 
-_TURNED_DEG = 45.0
+TURNED_DEG = 45.0
 """From this angle on a line is turned; below it is level but for the skew."""
 
 _MAX_LEANING_PX = 1.0
 """A quad whose corners are no further than this from its bounding box's is that box."""
 
 _WITHOUT_SPACE = re.compile(r"\S+")
-_KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
-_EAST_ASIAN = re.compile(r"[\u3001-\u9fff\uf900-\ufaff\uff01-\uff9f]")
+KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
+EAST_ASIAN = re.compile(r"[\u3001-\u9fff\uf900-\ufaff\uff01-\uff9f]")
 _JAPANESE = "ja"
 
 
@@ -81,7 +81,7 @@ class WrittenLine:
     @property
     def is_turned(self) -> bool:
         """It runs up, down or upside down."""
-        return abs(self.direction_deg) >= _TURNED_DEG
+        return abs(self.direction_deg) >= TURNED_DEG
 
     @property
     def leans(self) -> bool:
@@ -104,7 +104,7 @@ class WrittenBlock:
 
 def written_blocks(page: PageResult) -> Iterator[WrittenBlock]:
     """The page's blocks in reading order; lines of white space alone are left out."""
-    is_japanese = any(_KANA.search(line.text) for line in page.lines)
+    is_japanese = any(KANA.search(line.text) for line in page.lines)
     for _, members in groupby(page.lines, key=lambda line: line.block):
         lines = tuple(_line(line, page, is_japanese=is_japanese) for line in members if line.text.strip())
         if lines:
@@ -121,14 +121,14 @@ def _line(line: Line, page: PageResult, *, is_japanese: bool) -> WrittenLine:
         words=tuple(_words(line, page)),
         direction_deg=direction_deg,
         size_px=math.dist(line.quad[0], line.quad[3]),
-        is_column=_TURNED_DEG <= direction_deg <= 180 - _TURNED_DEG and bool(_EAST_ASIAN.search(line.text)),
+        is_column=TURNED_DEG <= direction_deg <= 180 - TURNED_DEG and bool(EAST_ASIAN.search(line.text)),
         language=_language(line.text, is_japanese=is_japanese),
     )
 
 
 def _language(text: str, *, is_japanese: bool) -> str | None:
     """Kana are Japanese, and so are Chinese characters beside them; other scripts serve many languages."""
-    return _JAPANESE if is_japanese and _EAST_ASIAN.search(text) else None
+    return _JAPANESE if is_japanese and EAST_ASIAN.search(text) else None
 
 
 def _words(line: Line, page: PageResult) -> Iterator[WrittenWord]:
@@ -154,14 +154,14 @@ def _words(line: Line, page: PageResult) -> Iterator[WrittenWord]:
 
 def _spans(line: TextLine) -> Iterator[tuple[int, int]]:
     """Where words begin and end: at white space, printed as a character or seen as a gap."""
-    cuts = _gaps(line)
+    cuts = gaps(line)
     for word in _WITHOUT_SPACE.finditer(line.text):
         start, end = word.span()
         yield from pairwise([start, *(cut for cut in cuts if start < cut < end), end])
 
 
-def _gaps(line: TextLine) -> list[int]:
-    """Which characters stand behind a gap."""
+def gaps(line: TextLine) -> list[int]:
+    """Which characters stand behind a gap, by their index in the line's text."""
     positions, (p0, p1, _, p3) = line.positions, line.quad
     if len(positions) != len(line.text) or len(positions) < 3:
         return []

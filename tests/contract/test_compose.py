@@ -23,6 +23,7 @@ from ocr_core.settings import (
     LimitSettings,
     LogSettings,
     ObjectStoreSettings,
+    PdfSettings,
     PostprocessSettings,
     PreprocessSettings,
     QueueSettings,
@@ -45,15 +46,25 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
         FileOpenerSettings,
         StorageSettings,
         PreprocessSettings,
+        PdfSettings,
     ),
     "postprocess": (*ALL_SERVICES, PostprocessSettings),
     "bulk-api": (*BULK, WebhookSettings),
     "bulk-dispatcher": (*BULK, WebhookSettings),
-    "bulk-read": (*BULK, LimitSettings, TritonSettings, FileOpenerSettings),
-    "bulk-structure": BULK,
+    "bulk-read": (*BULK, LimitSettings, TritonSettings, FileOpenerSettings, PdfSettings),
+    "bulk-structure": (*BULK, PdfSettings),
 }
 """The groups that each service makes use of."""
-READS_BESIDES = {"bulk-read": {"OCR_PREPROCESS_CPU_THREADS"}, "bulk-structure": {"OCR_POSTPROCESS_CHARSET_FILES"}}
+READS_BESIDES = {
+    "bulk-api": {"OCR_POSTPROCESS_SCHEMAS_DIR"},
+    "bulk-read": {"OCR_PREPROCESS_CPU_THREADS"},
+    "bulk-structure": {
+        "OCR_POSTPROCESS_CHARSET_FILES",
+        "OCR_POSTPROCESS_SCHEMAS_DIR",
+        "OCR_POSTPROCESS_PARTNERS_FILE",
+        "OCR_POSTPROCESS_PARTNERS_LOOK_S",
+    },
+}
 """What it takes of a group that is not its own."""
 PYTHON_SERVICES = (*READS, "file-opener", "aws")
 PROFILES = ["cpu", "gpu", "local"]

@@ -18,15 +18,19 @@ from ocr_core.contracts.result import (
     DocumentType,
     FieldValue,
     Line,
+    LineItem,
     MoneyValue,
     OcrResult,
     OutputFormat,
     PageProblem,
     PageResult,
+    Table,
+    TableCell,
     Timing,
     UnreadPage,
 )
 from postprocess_svc import formats
+from preprocess_svc.searchable_pdf import document as searchable_pdf
 
 QUAD: Quad = ((657.04, 167.0), (1040.06, 167.0), (1040.06, 240.0), (657.04, 240.0))
 
@@ -35,6 +39,21 @@ def line(text: str, left: float, top: float, *, width: float = 100, row: int = 0
     quad = Box(left=left, top=top, right=left + width, bottom=top + 20).to_quad()
     return Line(text=text, confidence=0.5, quad=quad, row=row, block=block)
 
+
+def cell(text: str, row: int, column: int, *, row_span: int = 1, column_span: int = 1) -> TableCell:
+    box = Box(left=90 + 300.0 * column, top=295 + 30.0 * row, right=390 + 300.0 * column, bottom=325 + 30.0 * row)
+    return TableCell(text=text, quad=box.to_quad(), row_span=row_span, column_span=column_span)
+
+
+TABLE = Table(
+    quad=Box(left=90, top=295, right=690, bottom=385).to_quad(),
+    rows=(
+        (cell("品名", 0, 0), cell("金額", 0, 1)),
+        (cell("設計*作業*", 1, 0), cell("100,000", 1, 1)),
+        (cell("開発 |", 2, 0), cell("250,000", 2, 1)),
+    ),
+    line_indices=(1, 2, 3, 4, 5, 6),
+)
 
 LINES = (
     Line(text="請求書", confidence=0.998765, quad=QUAD, row=0, block=0),
@@ -54,7 +73,7 @@ RESULT = OcrResult(
     document=DocumentInfo(file_name="a_b.pdf", media_type=MediaType.PDF, page_count=2, sha256="0" * 64),
     document_type=DocumentType.INVOICE,
     pages=(
-        PageResult(number=1, width_px=1654, height_px=2339, dpi=200, rotation_deg=90, lines=LINES),
+        PageResult(number=1, width_px=1654, height_px=2339, dpi=200, rotation_deg=90, lines=LINES, tables=(TABLE,)),
         UnreadPage(number=2, error=PageProblem(code="unreadable_page", detail="broken stream")),
     ),
     text="請求書\n品名 金額",
@@ -71,6 +90,20 @@ RESULT = OcrResult(
                 holder=None,
                 text="みずほ銀行 渋谷支店 普通 1234567",
                 confidence=0.97,
+                page=1,
+                quad=QUAD,
+            ),
+        ),
+        "line_items": (
+            LineItem(
+                description="設計作業",
+                quantity="1.5",
+                unit="人月",
+                unit_price=100000,
+                amount=150000,
+                tax_rate_percent=10,
+                text="設計作業 1.5 人月 100,000 150,000 10%",
+                confidence=0.96,
                 page=1,
                 quad=QUAD,
             ),
@@ -97,12 +130,17 @@ def as_json(result: OcrResult) -> dict[str, object]:
     return decoded
 
 
+def as_cell(cell: TableCell) -> dict[str, object]:
+    quad = [list(point) for point in cell.quad]
+    return {"text": cell.text, "quad": quad, "row_span": cell.row_span, "column_span": cell.column_span}
+
+
 def test_json_is_what_the_interface_says() -> None:
     quad = [[657.0, 167.0], [1040.1, 167.0], [1040.1, 240.0], [657.0, 240.0]]
     document = as_json(RESULT)
     pages = document.pop("pages")
     assert isinstance(pages, list)
-    assert {key: value for key, value in pages[0].items() if key != "lines"} == {
+    assert {key: value for key, value in pages[0].items() if key not in {"lines", "tables"}} == {
         "number": 1,
         "width_px": 1654,
         "height_px": 2339,
@@ -110,6 +148,12 @@ def test_json_is_what_the_interface_says() -> None:
         "rotation_deg": 90,
     }
     assert pages[0]["lines"][0] == {"text": "請求書", "confidence": 0.9988, "quad": quad}
+    assert pages[0]["tables"] == [
+        {
+            "quad": [[90.0, 295.0], [690.0, 295.0], [690.0, 385.0], [90.0, 385.0]],
+            "rows": [[dict(as_cell(cell)) for cell in row] for row in TABLE.rows],
+        }
+    ]
     assert pages[1] == {"number": 2, "error": {"code": "unreadable_page", "detail": "broken stream"}}
     evidence = {"page": 1, "quad": quad}
     assert document == {
@@ -131,6 +175,19 @@ def test_json_is_what_the_interface_says() -> None:
                     "holder": None,
                     "text": "みずほ銀行 渋谷支店 普通 1234567",
                     "confidence": 0.97,
+                    **evidence,
+                }
+            ],
+            "line_items": [
+                {
+                    "description": "設計作業",
+                    "quantity": "1.5",
+                    "unit": "人月",
+                    "unit_price": 100000,
+                    "amount": 150000,
+                    "tax_rate_percent": 10,
+                    "text": "設計作業 1.5 人月 100,000 150,000 10%",
+                    "confidence": 0.96,
                     **evidence,
                 }
             ],
@@ -173,6 +230,7 @@ Document type: invoice
 | issuer\\_name | 株式会社見本 | ㈱見本 | 0.98 | 1 |
 | total\\_amount | 385000 JPY | ¥385,000- | 0.99 | 1 |
 | bank\\_accounts | みずほ銀行 / 渋谷支店 / ordinary / 1234567 | みずほ銀行 渋谷支店 普通 1234567 | 0.97 | 1 |
+| line\\_items | 設計作業 / 1.5 / 人月 / 100000 / 150000 / 10% | 設計作業 1.5 人月 100,000 150,000 10% | 0.96 | 1 |
 
 ## Page 1
 
@@ -197,25 +255,39 @@ Could not be read: broken stream
     )
 
 
-def markdown_of(*lines: Line) -> str:
-    page = PageResult(number=1, width_px=1654, height_px=2339, dpi=200, rotation_deg=0, lines=lines)
+def markdown_of(*lines: Line, tables: tuple[Table, ...] = ()) -> str:
+    page = PageResult(number=1, width_px=1654, height_px=2339, dpi=200, rotation_deg=0, lines=lines, tables=tables)
     result = replace(RESULT, pages=(page,), fields=None, document_type=None, warnings=())
     return formats.render(result, OutputFormat.MARKDOWN).body.decode().partition("## Page 1\n\n")[2]
 
 
-def test_an_empty_cell_and_a_wrapped_one_keep_their_columns() -> None:
-    found = markdown_of(
-        line("品名", 100, 300, row=0),
-        line("数量", 300, 300, row=0),
-        line("金額", 500, 300, row=0),
-        line("掘削", 100, 320, row=1),
-        line("および残土", 100, 340, row=1),
-        line("600", 500, 330, row=1),
+def test_a_table_stands_where_its_first_line_does_and_spans_leave_empty_cells() -> None:
+    table = Table(
+        quad=QUAD,
+        rows=(
+            (cell("区分", 0, 0, row_span=2), cell("数量", 0, 1, column_span=2), cell("金額", 0, 3)),
+            (cell("個", 1, 1), cell("箱", 1, 2), cell("", 1, 3)),
+            (cell("食品", 2, 0), cell("3", 2, 1), cell("1", 2, 2), cell("300", 2, 3)),
+        ),
+        line_indices=(1, 3),
     )
-    assert found.splitlines() == ["| 品名 | 数量 | 金額 |", "| --- | --- | --- |", "| 掘削 および残土 |  | 600 |"]
+    found = markdown_of(
+        line("前", 100, 100, row=0),
+        line("区分", 100, 300, row=1),
+        line("横", 900, 310, row=2),
+        line("300", 500, 320, row=3),
+        line("後", 100, 500, row=4),
+        tables=(table,),
+    )
+    assert found.split("\n\n") == [
+        "前",
+        "| 区分 | 数量 |  | 金額 |\n| --- | --- | --- | --- |\n|  | 個 | 箱 |  |\n| 食品 | 3 | 1 | 300 |",
+        "横",
+        "後\n",
+    ]
 
 
-def test_rows_that_share_no_columns_are_no_table() -> None:
+def test_rows_outside_of_tables_are_paragraphs() -> None:
     found = markdown_of(
         line("日付", 100, 300, row=0),
         line("番号", 250, 300, row=0),
@@ -233,5 +305,8 @@ def test_every_format_is_registered_and_writes_an_empty_document(output_format: 
 
 @pytest.mark.parametrize("output_format", OutputFormat)
 def test_a_job_stores_and_serves_every_format_as_what_it_is(output_format: OutputFormat) -> None:
-    assert MEDIA_TYPES[output_format.value] == formats.render(RESULT, output_format).content_type
+    # A PDF is written where the page images are; what the text side writes for it is nobody's to see.
+    is_pdf = output_format is OutputFormat.PDF
+    written = searchable_pdf.CONTENT_TYPE if is_pdf else formats.render(RESULT, output_format).content_type
+    assert MEDIA_TYPES[output_format.value] == written
     assert len(set(FILE_EXTENSIONS.values())) == len(FILE_EXTENSIONS) == len(OutputFormat)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import msgpack
 import pytest
 
 from ocr_core.contracts.deadline import Deadline
@@ -19,7 +20,8 @@ from ocr_core.contracts.page import Notice, PageError, TextLayerWord
 from ocr_core.contracts.ports import StructureOptions
 from ocr_core.contracts.reading import LineReading, PageReading, Reading, StageTiming
 from ocr_core.contracts.reading_codec import encode_reading
-from ocr_core.contracts.result import DocumentType, OcrResult, OutputFormat, PageResult, Schema, UnreadPage
+from ocr_core.contracts.result import DocumentType, OcrResult, OutputFormat, PageResult, UnreadPage
+from ocr_core.contracts.schema_names import NONE, SchemaName
 from postprocess_svc import fields
 from postprocess_svc.ctc import Charset, Charsets
 from postprocess_svc.pipeline import PAGE_BREAK, TextPipeline
@@ -133,13 +135,13 @@ def test_lines_that_are_empty_or_badly_read_are_dropped() -> None:
 
 
 def test_schema_none_wants_lines_only() -> None:
-    result = structured(reading_of(invoice_page()), schemas=(Schema.NONE,))
+    result = structured(reading_of(invoice_page()), schemas=(NONE,))
     assert (result.document_type, result.fields, result.schemas) == (None, None, None)
     assert "請求書" in result.text
 
 
 def test_several_schemas_are_answered_by_name() -> None:
-    result = structured(reading_of(invoice_page()), schemas=(Schema.INVOICE, Schema.RECEIPT))
+    result = structured(reading_of(invoice_page()), schemas=(SchemaName("invoice"), SchemaName("receipt")))
     assert result.fields is None
     assert result.schemas is not None
     assert set(result.schemas) == {"invoice", "receipt"}
@@ -254,8 +256,9 @@ def test_what_is_no_reading_is_refused(untrusted: bytes) -> None:
 @pytest.mark.parametrize("output_format", OutputFormat)
 def test_every_format_holds_the_text(output_format: OutputFormat) -> None:
     options = StructureOptions(output_format=output_format)
-    body = PIPELINE.answer(encode_reading(reading_of(invoice_page())), options, "req_1").body.decode()
-    assert "株式会社サンプルテック" in body
+    body = PIPELINE.answer(encode_reading(reading_of(invoice_page())), options, "req_1").body
+    # The text side's part of a PDF is no text file: its characters stand in it one by one, with their places.
+    assert "株式会社サンプルテック" in str(msgpack.unpackb(body) if output_format is OutputFormat.PDF else body.decode())
 
 
 def test_words_have_the_places_where_the_recogniser_saw_them() -> None:
@@ -287,7 +290,7 @@ class PassesLater(Deadline):
 
 def test_the_deadline_is_looked_at_between_pages_and_between_steps() -> None:
     two, four = (encode_reading(reading_of(*[invoice_page(number=i + 1) for i in range(n)])) for n in (2, 4))
-    options = StructureOptions(schemas=(Schema.INVOICE, Schema.RECEIPT))
+    options = StructureOptions(schemas=(SchemaName("invoice"), SchemaName("receipt")))
     looks = []
     for reading in (two, four):
         patient = PassesLater(1_000)
