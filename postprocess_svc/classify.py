@@ -46,11 +46,11 @@ _FEW_LINES = 4
 
 def classify(pages: Sequence[PageLines]) -> DocumentType:
     """Decide by wording and layout; ``other`` where neither an invoice nor a receipt speaks for itself."""
-    lines = [line for page in pages for line in page.lines]
+    lines = [line for page in pages for line in page.printed]
     if not lines:
         return DocumentType.OTHER
     text = "\n".join(unicodedata.normalize("NFKC", line.text) for line in lines)
-    titles = "\n".join(_title(line) for line in _largest(pages[0].lines or tuple(lines)))
+    titles = "\n".join(_title(line) for line in _largest(pages[0].printed or tuple(lines)))
     invoice = receipt = other = 0.0
     compact = re.sub(r"(?<=[^\x00-\x7f]) +(?=[^\x00-\x7f])", "", text)
     for pattern, for_invoice, for_receipt, for_other in _SIGNS:
@@ -83,10 +83,11 @@ def _largest(lines: Sequence[TextLine]) -> list[TextLine]:
 
 def _narrowness(page: PageLines) -> float:
     """How much the print looks like a till's roll: a narrow column of short lines, 0 to 2.5."""
-    if len(page.lines) < _FEW_LINES:
+    lines = page.printed
+    if len(lines) < _FEW_LINES:
         return 0.0
-    box = bounds(*(line.quad for line in page.lines))
-    heights = sorted(math.dist(line.quad[0], line.quad[3]) for line in page.lines)
+    box = bounds(*(line.quad for line in lines))
+    heights = sorted(math.dist(line.quad[0], line.quad[3]) for line in lines)
     characters_across = box.width / max(1.0, heights[len(heights) // 2])
     aspect = box.height / max(1.0, box.width)
     score = 0.0

@@ -15,13 +15,11 @@ from ocr_core.settings import (
     ExposureSettings,
     LogSettings,
     PostprocessSettings,
-    SettingsError,
     check_exposure,
     load,
 )
 from ocr_core.telemetry import Metrics, configure_logging
-from postprocess_svc.ctc import Charsets
-from postprocess_svc.pipeline import TextPipeline
+from postprocess_svc.making import make_partners, make_pipeline
 from postprocess_svc.routes import TextRoad, make_router
 
 _DESCRIPTION = "The text side of Yomitori. Internal: nothing outside the house calls it."
@@ -31,15 +29,18 @@ def make_app(settings: PostprocessSettings) -> FastAPI:
     """The internal application.
 
     Raises:
-        SettingsError: a charset cannot be read.
+        SettingsError: a charset, a schema or the table of partners cannot be read.
     """
     metrics = Metrics()
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="text")
-    pipeline = TextPipeline(charsets=_load_charsets(settings))
+    partners = make_partners(settings, metrics)
+    pipeline = make_pipeline(settings, partners)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        if partners is not None:
+            partners.close()
         workers.shutdown(cancel_futures=True)
 
     road = TextRoad(
@@ -48,6 +49,7 @@ def make_app(settings: PostprocessSettings) -> FastAPI:
         places=asyncio.Semaphore(settings.max_readings),
         max_body_bytes=settings.max_body_bytes,
         metrics=metrics,
+        schemas=pipeline.schemas,
     )
     return create_app(
         title="Yomitori, text side",
@@ -58,13 +60,6 @@ def make_app(settings: PostprocessSettings) -> FastAPI:
         routers=[make_router(road)],
         lifespan=lifespan,
     )
-
-
-def _load_charsets(settings: PostprocessSettings) -> Charsets:
-    try:
-        return Charsets.load(settings.charset_files)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"OCR_POSTPROCESS_CHARSET_FILES: {error} (`make models` makes it)") from None
 
 
 def main() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.page import Notice, PageError
@@ -19,15 +20,25 @@ from ocr_core.contracts.result import (
     OcrResult,
     PageProblem,
     PageResult,
-    Schema,
+    Table,
+    TableCell,
     Timing,
     UnreadPage,
 )
+from ocr_core.contracts.schema_names import NONE
 from postprocess_svc import fields, formats
 from postprocess_svc.classify import classify
 from postprocess_svc.ctc import Charset, Charsets, decode_lines
+from postprocess_svc.fields.context import DocumentContext
+from postprocess_svc.fields.extraction import FieldsOutcome
+from postprocess_svc.fields.registry import Families, shipped_families
+from postprocess_svc.japanese_forms import in_japanese_forms, japanese_variants
 from postprocess_svc.lines import PageLines, TextLine, text_line
-from postprocess_svc.reading_order import in_reading_order
+from postprocess_svc.partners.issuer import CONTEXT, ISSUER, settle_issuer
+from postprocess_svc.partners.match import PartnersInUse
+from postprocess_svc.reading_order import followed_by_stamps, in_reading_order
+from postprocess_svc.schemas import Catalogue, answer_schema, shipped_schemas
+from postprocess_svc.tables import TextTable, find_tables, split_at_rulings
 from postprocess_svc.text_layer import prefer_text_layer
 
 PAGE_BREAK = "\n\f"
@@ -44,10 +55,15 @@ class TextPipeline:
 
     charsets: Charsets
     min_line_confidence: float = MIN_LINE_CONFIDENCE
+    families: Families = field(default_factory=shipped_families)
+    schemas: Catalogue = field(default_factory=shipped_schemas)
+    partners: PartnersInUse | None = None
+    """Where there is a table of business partners."""
 
     def __post_init__(self) -> None:
         """Have the dictionaries ready before the first document."""
         fields.prepare()
+        japanese_variants()
 
     def answer(
         self,
@@ -61,7 +77,7 @@ class TextPipeline:
         A thread cannot be interrupted, so ``deadline`` is looked at between steps and between pages.
 
         Raises:
-            InvalidRequest: the bytes are no reading.
+            InvalidRequest: the bytes are no reading, or there is no such schema.
             NotReady: the charset that it was made with is not known here.
             DeadlineExceeded: before the answer was complete.
         """
@@ -90,11 +106,12 @@ class TextPipeline:
             charsets_by_page: Digests of the charsets of pages that were not read with the reading's own.
 
         Raises:
-            InvalidRequest: a class id is beyond the charset.
+            InvalidRequest: a class id is beyond the charset, or there is no such schema.
             NotReady: the charset that the reading was made with is not known here.
             DeadlineExceeded: before the result was complete.
         """
         started_s = time.perf_counter()
+        self.schemas.check(options.schemas)
         digests = charsets_by_page or {}
         warnings = list(reading.warnings)
         pages = []
@@ -103,7 +120,7 @@ class TextPipeline:
                 _check(deadline)
                 charset = self.charsets.named(digests.get(page.number, reading.charset_sha256))
                 pages.append(self._page_lines(page, charset, warnings))
-        answers = _answer_schemas(pages, options, warnings, deadline)
+        answers = self._answer_schemas(pages, options, warnings, deadline)
         structure_ms = (time.perf_counter() - started_s) * 1000
         return OcrResult(
             id=f"doc_{uuid.uuid4().hex}",
@@ -119,9 +136,64 @@ class TextPipeline:
             timing_ms=_timing(reading, structure_ms),
         )
 
+    def page_lines(self, reading: Reading) -> list[PageLines]:
+        """The lines of every page that could be read, in reading order: what fields are looked for in.
+
+        Raises:
+            InvalidRequest, NotReady: as ``structure``.
+        """
+        charset = self.charsets.named(reading.charset_sha256)
+        return [self._page_lines(page, charset, []) for page in reading.pages if isinstance(page, PageReading)]
+
+    def _answer_schemas(
+        self,
+        pages: Sequence[PageLines],
+        options: StructureOptions,
+        warnings: list[Notice],
+        deadline: Deadline | None,
+    ) -> _Answers:
+        """Classify and index once, ask the families once a kind of document, then hand each schema its fields.
+
+        What went wrong is added to ``warnings``.
+        """
+        wanted = tuple(dict.fromkeys(name for name in options.schemas if name != NONE))
+        if not wanted:
+            return _Answers(document_type=None, fields=None, schemas=None)
+        _check(deadline)
+        document_type = classify(pages)
+        schemas = {name: self.schemas.named(name, document_type) for name in wanted}
+        read_as = {name: schema.document_type or document_type for name, schema in schemas.items()}
+        context = fields.build_context(pages, document_type=document_type)
+        found: dict[DocumentType, FieldsOutcome] = {}
+        for kind in dict.fromkeys(read_as.values()):
+            _check(deadline)
+            sources = frozenset().union(*(schemas[name].sources for name in wanted if read_as[name] is kind))
+            found[kind] = self._find_fields(context.read_as(kind), sources)
+            warnings += [notice for notice in found[kind].warnings if notice not in warnings]
+        by_schema: dict[str, dict[str, FieldAnswer]] = {}
+        for name, schema in schemas.items():
+            answer = answer_schema(
+                schema,
+                found[read_as[name]].fields,
+                min_confidence=options.min_confidence,
+                today=dt.datetime.now(dt.UTC).date(),
+            )
+            by_schema[name] = answer.fields
+            warnings += answer.warnings
+        if len(wanted) == 1:
+            return _Answers(document_type=document_type, fields=by_schema[wanted[0]], schemas=None)
+        return _Answers(document_type=document_type, fields=None, schemas=by_schema)
+
+    def _find_fields(self, context: DocumentContext, wanted: frozenset[str]) -> FieldsOutcome:
+        """What the families find, the issuer by the name that the table of partners has for it."""
+        if self.partners is None or ISSUER not in wanted:
+            return fields.find_fields(context, wanted=wanted, families=self.families)
+        outcome = fields.find_fields(context, wanted=wanted | CONTEXT, families=self.families)
+        return settle_issuer(outcome, self.partners.matcher)
+
     def _page_lines(self, page: PageReading, charset: Charset, warnings: list[Notice]) -> PageLines:
         """The page's lines in reading order; a text layer that was not believed is added to ``warnings``."""
-        lines = seen = _text_lines(page, charset)
+        lines = seen = in_japanese_forms(_text_lines(page, charset))
         if page.text_layer:
             preferred = prefer_text_layer(seen, page.text_layer, page=page.number)
             lines = preferred.lines
@@ -133,13 +205,18 @@ class TextPipeline:
             for line, before in zip(lines, seen, strict=True)
             if line is not before or line.confidence >= self.min_line_confidence
         ]
-        return PageLines(
+        printed = [line for line in kept if line.stamp is None]
+        ordered = PageLines(
             number=page.number,
             width_px=page.width_px,
             height_px=page.height_px,
-            lines=in_reading_order(kept, skew_deg=page.skew_deg),
+            lines=followed_by_stamps(
+                in_reading_order(split_at_rulings(printed, page.rulings), skew_deg=page.skew_deg),
+                [line for line in kept if line.stamp is not None],
+            ),
             skew_deg=page.skew_deg,
         )
+        return replace(ordered, tables=find_tables(ordered, page.rulings))
 
 
 def _text_lines(page: PageReading, charset: Charset) -> tuple[TextLine, ...]:
@@ -166,48 +243,6 @@ class _Answers:
     schemas: dict[str, dict[str, FieldAnswer]] | None
 
 
-def _answer_schemas(
-    pages: Sequence[PageLines], options: StructureOptions, warnings: list[Notice], deadline: Deadline | None
-) -> _Answers:
-    """Classify once, then extract once a schema; what went wrong is added to ``warnings``."""
-    wanted = list(dict.fromkeys(schema for schema in options.schemas if schema is not Schema.NONE))
-    if not wanted:
-        return _Answers(document_type=None, fields=None, schemas=None)
-    _check(deadline)
-    document_type = classify(pages)
-    by_schema: dict[str, dict[str, FieldAnswer]] = {}
-    for schema in wanted:
-        _check(deadline)
-        outcome = fields.extract(pages, schema=_resolved(schema, document_type))
-        warnings += [notice for notice in outcome.warnings if notice not in warnings]
-        by_schema[schema.value] = {
-            name: _confident(answer, options.min_confidence) for name, answer in outcome.fields.items()
-        }
-    if len(options.schemas) == 1:
-        return _Answers(document_type=document_type, fields=by_schema[wanted[0].value], schemas=None)
-    return _Answers(document_type=document_type, fields=None, schemas=by_schema)
-
-
-def _resolved(schema: Schema, document_type: DocumentType) -> Schema:
-    """What ``auto`` stands for, once the document is classified, so that it need not be classified again."""
-    match schema, document_type:
-        case Schema.AUTO, DocumentType.INVOICE:
-            return Schema.INVOICE
-        case Schema.AUTO, DocumentType.RECEIPT:
-            return Schema.RECEIPT
-        case _:
-            return schema
-
-
-def _confident(answer: FieldAnswer, min_confidence: float) -> FieldAnswer:
-    """The answer, or null where it is less sure than the caller wants."""
-    if answer is None:
-        return None
-    if isinstance(answer, tuple):
-        return tuple(account for account in answer if account.confidence >= min_confidence) or None
-    return answer if answer.confidence >= min_confidence else None
-
-
 def _text(reading: Reading, pages: Sequence[PageLines]) -> str:
     """The text of every selected page."""
     texts = {page.number: page.text for page in pages}
@@ -216,7 +251,7 @@ def _text(reading: Reading, pages: Sequence[PageLines]) -> str:
 
 def _page_results(reading: Reading, pages: Sequence[PageLines]) -> tuple[PageResult | UnreadPage, ...]:
     """The pages that were read and those that were not, in page order."""
-    lines_by_number = {page.number: page.lines for page in pages}
+    read = {page.number: page for page in pages}
     return tuple(
         UnreadPage(number=page.number, error=PageProblem(code=page.code, detail=page.detail))
         if isinstance(page, PageError)
@@ -226,7 +261,8 @@ def _page_results(reading: Reading, pages: Sequence[PageLines]) -> tuple[PageRes
             height_px=page.height_px,
             dpi=page.dpi,
             rotation_deg=page.rotation_deg,
-            lines=tuple(_line(line) for line in lines_by_number[page.number]),
+            lines=tuple(_line(line) for line in read[page.number].lines),
+            tables=tuple(_table(table) for table in read[page.number].tables),
         )
         for page in reading.pages
     )
@@ -241,6 +277,20 @@ def _line(line: TextLine) -> Line:
         block=line.block,
         positions=line.positions,
         character_confidences=line.character_confidences,
+    )
+
+
+def _table(table: TextTable) -> Table:
+    return Table(
+        quad=table.quad,
+        rows=tuple(
+            tuple(
+                TableCell(text=cell.text, quad=cell.quad, row_span=cell.row_span, column_span=cell.column_span)
+                for cell in row
+            )
+            for row in table.rows
+        ),
+        line_indices=tuple(sorted(table.line_indices)),
     )
 
 

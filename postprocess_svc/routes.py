@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ocr_core.contracts import placed_text_codec
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import (
     DeadlineExceeded,
@@ -21,17 +22,26 @@ from ocr_core.contracts.errors import (
     NotReady,
     Overloaded,
 )
-from ocr_core.contracts.ports import RenderedResult, StructureOptions
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.ports import RenderedResult, SchemaList, StructureOptions
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import AUTO, SchemaName, parse_schema_names
 from ocr_core.contracts.warning_codes import WARNINGS_HEADER, join_codes
 from ocr_core.service import context_of, problem_responses
 from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
 from ocr_core.service.race import finish_in_time
 from ocr_core.telemetry import Metrics
+from postprocess_svc.schemas import Catalogue, shipped_schemas
 
 _DEFAULT_REMAINING_S = 5.0
 _MAX_REMAINING_S = 3_600.0
-_CONTENT_TYPES = ("application/json", "text/plain", "text/markdown", "text/html", "application/xml")
+_CONTENT_TYPES = (
+    "application/json",
+    "text/plain",
+    "text/markdown",
+    "text/html",
+    "application/xml",
+    placed_text_codec.CONTENT_TYPE,
+)
 
 StructureBytes = Callable[[bytes, StructureOptions, str, Deadline], RenderedResult]
 """An encoded Reading, the options, the request's id and its deadline in; the text pipeline's answer out. Runs in a
@@ -47,6 +57,7 @@ class TextRoad:
     places: asyncio.Semaphore
     max_body_bytes: int
     metrics: Metrics
+    schemas: Catalogue = field(default_factory=shipped_schemas)
 
     async def answer(self, request: Request, options: StructureOptions, deadline: Deadline) -> RenderedResult:
         """Take the Reading in and structure it in a thread.
@@ -96,7 +107,7 @@ def make_router(road: TextRoad) -> APIRouter:
     )
     async def structure_one_reading(
         request: Request,
-        schema: Annotated[str, Query()] = Schema.AUTO.value,
+        schema: Annotated[str, Query()] = AUTO,
         output_format: Annotated[OutputFormat, Query(alias="format")] = OutputFormat.JSON,
         min_confidence: Annotated[float, Query(ge=0, le=1)] = 0.5,
         remaining_s: Annotated[
@@ -106,7 +117,7 @@ def make_router(road: TextRoad) -> APIRouter:
         context = context_of(request)
         deadline = Deadline(at_s=context.received_s + remaining_s)
         options = StructureOptions(
-            schemas=_parse_schemas(schema), min_confidence=min_confidence, output_format=output_format
+            schemas=_parse_schemas(schema, road.schemas), min_confidence=min_confidence, output_format=output_format
         )
         try:
             result = await road.answer(request, options, deadline)
@@ -117,6 +128,10 @@ def make_router(road: TextRoad) -> APIRouter:
         if result.warning_codes:
             headers[WARNINGS_HEADER] = join_codes(result.warning_codes)
         return Response(result.body, headers=headers)
+
+    @router.get("/v1/schemas", summary="The schemas that there are")
+    async def list_schemas() -> SchemaList:
+        return SchemaList(schemas=tuple(schema.summary() for schema in road.schemas))
 
     return router
 
@@ -138,8 +153,10 @@ async def _read_body(request: Request, max_body_bytes: int, deadline: Deadline) 
     return bytes(body)
 
 
-def _parse_schemas(untrusted_text: str) -> tuple[Schema, ...]:
+def _parse_schemas(untrusted_text: str, schemas: Catalogue) -> tuple[SchemaName, ...]:
     try:
-        return tuple(Schema(name) for name in untrusted_text.split(","))
-    except ValueError:
-        raise InvalidRequest("parameter 'schema' names a schema that does not exist") from None
+        names = parse_schema_names(untrusted_text)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"parameter 'schema': {error.detail}") from None
+    schemas.check(names)
+    return names

@@ -33,6 +33,7 @@ from ocr_core.service.app import Lifespan
 from ocr_core.service.middleware import REQUEST_ID_HEADER
 from ocr_core.settings import BulkSettings, StorageSettings, WebhookSettings
 from ocr_core.telemetry import Metrics
+from postprocess_svc.schemas import Catalogue
 from preprocess_svc.sources import AllowList
 
 _DESCRIPTION = "Jobs of up to a hundred thousand documents: send them, watch them, read their results as they end."
@@ -50,6 +51,7 @@ def make_app(
     readiness: Readiness,
     lifespan: Lifespan,
     stopping: asyncio.Event,
+    schemas: Catalogue,
 ) -> FastAPI:
     """The bulk API. Its collaborators are started and closed by ``lifespan`` or by whoever made them.
 
@@ -65,6 +67,7 @@ def make_app(
         lifespan: Runs around the application.
         stopping: Set when the process is told to stop, before the server waits for its requests to end: streams that
             would go on for as long as their jobs do end then.
+        schemas: Those that a job may ask for; the structure workers have the same.
     """
     watches = Watches(store=store, blocking=blocking)
     discards = Discards()
@@ -83,6 +86,7 @@ def make_app(
                 ),
                 bulk=bulk,
                 webhooks=webhooks,
+                schemas=schemas,
                 places=Places(bulk.max_submissions, what="requests with jobs", metrics=metrics),
                 budget=SpoolBudget(bulk.max_spool_bytes, metrics=metrics),
                 discards=discards,

@@ -9,7 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.jobs import JobPriority
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import AUTO
 from preprocess_svc.parameters import SchemaList
 
 MAX_URL_CHARACTERS = 2_048
@@ -34,11 +35,12 @@ class JobOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schemas: Annotated[SchemaList, BeforeValidator(_check_is_text, json_schema_input_type=str)] = Field(
-        default=(Schema.AUTO,),
+        default=(AUTO,),
         alias="schema",
         min_length=1,
-        json_schema_extra={"default": Schema.AUTO.value},
-        description="Which fields to extract: `auto` classifies first, `none` gives lines only; several with commas.",
+        json_schema_extra={"default": AUTO},
+        description="Which fields to extract: the names of schemas, several with commas; `auto` classifies first, "
+        "`none` gives lines only.",
     )
     formats: Annotated[tuple[OutputFormat, ...], AfterValidator(_check_formats)] = Field(
         default=(), description="Further formats, each as a link in the JSON result, which there always is."

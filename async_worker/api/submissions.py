@@ -36,6 +36,7 @@ from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.jobs import CreatedJob, IdempotencyKey, NewJob, new_job_id
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.settings import BulkSettings, WebhookSettings
+from postprocess_svc.schemas import Catalogue
 
 FORM = "multipart/form-data"
 JSON = "application/json"
@@ -53,6 +54,7 @@ class Desk:
     json_jobs: JsonJobs
     bulk: BulkSettings
     webhooks: WebhookSettings
+    schemas: Catalogue
     places: Places
     budget: SpoolBudget
     discards: Discards
@@ -110,7 +112,7 @@ class Submissions:
                 await stack.enter_async_context(self._large_json)
             file = await spool.rewound()
             received = await desk.blocking.run(lambda: desk.json_jobs.parse(file.read(), tenant=tenant))
-            self._check_webhook(received)
+            self._check_options(received)
             return await self._create(received, tenant=tenant, job_id=new_job_id(), key=key)
 
     async def _take_form(self, request: Request, content_type: str, *, tenant: str, key: str | None) -> CreatedJob:
@@ -122,7 +124,7 @@ class Submissions:
         try:
             async with _in_time(desk.bulk.body_timeout_s):
                 received = await form.receive(request.stream(), content_type)
-            self._check_webhook(received)
+            self._check_options(received)
         except BaseException:
             desk.discards.begin(form.uploads)
             raise
@@ -153,7 +155,8 @@ class Submissions:
             desk.discards.begin(uploads)
         return created
 
-    def _check_webhook(self, received: ReceivedJob) -> None:
+    def _check_options(self, received: ReceivedJob) -> None:
+        self._desk.schemas.check(received.options.schemas)
         if received.options.webhook_url is not None:
             check_webhook_url(received.options.webhook_url, self._desk.webhooks)
 

@@ -1,6 +1,7 @@
 """The ``ocr`` command line.
 
-``ocr FILE…`` is short for ``ocr read FILE…``; ``ocr jobs …`` is the bulk road. A further command is one more entry of
+``ocr FILE…`` is short for ``ocr read FILE…``; ``ocr jobs …`` is the bulk road; ``ocr schemas`` lists what ``--schema``
+may name. A further command is one more entry of
 ``COMMANDS``; a file that carries a command's name is meant by ``./name``.
 """
 
@@ -9,12 +10,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from ocr_client import jobs_command, read_command
+from ocr_client import jobs_command, read_command, schemas_command
 from ocr_client.exit_status import ExitStatus
 
 Command = Callable[[Sequence[str]], ExitStatus]
 
-COMMANDS: dict[str, Command] = {"read": read_command.run, "jobs": jobs_command.run}
+COMMANDS: dict[str, Command] = {"read": read_command.run, "jobs": jobs_command.run, "schemas": schemas_command.run}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

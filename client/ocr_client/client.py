@@ -14,7 +14,7 @@ from ocr_client.connection import Connection
 from ocr_client.documents import readable_name
 from ocr_client.errors import UnexpectedAnswer
 from ocr_client.retry import RetryPolicy
-from ocr_client.types import Format, OcrResult, TextLayer
+from ocr_client.types import Format, OcrResult, Schema, TextLayer
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 # The server keeps the deadline itself; beyond it only the upload and the way back may take time.
@@ -26,7 +26,7 @@ class ReadOptions(TypedDict, total=False):
     """What may be asked for beside the format, under the API's own names; what is left out or null is its default."""
 
     schema: str | None
-    """``auto``, ``invoice``, ``receipt``, ``none``, or several with commas."""
+    """``auto``, ``none``, or names of schemas with commas: ``invoice``, ``receipt``, or the server's own."""
     pages: str | None
     """1-based selection such as ``1-3,7``."""
     timeout_s: float | None
@@ -92,7 +92,7 @@ class OcrClient:
         self,
         source: str | Path | bytes,
         *,
-        format: Literal["text", "markdown", "hocr", "alto"],
+        format: Literal["text", "markdown", "hocr", "alto", "pdf"],
         file_name: str | None = None,
         **options: Unpack[ReadOptions],
     ) -> bytes: ...
@@ -143,6 +143,20 @@ class OcrClient:
         body = self._connection.answer(build, retries, answer_timeout_s=answer_timeout_s)
         return _decode_result(body) if format == "json" else body
 
+    def schemas(self) -> list[Schema]:
+        """The schemas that the server has.
+
+        Raises:
+            ServerUnreachable, AnswerTimedOut, UnexpectedAnswer, ApiError: See ``ocr_client.errors``.
+        """
+
+        def build() -> httpx.Request:
+            return self._connection.request("GET", "/v1/schemas")
+
+        retries = self._connection.new_retries(repeatable=True)
+        body = self._connection.answer(build, retries, answer_timeout_s=SERVER_DEFAULT_TIMEOUT_S + ANSWER_GRACE_S)
+        return _decode_schemas(body)
+
     def is_ready(self) -> bool:
         """Whether the server says that its models are warm; false also where nothing answers."""
         return self._connection.is_ready(answer_timeout_s=SERVER_DEFAULT_TIMEOUT_S + ANSWER_GRACE_S)
@@ -161,3 +175,18 @@ def _decode_result(body: bytes) -> OcrResult:
     if not isinstance(untrusted, dict) or "pages" not in untrusted:
         raise UnexpectedAnswer("the server answered 200 without an OCR result")
     return cast("OcrResult", untrusted)
+
+
+def _decode_schemas(body: bytes) -> list[Schema]:
+    """Parse a 200's JSON.
+
+    Raises:
+        UnexpectedAnswer: it is no list of schemas.
+    """
+    try:
+        untrusted = json.loads(body)
+    except ValueError as error:
+        raise UnexpectedAnswer("the server answered 200 without JSON") from error
+    if not isinstance(untrusted, dict) or not isinstance(untrusted.get("schemas"), list):
+        raise UnexpectedAnswer("the server answered 200 without a list of schemas")
+    return cast("list[Schema]", untrusted["schemas"])

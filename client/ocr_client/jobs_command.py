@@ -101,12 +101,12 @@ def _add_submit(command: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="more of them, one a line, each with its reference behind a tab if you like; - for standard input",
     )
-    command.add_argument("--schema", help="auto, invoice, receipt, none, or several with commas")
+    command.add_argument("--schema", help="auto, none, or schemas with commas: invoice, receipt, your own")
     command.add_argument(
         "--format",
         dest="formats",
         metavar="FORMATS",
-        help="further formats beside JSON, with commas: text, markdown, hocr, alto; the results link to them",
+        help="further formats beside JSON, with commas: text, markdown, hocr, alto, pdf; the results link to them",
     )
     command.add_argument("--priority", choices=["normal", "low"], help="low goes after your own normal jobs")
     command.add_argument("--webhook-url", metavar="URL", help="told when the job has ended")

@@ -29,8 +29,11 @@ FORMATS: dict[str, tuple[Format, str]] = {
     "markdown": ("markdown", ".md"),
     "hocr": ("hocr", ".hocr.html"),
     "alto": ("alto", ".alto.xml"),
+    "pdf": ("pdf", ".pdf"),
     "table": ("json", ".table.txt"),
 }
+_BINARY = "pdf"
+"""What is no text: it stands alone on standard output, and not on a terminal."""
 MAX_JOBS = 64
 
 
@@ -43,6 +46,8 @@ def run(arguments: Sequence[str]) -> ExitStatus:
         print("ocr: no document of a known kind in the folders named", file=sys.stderr)
         return ExitStatus.USAGE
     output_format: str = options.format or _default_format(documents, options.output)
+    if output_format == _BINARY and options.output is None and (len(documents) > 1 or sys.stdout.isatty()):
+        parser.error("--format pdf: name a folder with --output, or send one document's to a file: > a.pdf")
     try:
         client = OcrClient(options.url)
     except ValueError as error:
@@ -73,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=sorted(FORMATS),
         help="default: table for one document on a terminal, otherwise json (one result a line)",
     )
-    parser.add_argument("--schema", help="auto, invoice, receipt, none, or several with commas")
+    parser.add_argument("--schema", help="auto, none, or schemas with commas: invoice, receipt, your own")
     parser.add_argument("--pages", help="such as 1-3,7")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="deadline of each document, at most 30")
     parser.add_argument("--text-layer", choices=["ignore", "prefer"], help="what to do with a PDF's own text")
@@ -165,7 +170,8 @@ class _Writer:
         if self._titled and self._format != "json":
             print(f"==> {readable_name(document.path)} <==", flush=True)
         if isinstance(answer, bytes):
-            sys.stdout.buffer.write(answer if answer.endswith(b"\n") else answer + b"\n")
+            is_whole = self._format == _BINARY or answer.endswith(b"\n")
+            sys.stdout.buffer.write(answer if is_whole else answer + b"\n")
             sys.stdout.buffer.flush()
         elif self._format == "table":
             Console().print(result_tables(answer))

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ocr_client.types import BankAccount, Field, Fields, OcrResult
+from ocr_client.types import BankAccount, Field, Fields, LineItem, OcrResult
 
 
 def result_tables(result: OcrResult) -> RenderableType:
@@ -58,7 +58,7 @@ def _headline(result: OcrResult) -> Text:
     )
 
 
-def _entry_cells(entry: Field | BankAccount | None) -> Iterator[Text]:
+def _entry_cells(entry: Field | BankAccount | LineItem | None) -> Iterator[Text]:
     if entry is None:
         yield from (Text("–", style="dim"), Text(""), Text(""), Text(""))
         return
@@ -68,10 +68,21 @@ def _entry_cells(entry: Field | BankAccount | None) -> Iterator[Text]:
     yield Text(str(entry["page"]))
 
 
-def _value_text(entry: Field | BankAccount) -> str:
+def _value_text(entry: Field | BankAccount | LineItem) -> str:
+    if "description" in entry:
+        return _item_text(entry)
     if "number" in entry:
         parts = (entry["bank"], entry["branch"], entry["type"], entry["number"], entry["holder"])
         return " ".join(part for part in parts if part)
     currency = entry.get("currency")
     value = entry["value"]
     return f"{value:,} {currency}" if currency and isinstance(value, int) else f"{value} {currency or ''}".strip()
+
+
+def _item_text(item: LineItem) -> str:
+    """``配線カバー · 20 本 × 480 = 9600 · 10%``, as far as it is known."""
+    count = " ".join(str(part) for part in (item["quantity"], item["unit"]) if part is not None)
+    price, amount, rate = item["unit_price"], item["amount"], item["tax_rate_percent"]
+    product = " × ".join(str(part) for part in (count or None, price) if part is not None)
+    sums = " = ".join(str(part) for part in (product or None, amount) if part is not None)
+    return " · ".join(part for part in (item["description"], sums, None if rate is None else f"{rate}%") if part)

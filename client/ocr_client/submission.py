@@ -38,7 +38,8 @@ class JobOptions(TypedDict, total=False):
     schema: str | None
     """``auto``, ``invoice``, ``receipt``, ``none``, or several with commas."""
     formats: Sequence[str] | None
-    """Further formats beside the JSON result, each a link in it: ``text``, ``markdown``, ``hocr``, ``alto``."""
+    """Further formats beside the JSON result, each a link in it: ``text``, ``markdown``, ``hocr``, ``alto``,
+    ``pdf``."""
     webhook_url: str | None
     """Told when the job has ended."""
     priority: Priority | None

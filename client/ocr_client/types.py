@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict, final
 
-Format = Literal["json", "text", "markdown", "hocr", "alto"]
+Format = Literal["json", "text", "markdown", "hocr", "alto", "pdf"]
 TextLayer = Literal["ignore", "prefer"]
 
 
@@ -25,6 +25,22 @@ class Line(TypedDict):
     quad: list[list[float]]
 
 
+class TableCell(TypedDict):
+    """One cell; where it goes on, in further rows or columns, no cell stands."""
+
+    text: str
+    quad: list[list[float]]
+    row_span: int
+    column_span: int
+
+
+class Table(TypedDict):
+    """A table: rows from the top down, each with the cells that begin in it, from left to right."""
+
+    quad: list[list[float]]
+    rows: list[list[TableCell]]
+
+
 class Problem(TypedDict):
     """Why a page has no lines."""
 
@@ -33,7 +49,7 @@ class Problem(TypedDict):
 
 
 class Page(TypedDict):
-    """A page; one that could not be read has ``error`` and neither size nor lines."""
+    """A page; one that could not be read has ``error`` and neither size nor lines nor tables."""
 
     number: int
     width_px: NotRequired[int]
@@ -41,12 +57,23 @@ class Page(TypedDict):
     dpi: NotRequired[int]
     rotation_deg: NotRequired[int]
     lines: NotRequired[list[Line]]
+    tables: NotRequired[list[Table]]
     error: NotRequired[Problem]
+
+
+class Partner(TypedDict):
+    """The business partner, of the server's table, that a name was taken for."""
+
+    name: str
+    code: str | None
+    registration_number: str | None
+    matched_by: Literal["name", "registration_number"]
+    confidence: float
 
 
 @final
 class Field(TypedDict):
-    """A field with its evidence; ``currency`` only on amounts."""
+    """A field with its evidence; ``currency`` only on amounts, ``partner`` on a name that the server's table knows."""
 
     value: str | int
     text: str
@@ -54,6 +81,7 @@ class Field(TypedDict):
     page: int
     quad: list[list[float]]
     currency: NotRequired[str]
+    partner: NotRequired[Partner]
 
 
 @final
@@ -71,7 +99,41 @@ class BankAccount(TypedDict):
     quad: list[list[float]]
 
 
-Fields = dict[str, Field | list[BankAccount] | None]
+@final
+class LineItem(TypedDict):
+    """Something that was delivered or done; what the document does not print is null."""
+
+    description: str | None
+    quantity: int | str | None
+    unit: str | None
+    unit_price: int | str | None
+    amount: int | str | None
+    tax_rate_percent: int | str | None
+    text: str
+    confidence: float
+    page: int
+    quad: list[list[float]]
+
+
+Fields = dict[str, Field | list[BankAccount] | list[LineItem] | None]
+
+
+class SchemaField(TypedDict):
+    """A field of a schema: its type, and which of the server's fields it is."""
+
+    type: str
+    source: str
+    required: bool
+
+
+class Schema(TypedDict):
+    """What a document may be asked for by ``schema``, beside ``auto`` and ``none``."""
+
+    name: str
+    title: str
+    description: str
+    document_type: str | None
+    fields: dict[str, SchemaField]
 
 
 class Warning(TypedDict):  # noqa: A001 - the API's own word

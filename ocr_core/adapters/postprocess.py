@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import httpx
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
-from ocr_core.contracts.ports import RenderedResult, StructureOptions
+from ocr_core.contracts.ports import RenderedResult, SchemaList, StructureOptions
 from ocr_core.contracts.reading import PageReading, Reading
 from ocr_core.contracts.reading_codec import encode_reading
+from ocr_core.contracts.schema_names import AUTO, NONE, SchemaName, check_known
 from ocr_core.contracts.warning_codes import WARNINGS_HEADER, split_codes
 
 STRUCTURE_PATH = "/v1/structure"
+SCHEMAS_PATH = "/v1/schemas"
 READING_MEDIA_TYPE = "application/vnd.msgpack"
 REMAINING_HEADER = "X-Ocr-Remaining-S"
 """Seconds that are left of the request's deadline: the only form in which a deadline crosses between clocks."""
@@ -32,6 +36,7 @@ _PASSED_ON = {error.code: error for error in (Overloaded, NotReady, DeadlineExce
 """What may be said to the caller in the text side's words. All else it finds wrong is wrong with what we sent it."""
 
 _logger = logging.getLogger(__name__)
+_SCHEMA_LIST = TypeAdapter(SchemaList)
 
 
 class HttpStructurer:
@@ -40,6 +45,7 @@ class HttpStructurer:
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
         self._client: httpx.AsyncClient | None = None
+        self._known_schemas: frozenset[str] = frozenset({AUTO, NONE})
 
     async def start(self) -> None:
         """Make the pool; connections are made by the first calls."""
@@ -54,12 +60,44 @@ class HttpStructurer:
         if self._client is not None:
             await self._client.aclose()
 
+    async def schemas(self, *, deadline: Deadline) -> SchemaList:
+        """The schemas that the text side has loaded.
+
+        Raises:
+            NotReady: the service cannot be reached, or went away over this request.
+            DeadlineExceeded: no answer in time.
+            InternalError: it answered anything else.
+        """
+        deadline.check("structure")
+        timeout = httpx.Timeout(deadline.remaining_s(), connect=min(_CONNECT_TIMEOUT_S, deadline.remaining_s()))
+        response = await self._send(self._started().build_request("GET", SCHEMAS_PATH, timeout=timeout))
+        if response.status_code != httpx.codes.OK:
+            raise _rebuild_error(response)
+        try:
+            found = _SCHEMA_LIST.validate_json(response.content)
+        except ValidationError:
+            raise InternalError("the text service does not say which schemas it has") from None
+        self._known_schemas = frozenset({AUTO, NONE, *(schema.name for schema in found.schemas)})
+        return found
+
+    async def check_schemas(self, names: tuple[SchemaName, ...], *, deadline: Deadline) -> None:
+        """Return if there are schemas of these names; asks only for names that it has not met.
+
+        Raises:
+            InvalidRequest: naming those that there are not.
+            NotReady, DeadlineExceeded, InternalError: as ``schemas``.
+        """
+        if not self._known_schemas.issuperset(names):
+            found = await self.schemas(deadline=deadline)
+            check_known(names, [schema.name for schema in found.schemas])
+
     async def structure(
         self, reading: Reading, *, options: StructureOptions, request_id: str, deadline: Deadline
     ) -> RenderedResult:
         """Have ``reading`` decoded, ordered, searched for fields and written down.
 
         Raises:
+            InvalidRequest: a schema has gone since it was asked about.
             NotReady: the service cannot be reached, or went away over this request.
             DeadlineExceeded: no answer in time.
             Overloaded, NotReady, DeadlineExceeded: as it answered.
@@ -87,6 +125,8 @@ class HttpStructurer:
             timeout=httpx.Timeout(remaining_s, connect=min(_CONNECT_TIMEOUT_S, remaining_s)),
         )
         response = await self._send(request)
+        if response.status_code == httpx.codes.BAD_REQUEST:
+            await self._check_anew(options.schemas, deadline)
         if response.status_code != httpx.codes.OK:
             raise _rebuild_error(response)
         return RenderedResult(
@@ -94,6 +134,12 @@ class HttpStructurer:
             body=response.content,
             warning_codes=split_codes(response.headers.get(WARNINGS_HEADER)),
         )
+
+    async def _check_anew(self, names: tuple[SchemaName, ...], deadline: Deadline) -> None:
+        """Of all that the text side finds wrong only a schema that it no longer has is the caller's affair."""
+        self._known_schemas = frozenset({AUTO, NONE})
+        with suppress(NotReady, DeadlineExceeded, Overloaded, InternalError):
+            await self.check_schemas(names, deadline=deadline)
 
     async def check(self) -> None:
         """Return when the service is ready; a readiness check.

@@ -24,7 +24,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from ocr_core.contracts.errors import InvalidRequest
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import AUTO, SchemaName
 
 
 class JobStatus(StrEnum):
@@ -176,7 +177,7 @@ class NewJob:
     id: str
     tenant: str
     documents: tuple[NewDocument, ...]
-    schemas: tuple[Schema, ...] = (Schema.AUTO,)
+    schemas: tuple[SchemaName, ...] = (AUTO,)
     formats: tuple[OutputFormat, ...] = ()
     """Further formats beside the JSON result."""
     webhook_url: str | None = None
@@ -206,7 +207,7 @@ class Job:
     tenant: str
     status: JobStatus
     priority: JobPriority
-    schemas: tuple[Schema, ...]
+    schemas: tuple[SchemaName, ...]
     formats: tuple[OutputFormat, ...]
     webhook_url: str | None
     run: int
@@ -243,7 +244,7 @@ class Lease:
     source: str
     reference: str | None
     file_name: str | None
-    schemas: tuple[Schema, ...]
+    schemas: tuple[SchemaName, ...]
     formats: tuple[OutputFormat, ...]
     pages: PageRange | None = None
     """For ``READ_RANGE``: which pages."""

@@ -15,7 +15,8 @@ from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType, OpenLimits, PageSelection, Priority
 from ocr_core.contracts.page import Notice, PageError, PageImage
 from ocr_core.contracts.reading import Reading
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import AUTO, SchemaName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,7 +109,7 @@ class TextModels(Protocol):
 class StructureOptions:
     """What the caller wants of the text side."""
 
-    schemas: tuple[Schema, ...] = (Schema.AUTO,)
+    schemas: tuple[SchemaName, ...] = (AUTO,)
     min_confidence: float = 0.5
     output_format: OutputFormat = OutputFormat.JSON
 
@@ -122,10 +123,58 @@ class RenderedResult:
     warning_codes: tuple[str, ...] = ()
     """Of what was done differently from asked, and of pages that could not be read: not every format has a place for
     them."""
+    file_name: str | None = None
+    """Under which a caller should save it; none where it is shown rather than saved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaField:
+    """A field of a schema, as callers are told of it."""
+
+    type: str
+    source: str
+    """The field family's own name for it."""
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaSummary:
+    """A schema, as callers are told of it."""
+
+    name: SchemaName
+    title: str
+    description: str
+    document_type: str | None
+    """What a document is read as; null is what it is taken for."""
+    fields: dict[str, SchemaField]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaList:
+    """The schemas that there are, beside ``auto`` and ``none``."""
+
+    schemas: tuple[SchemaSummary, ...]
 
 
 class Structurer(Protocol):
     """The text side: a ``Reading`` in, a result out."""
+
+    async def schemas(self, *, deadline: Deadline) -> SchemaList:
+        """The schemas that there are.
+
+        Raises:
+            NotReady, DeadlineExceeded, InternalError.
+        """
+        ...
+
+    async def check_schemas(self, names: tuple[SchemaName, ...], *, deadline: Deadline) -> None:
+        """Return if there are schemas of these names. Asks the text side only for names that it does not know.
+
+        Raises:
+            InvalidRequest: naming those that there are not.
+            NotReady, DeadlineExceeded, InternalError.
+        """
+        ...
 
     async def structure(
         self, reading: Reading, *, options: StructureOptions, request_id: str, deadline: Deadline
@@ -133,6 +182,7 @@ class Structurer(Protocol):
         """Decode lines, order them, extract fields, write the result down.
 
         Raises:
+            InvalidRequest: a schema that ``check_schemas`` knew has gone since.
             NotReady, DeadlineExceeded, InternalError.
         """
         ...

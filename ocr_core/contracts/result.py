@@ -21,15 +21,6 @@ class DocumentType(StrEnum):
     OTHER = "other"
 
 
-class Schema(StrEnum):
-    """Which fields a caller wants."""
-
-    AUTO = "auto"
-    INVOICE = "invoice"
-    RECEIPT = "receipt"
-    NONE = "none"
-
-
 class OutputFormat(StrEnum):
     """How the result is written down."""
 
@@ -38,6 +29,7 @@ class OutputFormat(StrEnum):
     MARKDOWN = "markdown"
     HOCR = "hocr"
     ALTO = "alto"
+    PDF = "pdf"
 
 
 class AccountType(StrEnum):
@@ -67,8 +59,31 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableCell:
+    """One cell. Where it goes on, in further rows or columns, no cell stands."""
+
+    text: str
+    """Its lines, joined; empty where nothing is printed in it."""
+    quad: Quad
+    """Around its area, not only its text."""
+    row_span: int
+    column_span: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of at least two rows and two columns."""
+
+    quad: Quad
+    rows: tuple[tuple[TableCell, ...], ...]
+    """From the top down, each from left to right."""
+    line_indices: tuple[int, ...] = ()
+    """Which of the page's lines its cells hold, ascending. For formats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageResult:
-    """One page's lines in reading order, in pixels of the upright page."""
+    """One page's lines in reading order, and its tables, in pixels of the upright page."""
 
     number: int
     width_px: int
@@ -76,6 +91,8 @@ class PageResult:
     dpi: int
     rotation_deg: int
     lines: tuple[Line, ...]
+    tables: tuple[Table, ...] = ()
+    """From the top down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +111,27 @@ class UnreadPage:
     error: PageProblem
 
 
+class PartnerEvidence(StrEnum):
+    """What told which business partner is meant."""
+
+    NAME = "name"
+    REGISTRATION_NUMBER = "registration_number"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerOfName:
+    """The business partner, of the operator's table, that a name was taken for."""
+
+    name: str
+    """As the table has it; it is the field's ``value``."""
+    code: str | None
+    """The table's own code of the partner."""
+    registration_number: str | None
+    matched_by: PartnerEvidence
+    confidence: float
+    """Of the match alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldValue:
     """A field with its evidence: the value normalised, the text as printed, where, and how sure."""
@@ -103,6 +141,8 @@ class FieldValue:
     confidence: float
     page: int
     quad: Quad
+    partner: PartnerOfName | None = None
+    """Whose name the table of business partners says it is; sent where it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +172,29 @@ class BankAccount:
     quad: Quad
 
 
-FieldAnswer = FieldValue | MoneyValue | tuple[BankAccount, ...] | None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineItem:
+    """Something that was delivered or done. What the document does not print is null."""
+
+    description: str | None
+    """Without a mark that only says which tax rate applies."""
+    quantity: int | str | None
+    """An integer where it is whole, else a decimal string: never a float, which could not say 0.1."""
+    unit: str | None
+    """As printed."""
+    unit_price: int | str | None
+    """As amounts are; in JPY a decimal string where it has a part of a yen (12.5)."""
+    amount: int | str | None
+    """An integer in JPY, a decimal string in any other currency; a discount's is negative."""
+    tax_rate_percent: int | str | None
+    """As quantities are."""
+    text: str
+    confidence: float
+    page: int
+    quad: Quad
+
+
+FieldAnswer = FieldValue | MoneyValue | tuple[BankAccount, ...] | tuple[LineItem, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,14 @@ from ocr_core.contracts.result import OcrResult
 
 REF = "#/components/schemas/{model}"
 
-_FOR_FORMATS_ONLY = ("row", "block", "positions", "character_confidences")
-"""Of a ``Line``: what writes the other formats down needs them; JSON does not carry them."""
+_FOR_FORMATS_ONLY = {
+    "Line": ("row", "block", "positions", "character_confidences"),
+    "Table": ("line_indices",),
+}
+"""What writes the other formats down needs them; JSON does not carry them."""
+
+_SENT_WHERE_KNOWN = frozenset({"partner"})
+"""Absent rather than null."""
 
 
 def result_schemas(*, timings: Mapping[str, str], sent_sometimes: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -27,10 +33,13 @@ def result_schemas(*, timings: Mapping[str, str], sent_sometimes: Collection[str
     schemas["Timing"]["properties"] |= {
         name: {"type": "number", "description": description} for name, description in timings.items()
     }
-    for name in _FOR_FORMATS_ONLY:
-        del schemas["Line"]["properties"][name]
+    for model, names in _FOR_FORMATS_ONLY.items():
+        for name in names:
+            del schemas[model]["properties"][name]
     for schema in (result, *schemas.values()):
-        _require_what_is_always_sent(schema, sent_sometimes)
+        for name in _SENT_WHERE_KNOWN & schema.get("properties", {}).keys():
+            schema["properties"][name] = schema["properties"][name]["anyOf"][0]
+        _require_what_is_always_sent(schema, {*sent_sometimes, *_SENT_WHERE_KNOWN})
     return {**schemas, "OcrResult": result}
 
 

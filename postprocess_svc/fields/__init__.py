@@ -1,10 +1,16 @@
 """Fields of a document: families propose candidates, one scorer ranks them.
 
-``extract`` is the entry. To add a field: a member of ``FieldName``, a family module in ``families``, its weights in
-``weights.py``, its wordings in ``vocabulary.py``.
+``extract`` and ``find_fields`` are the entries. To add a family of fields: a module in ``families`` with
+``FAMILY = …``, which brings its own weights or has them learned (``weights.py``). Which fields a caller gets, and under
+which names, is a matter of the schemas (``postprocess_svc.schemas``).
 """
 
-from postprocess_svc.fields.extraction import FIELD_NAMES, FieldsOutcome, extract
+from postprocess_svc.fields.context import build_context
+from postprocess_svc.fields.extraction import FieldsOutcome, extract, find_fields
 from postprocess_svc.fields.labels import prepare
+from postprocess_svc.fields.registry import shipped_families
 
-__all__ = ["FIELD_NAMES", "FieldsOutcome", "extract", "prepare"]
+FIELD_NAMES = tuple(shipped_families().kinds)
+"""Every field of the shipped families."""
+
+__all__ = ["FIELD_NAMES", "FieldsOutcome", "build_context", "extract", "find_fields", "prepare"]

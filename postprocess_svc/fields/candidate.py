@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from types import MappingProxyType
+from typing import ClassVar
 
 from ocr_core.contracts.geometry import Quad, bounds
 from ocr_core.contracts.result import AccountType
@@ -14,7 +16,7 @@ from postprocess_svc.fields.page_index import Row
 
 
 class FieldName(StrEnum):
-    """The fields of api.md."""
+    """The fields of api.md. A family may bring others: any name will do as long as it is the only one to use it."""
 
     ISSUER_NAME = "issuer_name"
     RECIPIENT_NAME = "recipient_name"
@@ -27,6 +29,21 @@ class FieldName(StrEnum):
     REGISTRATION_NUMBER = "registration_number"
     BANK_ACCOUNTS = "bank_accounts"
     PHONE = "phone"
+
+
+class FieldKind(StrEnum):
+    """What kind of value a field has, and so which answer it becomes and what a schema may ask of it."""
+
+    TEXT = "text"
+    MONEY = "money"
+    DATE = "date"
+    """ISO 8601."""
+    REGISTRATION_NUMBER = "registration_number"
+    PHONE = "phone"
+    ACCOUNTS = "accounts"
+    """A list of bank accounts."""
+    LINE_ITEMS = "line_items"
+    """A list of line items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +67,22 @@ class BankDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemDetails:
+    """A line item's values, as ``result.LineItem`` has them."""
+
+    description: str | None
+    quantity: int | str | None
+    unit: str | None
+    unit_price: int | str | None
+    amount: int | str | None
+    tax_rate_percent: int | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A proposed value with its evidence and the features that speak for or against it."""
 
-    value: str | int | BankDetails
+    value: str | int | BankDetails | ItemDetails
     evidence: tuple[Span, ...]
     features: Mapping[str, float]
     """By the names of ``weights.py``."""
@@ -87,18 +116,28 @@ class Choice:
     confidence: float
 
 
-Chosen = Mapping[FieldName, Choice]
+Chosen = Mapping[str, Choice]
 
 
-class FieldFamily(Protocol):
-    """One kind of field. A family proposes; it never decides."""
+class FieldFamily(ABC):
+    """One family of fields. It proposes; it never decides.
 
-    name: str
-    fields: tuple[FieldName, ...]
+    A module in ``families`` that says ``FAMILY = …`` has one, which is all that a new family takes (``registry.py``).
+    """
 
-    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:
-        """Candidates for one of its fields; ``chosen`` holds the picks for fields that came before."""
-        ...
+    name: ClassVar[str]
+    kind: ClassVar[FieldKind]
+    """Of all its fields."""
+    fields: ClassVar[tuple[str, ...]]
+    """In the order in which they are asked for: one may look at what was chosen for those before it."""
+    after: ClassVar[tuple[str, ...]] = ()
+    """Fields of other families whose choices this one looks at: found first, and the only ones that it can see."""
+    weights: ClassVar[Mapping[str, Mapping[str, float]]] = MappingProxyType({})
+    """Log odds by field and feature, for fields that ``weights.py`` does not know."""
+
+    @abstractmethod
+    def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:
+        """Candidates for one of its fields; ``chosen`` holds the picks for its own earlier fields and ``after``."""
 
 
 def span(facts: RowFacts, start: int, end: int) -> Span:

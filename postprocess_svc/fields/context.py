@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -15,8 +15,9 @@ from postprocess_svc.fields.labels import Label, Phrase, find_labels, phrases
 from postprocess_svc.fields.page_index import PageIndex, Row, index_page
 from postprocess_svc.fields.values.amounts import UNKNOWN_CURRENCY, PrintedAmount, find_amounts
 from postprocess_svc.fields.values.dates import DayOrder, PrintedDate, find_dates
-from postprocess_svc.fields.values.folding import is_cjk, is_kana
+from postprocess_svc.fields.values.folding import count_cjk, count_kana
 from postprocess_svc.lines import PageLines
+from postprocess_svc.tables.table import TextTable
 
 T = TypeVar("T")
 
@@ -55,6 +56,8 @@ class DocumentContext:
     currency: str
     day_order: DayOrder
     document_type: DocumentType
+    tables: tuple[TextTable, ...] = ()
+    """Of all pages, in their order."""
     _shared: dict[Callable[[DocumentContext], Any], Any] = field(default_factory=dict, repr=False)
 
     def shared(self, make: Callable[[DocumentContext], T]) -> T:
@@ -62,6 +65,10 @@ class DocumentContext:
         if make not in self._shared:
             self._shared[make] = make(self)
         return cast("T", self._shared[make])
+
+    def read_as(self, document_type: DocumentType) -> DocumentContext:
+        """The same document, already indexed, taken for another kind."""
+        return self if document_type is self.document_type else replace(self, document_type=document_type, _shared={})
 
     def rows_above(self, facts: RowFacts) -> Iterator[RowFacts]:
         """The rows above on the same page, nearest first."""
@@ -94,6 +101,7 @@ def build_context(pages: Sequence[PageLines], *, document_type: DocumentType) ->
         currency=currency,
         day_order=_day_order(facts, text, currency),
         document_type=document_type,
+        tables=tuple(table for page in pages for table in page.tables),
     )
 
 
@@ -129,9 +137,8 @@ _WORD = re.compile(r"[a-zäöüßéèàçôêûîâ]+")
 
 def detect_language(text: str) -> Language:
     """The language that most of a document's words belong to; English where nothing speaks for another."""
-    kana = sum(map(is_kana, text))
-    cjk = sum(map(is_cjk, text))
-    letters = max(1, sum(character.isalpha() for character in text))
+    kana, cjk = count_kana(text), count_cjk(text)
+    letters = max(1, sum(map(str.isalpha, text)))
     if cjk / letters > 0.1:
         return Language.JAPANESE if kana * 20 > cjk or "円" in text or "¥" in text else Language.CHINESE
     words = Counter(_WORD.findall(text.lower()))

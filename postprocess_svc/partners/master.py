@@ -25,6 +25,7 @@ _MAX_CELL_CHARACTERS = 4_000
 
 # Headers by what they mean. Case, width, spaces, hyphens and underscores do not count.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "code": ("code", "partner_code", "id", "取引先コード", "取引先cd", "コード"),
     "registration_number": (
         "registration_number",
         "登録番号",
@@ -71,6 +72,8 @@ class Partner:
 
     name: str
     aliases: tuple[str, ...] = ()
+    code: str | None = None
+    """What the table's owner calls the partner by; answers pass it on."""
     registration_number: str | None = None
     """``T`` and 13 digits."""
     phone: str | None = None
@@ -146,6 +149,29 @@ def parse_partners(untrusted_table: bytes) -> PartnerTable:
     if not partners:
         raise PartnersInvalid(["line 2: the table has no partner"])
     return PartnerTable(partners=tuple(partners))
+
+
+def write_partners(table: PartnerTable) -> bytes:
+    """The table as ``parse_partners`` takes it in again: UTF-8, every column, under its English name."""
+    written = io.StringIO(newline="")
+    rows = csv.writer(written)
+    rows.writerow(COLUMNS)
+    for partner in table.partners:
+        account = partner.account
+        cells = {
+            "code": partner.code,
+            "registration_number": partner.registration_number,
+            "name": partner.name,
+            "aliases": ";".join(partner.aliases),
+            "phone": partner.phone,
+            "bank": account and account.bank,
+            "branch": account and account.branch,
+            "account_type": account and account.type,
+            "account_number": account and account.number,
+            "account_holder": account and account.holder,
+        }
+        rows.writerow([cells[column] or "" for column in COLUMNS])
+    return written.getvalue().encode()
 
 
 def digits_of(text: str) -> str:
@@ -228,6 +254,7 @@ class _Row:
         partner = Partner(
             name=name,
             aliases=self._aliases(name),
+            code=self._text("code") or None,
             registration_number=self._registration_number(),
             phone=self._text("phone") or None,
             account=self._account(),
@@ -241,7 +268,7 @@ class _Row:
     def _text(self, column: str) -> str:
         place = self.places.get(column)
         text = self.cells[place].strip() if place is not None and place < len(self.cells) else ""
-        limit = MAX_NAME_CHARACTERS if column == "name" else _MAX_CELL_CHARACTERS
+        limit = MAX_NAME_CHARACTERS if column in {"name", "code"} else _MAX_CELL_CHARACTERS
         if len(text) > limit:
             self.refuse(column, f"longer than {limit} characters")
             return ""
@@ -282,9 +309,12 @@ class _Row:
 
 
 def _check_twice(partner: Partner, row: _Row, seen: dict[tuple[str, str], int]) -> None:
-    """A number belongs to one partner; one name may belong to several, but not in two rows that say the same."""
+    """A number and a code belong to one partner; one name may be several's, but not in two rows that say the same."""
     number = partner.registration_number
-    key = ("registration_number", number) if number else ("name", partner.name)
-    first = seen.setdefault(key, row.line)
-    if first != row.line:
-        row.refuse(key[0], f"the same as in line {first}")
+    keys = [("registration_number", number) if number else ("name", partner.name)]
+    if partner.code:
+        keys.append(("code", partner.code))
+    for key in keys:
+        first = seen.setdefault(key, row.line)
+        if first != row.line:
+            row.refuse(key[0], f"the same as in line {first}")

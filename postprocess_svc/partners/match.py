@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Protocol
 
 import numpy as np
 
@@ -34,6 +35,7 @@ NO_FORM_COST = 3.0
 """Nats where the table's name has no legal form and the reading has one."""
 MAX_MARGIN = 8.0
 SAME = "same"
+REGISTERED = "registration_number"
 SURE = 0.999
 """Confidence of a registration number, whose check digit holds, that one partner has."""
 PHONE_LOG_ODDS = 4.0
@@ -51,7 +53,7 @@ class Known:
     registration_number: str | None = None
     """``T`` and 13 digits with a check digit that holds."""
     phone: str | None = None
-    account_number: str | None = None
+    account_numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,11 @@ class Match:
     """0 to 1; calibrated on names that nothing was fitted to."""
     reasons: Mapping[str, float]
     """What each feature adds to the log odds."""
+
+    @property
+    def by_registration_number(self) -> bool:
+        """The number decided; the name was not looked at."""
+        return REGISTERED in self.reasons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +143,7 @@ class PartnerMatcher:
                 partner=registered,
                 name=registered.name,
                 confidence=SURE,
-                reasons={"registration_number": math.log(SURE / (1 - SURE))},
+                reasons={REGISTERED: math.log(SURE / (1 - SURE))},
             )
         reading = normalise(name)
         ranked = self.rank(reading)
@@ -246,6 +253,15 @@ class PartnerMatcher:
         }
 
 
+class PartnersInUse(Protocol):
+    """Where the newest table's matcher is to be had."""
+
+    @property
+    def matcher(self) -> PartnerMatcher:
+        """Of the table in use now."""
+        ...
+
+
 def _difference(written: str, read: str) -> tuple[int, int]:
     """How many characters are missing in the reading, and how many are foreign to the name."""
     first, second = Counter(written), Counter(read)
@@ -274,7 +290,7 @@ def _supports(partner: Partner, known: Known) -> dict[str, float]:
     if known.phone and partner.phone and digits_of(known.phone) == digits_of(partner.phone):
         reasons["phone"] = PHONE_LOG_ODDS
     account = partner.account
-    if known.account_number and account and digits_of(known.account_number) == digits_of(account.number):
+    if account and digits_of(account.number) in map(digits_of, known.account_numbers):
         reasons["account_number"] = ACCOUNT_LOG_ODDS
     return reasons
 

@@ -13,15 +13,23 @@ from fastapi import FastAPI
 
 from ocr_core.contracts.errors import ERRORS_BY_CODE, IdempotencyMismatch, UnreadablePage
 from ocr_core.contracts.result import OutputFormat
-from ocr_core.settings import FileOpenerSettings, LimitSettings, PreprocessSettings, StorageSettings, TritonSettings
+from ocr_core.settings import (
+    FileOpenerSettings,
+    LimitSettings,
+    PdfSettings,
+    PreprocessSettings,
+    StorageSettings,
+    TritonSettings,
+)
 from postprocess_svc import formats
 from preprocess_svc.main import make_app
 from preprocess_svc.parameters import OcrParameters
+from preprocess_svc.searchable_pdf import document as searchable_pdf
 from tests.support.json_schema import mismatches
 from tests.unit.test_formats import RESULT, as_json
 
 RESULT_SCHEMA = {"$ref": "#/components/schemas/OcrResult"}
-PUBLIC_PATHS = {"/v1/ocr", "/healthz", "/readyz", "/metrics"}
+PUBLIC_PATHS = {"/v1/ocr", "/v1/schemas", "/healthz", "/readyz", "/metrics"}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +40,7 @@ def app() -> FastAPI:
         triton=TritonSettings(),
         file_opener=FileOpenerSettings(),
         storage=StorageSettings(),
+        pdf=PdfSettings(),
     )
 
 
@@ -59,12 +68,15 @@ def test_refusals_that_pass_tell_when_to_come_back(document: dict[str, Any]) -> 
 
 def test_the_headers_of_an_answer_are_documented(document: dict[str, Any]) -> None:
     headers = document["paths"]["/v1/ocr"]["post"]["responses"]["200"]["headers"]
-    assert headers.keys() == {"X-Request-Id", "Server-Timing", "Yomitori-Warnings"}
+    assert headers.keys() == {"X-Request-Id", "Server-Timing", "Yomitori-Warnings", "Content-Disposition"}
 
 
 def test_every_format_is_documented(document: dict[str, Any]) -> None:
     contents = document["paths"]["/v1/ocr"]["post"]["responses"]["200"]["content"]
-    assert list(contents) == [formats.render(RESULT, wanted).content_type.split(";")[0] for wanted in OutputFormat]
+    told = {wanted: formats.render(RESULT, wanted).content_type.split(";")[0] for wanted in OutputFormat}
+    # What the text side writes for it never leaves the house.
+    told[OutputFormat.PDF] = searchable_pdf.CONTENT_TYPE
+    assert list(contents) == list(told.values())
     assert document["components"]["schemas"]["OutputFormat"]["enum"] == list(OutputFormat)
 
 
@@ -95,6 +107,8 @@ class TestTheResult:
     def test_every_documented_property_is_sent(self, document: dict[str, Any]) -> None:
         schemas = document["components"]["schemas"]
         assert schemas["Line"]["required"] == ["text", "confidence", "quad"] == list(schemas["Line"]["properties"])
+        assert schemas["Table"]["required"] == ["quad", "rows"] == list(schemas["Table"]["properties"])
+        assert schemas["TableCell"]["required"] == ["text", "quad", "row_span", "column_span"]
         assert schemas["OcrResult"]["properties"].keys() == set(schemas["OcrResult"]["required"])
         assert schemas["Timing"]["properties"].keys() - set(schemas["Timing"]["required"]) == {"fetch"}
 
@@ -102,6 +116,8 @@ class TestTheResult:
         ("change", "told"),
         [
             (lambda answer: answer["pages"][0]["lines"][0].update(row=1), "'row' is not documented"),
+            (lambda answer: answer["pages"][0]["tables"][0].update(lines=[1]), "'lines' is not documented"),
+            (lambda answer: answer["pages"][0]["tables"][0]["rows"][0][0].pop("row_span"), "'row_span' is missing"),
             (lambda answer: answer["timing_ms"].update(guess=1.0), "'guess' is not documented"),
             (lambda answer: answer.pop("warnings"), "'warnings' is missing"),
             (lambda answer: answer["warnings"][0].pop("page"), "'page' is missing"),

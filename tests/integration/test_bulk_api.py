@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import AUTO, SchemaName
 from ocr_core.settings import BulkSettings
 from tests.support.bulk_api import SOURCES, TENANT, WEBHOOKS, ApiHouse, ServedApi
 from tests.support.job_stores import new_job, send
@@ -47,7 +48,7 @@ class TestAJobAsJson:
         assert (told["status"], told["priority"], told["run"], told["last_sequence"]) == ("queued", "low", 1, 0)
         assert told["finished_at"] is None
         job = api_house.job(told)
-        assert job.schemas == (Schema.INVOICE, Schema.RECEIPT)
+        assert job.schemas == (SchemaName("invoice"), SchemaName("receipt"))
         assert job.formats == (OutputFormat.MARKDOWN, OutputFormat.TEXT)
         assert job.webhook_url == "https://hooks.example/ocr"
         api_house.finish()
@@ -56,7 +57,7 @@ class TestAJobAsJson:
 
     def test_little_is_enough(self, api_house: ApiHouse, api: ServedApi) -> None:
         job = api_house.job(api.submit(1))
-        assert (job.schemas, job.formats, job.webhook_url) == ((Schema.AUTO,), (), None)
+        assert (job.schemas, job.formats, job.webhook_url) == ((AUTO,), (), None)
 
     def test_its_state_comes_by_get(self, api_house: ApiHouse) -> None:
         api = api_house.serve(webhooks=WEBHOOKS)
@@ -99,10 +100,10 @@ class TestAJobAsJson:
             "documents[0]: a document's reference",
         ),
         (b'{"documents": [{"source": "s3://inbox/a", "reference": "\\ud800"}]}', "the body is not JSON"),
-        ({"documents": SOURCES, "schema": "poem"}, "schema[0]: Input should be"),
+        ({"documents": SOURCES, "schema": "poem"}, "schema: there is no 'poem'; there are auto, none, invoice, other,"),
         ({"documents": SOURCES, "schema": "auto,none"}, "'auto' and 'none' stand alone"),
         ({"documents": SOURCES, "schema": ["invoice"]}, "schema: Input should be a string like"),
-        ({"documents": SOURCES, "schema": ""}, "schema[0]: Input should be"),
+        ({"documents": SOURCES, "schema": ""}, "schema: a schema's name is up to"),
         ({"documents": SOURCES, "formats": "text"}, "formats: Input should be"),
         ({"documents": SOURCES, "formats": ["text", "text"]}, "names a format twice"),
         ({"documents": SOURCES, "formats": ["hologram"]}, "formats[0]: Input should be"),

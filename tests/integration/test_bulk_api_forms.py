@@ -12,7 +12,8 @@ import pytest
 
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import CreatedJob, NewJob
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import SchemaName
 from ocr_core.settings import BulkSettings
 from tests.support.bulk_api import TENANT, WEBHOOKS, ApiHouse, ServedApi
 from tests.support.job_stores import send
@@ -77,7 +78,7 @@ class TestAJobAsAForm:
         told = answer.json()
         assert (told["documents"]["total"], told["priority"]) == (4, "low")
         job = api_house.job(told)
-        assert job.schemas == (Schema.INVOICE, Schema.RECEIPT)
+        assert job.schemas == (SchemaName("invoice"), SchemaName("receipt"))
         assert job.formats == (OutputFormat.MARKDOWN, OutputFormat.TEXT)
         assert job.webhook_url == "https://hooks.example/ocr"
         stored = [f"bulk/uploads/{TENANT}/{job.id}/{n}" for n in range(4)]
@@ -115,7 +116,7 @@ class TestRefusals:
             ([("schema", None, b"invoice")], 400, "the form has no part named 'file'"),
             ([*files(b"a", b"b", b"")], 400, "file part 2 ('2.pdf') is empty"),
             ([*files(b"a", b"b" * 5_001)], 413, "file part 1 ('1.pdf') is over the limit of 5000 bytes"),
-            ([*files(b"a"), ("schema", None, b"poem")], 400, "schema[0]: Input should be"),
+            ([*files(b"a"), ("schema", None, b"poem")], 400, "schema: there is no 'poem'; there are"),
             ([*files(b"a"), ("formats", None, b"text,")], 400, "formats[1]: Input should be"),
             ([*files(b"a"), ("pages", None, b"1")], 400, "part 'pages' is not known; known are file, schema"),
             ([*files(b"a"), ("", None, b"1")], 400, "part '' is not known"),

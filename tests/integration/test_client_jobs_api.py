@@ -57,7 +57,7 @@ def test_files_in_a_form(api_house: ApiHouse, jobs: JobsClient, files: list[Path
         files[:2], schema="invoice", formats=["markdown"], priority="low", webhook_url="https://a.example/"
     )
     stored = api_house.store.get_job(TENANT, job.id)
-    assert ([one.value for one in stored.schemas], stored.priority.value) == (["invoice"], "low")
+    assert (stored.schemas, stored.priority.value) == (("invoice",), "low")
     assert [api_house.bucket.get(key) for key in api_house.uploads] == [path.read_bytes() for path in files[:2]]
     api_house.finish()
     assert [line.reference for line in jobs.results(job.id)] == ["請求 1.pdf", "quo%22te.png"]

@@ -22,7 +22,8 @@ from ocr_core.contracts.jobs import DocumentStatus, ResultRow
 from ocr_core.contracts.page import PageImage, TextLayerWord
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
 from ocr_core.contracts.reading import PageReading, Reading
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import NONE
 from ocr_core.service import RequestContext
 from preprocess_svc import sync_road
 from tests.support.aws import object_settings, storage_settings
@@ -86,7 +87,7 @@ async def test_a_reading(threads_of: Callable[[object, str], list[bool]], count:
         model_versions={},
         charset_sha256="1" * 64,
     )
-    options = StructureOptions(schemas=(Schema.NONE,), min_confidence=0.5, output_format=OutputFormat.JSON)
+    options = StructureOptions(schemas=(NONE,), min_confidence=0.5, output_format=OutputFormat.JSON)
     structurer = postprocess.HttpStructurer("http://127.0.0.1:1")
     await structurer.start()
     try:

@@ -23,7 +23,7 @@ from ocr_core.contracts.errors import InternalError, InvalidRequest, NotReady, O
 from ocr_core.contracts.jobs import ClaimRefusal, DocumentStatus, JobStatus, Lease, Stage
 from ocr_core.contracts.messages import StageMessage
 from ocr_core.contracts.queues import OutgoingMessage, QueueName
-from ocr_core.contracts.result import Schema
+from ocr_core.contracts.schema_names import NONE
 from tests.support.aws import make_server, object_settings, queue_settings
 from tests.support.documents import png
 from tests.support.stage_house import FAST, TENANT, DigitModels, StageHouse, stage_house, until
@@ -432,7 +432,7 @@ async def test_a_worker_that_stood_still_is_replaced_and_its_late_result_refused
             counts["read"] = house.count("ocr_bulk_attempts_total", stage="read", outcome="read")
 
     async with stage_house(aws_server, tmp_path, **shared) as house:  # type: ignore[arg-type]
-        job = await house.submit(DOCUMENT, schema=Schema.NONE)
+        job = await house.submit(DOCUMENT, schema=NONE)
         first = threading.Thread(target=lambda: asyncio.run(first_process()))
         first.start()
         try:

@@ -13,7 +13,8 @@ from local_stack.aws import AwsServer
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.jobs import DocumentStatus, ResultRow
 from ocr_core.contracts.queues import QueueName
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import NONE, SchemaName
 from tests.support.documents import png
 from tests.support.stage_house import TENANT, DigitModels, StageHouse, pages_pdf, stage_house, until
 
@@ -25,7 +26,7 @@ async def house(aws_server: AwsServer, tmp_path: Path) -> AsyncIterator[StageHou
 
 
 async def outcome(house: StageHouse, *contents: bytes, copies: int = 1) -> list[ResultRow]:
-    job = await house.submit(*contents, schema=Schema.NONE)
+    job = await house.submit(*contents, schema=NONE)
     async with house.working(house.reader(), house.structurer(), copies=copies):
         return await house.ended(job)
 
@@ -38,6 +39,15 @@ async def nothing_is_left(house: StageHouse) -> None:
         return not any(left) and not await house.keys("readings/")
 
     await until(is_empty, "the end of readings and messages")
+
+
+async def test_a_schema_that_has_gone_since_fails_the_document_at_once(house: StageHouse) -> None:
+    job = await house.submit(png("Invoice"), schema=SchemaName("gone"))
+    async with house.working(house.reader(), house.structurer()):
+        (row,) = await house.ended(job)
+    assert (row.status, row.error_code) == (DocumentStatus.FAILED, "invalid_request")
+    assert "no 'gone'; there are auto, none, invoice" in (row.error_detail or "")
+    assert house.count("ocr_bulk_attempts_total", stage="structure", outcome="failed") == 1
 
 
 async def test_a_document_becomes_a_result_with_its_links(house: StageHouse) -> None:
@@ -89,7 +99,7 @@ async def test_three_deliveries_of_every_message_make_one_result(house: StageHou
 
 async def test_a_long_document_is_read_in_ranges(house: StageHouse) -> None:
     texts = [f"page {number}" for number in range(1, 8)]
-    job = await house.submit(pages_pdf(texts), schema=Schema.NONE)
+    job = await house.submit(pages_pdf(texts), schema=NONE)
     async with house.working(house.reader(range_pages=3), house.reader(range_pages=3), house.structurer()):
         (row,) = await house.ended(job)
         result = await house.result(row)
@@ -98,7 +108,7 @@ async def test_a_long_document_is_read_in_ranges(house: StageHouse) -> None:
         await nothing_is_left(house)
     assert house.count("ocr_bulk_attempts_total", stage="read", outcome="split") == 1
     assert house.count("ocr_bulk_attempts_total", stage="read_range", outcome="read") == 3
-    unsplit = await house.submit(pages_pdf(texts), schema=Schema.NONE)
+    unsplit = await house.submit(pages_pdf(texts), schema=NONE)
     async with house.working(house.reader(), house.structurer()):
         (row,) = await house.ended(unsplit)
         at_once = await house.result(row)
@@ -106,7 +116,7 @@ async def test_a_long_document_is_read_in_ranges(house: StageHouse) -> None:
 
 
 async def test_messages_are_small_however_long_the_document(house: StageHouse) -> None:
-    job = await house.submit(pages_pdf(["x"] * 120), schema=Schema.NONE)
+    job = await house.submit(pages_pdf(["x"] * 120), schema=NONE)
     async with house.working(house.reader(range_pages=2)):
 
         async def is_split() -> bool:
@@ -119,7 +129,7 @@ async def test_messages_are_small_however_long_the_document(house: StageHouse) -
 
 
 async def test_a_range_without_a_readable_page_costs_its_pages_only(house: StageHouse) -> None:
-    job = await house.submit(pages_pdf(["one", "two", "three", "four"], broken=[3, 4]), schema=Schema.NONE)
+    job = await house.submit(pages_pdf(["one", "two", "three", "four"], broken=[3, 4]), schema=NONE)
     async with house.working(house.reader(range_pages=2), house.structurer()):
         (row,) = await house.ended(job)
         result = await house.result(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -11,11 +12,12 @@ import pytest
 from ocr_core.adapters.postprocess import HttpStructurer
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import DocumentInfo, MediaType
-from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
+from ocr_core.contracts.errors import DeadlineExceeded, InternalError, InvalidRequest, NotReady, OcrError, Overloaded
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
 from ocr_core.contracts.reading import Reading
 from ocr_core.contracts.reading_codec import decode_reading
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import AUTO, NONE, SchemaName
 
 Answer = Callable[[str, bytes, asyncio.StreamWriter], Awaitable[None]]
 """Takes a request's head and body, and writes whatever it wants to the wire."""
@@ -37,7 +39,7 @@ async def text_side(answer: Answer) -> AsyncIterator[HttpStructurer]:
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 length = next(
-                    int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")
+                    (int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0
                 )
                 await answer(head, await reader.readexactly(length), writer)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -63,7 +65,7 @@ def respond(writer: asyncio.StreamWriter, status: int, content_type: str, body: 
 
 async def structure(structurer: HttpStructurer, timeout_s: float = 20.0) -> RenderedResult:
     options = StructureOptions(
-        schemas=(Schema.INVOICE, Schema.RECEIPT), min_confidence=0.25, output_format=OutputFormat.MARKDOWN
+        schemas=(SchemaName("invoice"), SchemaName("receipt")), min_confidence=0.25, output_format=OutputFormat.MARKDOWN
     )
     return await structurer.structure(READING, options=options, request_id="req_7", deadline=Deadline.after(timeout_s))
 
@@ -83,6 +85,55 @@ async def test_the_reading_its_options_and_what_is_left_of_the_deadline_arrive()
     headers = dict(line.lower().split(": ", 1) for line in heads[0].split("\r\n")[1:] if line)
     assert headers["x-request-id"] == "req_7"
     assert 19 < float(headers["x-ocr-remaining-s"]) <= 20
+
+
+def schema_list(*names: str) -> bytes:
+    """As the text side tells its schemas."""
+    schemas = [{"name": name, "title": name, "description": "", "document_type": None, "fields": {}} for name in names]
+    return json.dumps({"schemas": schemas}).encode()
+
+
+async def test_schemas_are_asked_about_once_and_an_unknown_one_is_refused() -> None:
+    asked: list[str] = []
+
+    async def answer(head: str, _body: bytes, writer: asyncio.StreamWriter) -> None:
+        asked.append(head.partition(" HTTP")[0])
+        respond(writer, 200, "application/json", schema_list("expenses", "invoice"))
+
+    async with text_side(answer) as structurer:
+        for names in ((AUTO,), (NONE,)):
+            await structurer.check_schemas(names, deadline=Deadline.after(20))
+        assert asked == []
+        for names in (("invoice",), ("expenses", "invoice")):
+            await structurer.check_schemas(tuple(map(SchemaName, names)), deadline=Deadline.after(20))
+        assert asked == ["GET /v1/schemas"]
+        with pytest.raises(InvalidRequest, match="no 'expense'; there are auto, none, expenses, invoice"):
+            await structurer.check_schemas((SchemaName("expense"),), deadline=Deadline.after(20))
+
+
+async def test_a_schema_that_has_gone_since_is_the_callers_affair() -> None:
+    known = [schema_list("invoice", "receipt"), schema_list("invoice")]
+
+    async def answer(head: str, _body: bytes, writer: asyncio.StreamWriter) -> None:
+        if head.startswith("GET"):
+            respond(writer, 200, "application/json", known.pop(0))
+        else:
+            respond(writer, 400, "application/problem+json", b'{"code": "invalid_request", "detail": "receipt"}')
+
+    async with text_side(answer) as structurer:
+        await structurer.check_schemas((SchemaName("receipt"),), deadline=Deadline.after(20))
+        with pytest.raises(InvalidRequest, match="no 'receipt'; there are auto, none, invoice"):
+            await structure(structurer)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"schemas": [{"name": 3}]}', b"<html>"])
+async def test_a_list_of_schemas_that_is_none_is_no_fault_of_the_caller(body: bytes) -> None:
+    async def answer(_head: str, _body: bytes, writer: asyncio.StreamWriter) -> None:
+        respond(writer, 200, "application/json", body)
+
+    async with text_side(answer) as structurer:
+        with pytest.raises(InternalError):
+            await structurer.check_schemas((SchemaName("invoice"),), deadline=Deadline.after(20))
 
 
 async def test_the_codes_of_the_warnings_come_back() -> None:

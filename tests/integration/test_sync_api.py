@@ -98,7 +98,7 @@ class TestAnswer:
         assert answer.headers["Content-Type"] == content_type
         assert "請求書" in answer.text
 
-    @pytest.mark.parametrize("wanted", ["json", "text", "markdown", "hocr", "alto"])
+    @pytest.mark.parametrize("wanted", ["json", "text", "markdown", "hocr", "alto", "pdf"])
     def test_a_header_names_the_warnings_whatever_the_format(self, api: httpx.Client, wanted: str) -> None:
         params = {**PATIENT, "format": wanted}
         answer = api.post("/v1/ocr", params=params, content=gif("Moving 4711", "Moving 4712"))
@@ -121,6 +121,14 @@ class TestAnswer:
         answer = api.post("/v1/ocr", params={**PATIENT, "schema": "invoice,receipt"}, content=invoice).json()
         assert answer["fields"] is None
         assert answer["schemas"].keys() == {"invoice", "receipt"}
+
+    def test_the_schemas_that_may_be_named(self, api: httpx.Client) -> None:
+        document = api.get("/openapi.json").json()
+        of_answer = document["paths"]["/v1/schemas"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        listed = api.get("/v1/schemas").json()
+        assert mismatches(listed, of_answer, document) == []
+        assert [schema["name"] for schema in listed["schemas"]] == ["invoice", "other", "receipt"]
+        assert listed["schemas"][0]["fields"]["due_date"] == {"type": "date", "source": "due_date", "required": False}
 
     def test_fields_below_the_wanted_confidence_are_null(self, api: httpx.Client, invoice: bytes) -> None:
         def fields(min_confidence: str) -> dict[str, object]:

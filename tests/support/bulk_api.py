@@ -27,6 +27,7 @@ from ocr_core.contracts.jobs import Job
 from ocr_core.service import Readiness
 from ocr_core.settings import BulkSettings, ObjectStoreSettings, StorageSettings, WebhookSettings
 from ocr_core.telemetry import Metrics
+from postprocess_svc.schemas import shipped_schemas
 from tests.support.aws import free_port, object_settings, storage_settings
 from tests.support.job_stores import RULES, claim, read, send
 from tests.support.waiting import wait_until
@@ -168,6 +169,7 @@ class ServedApi:
                 readiness=Readiness(),
                 lifespan=lifespan,
                 stopping=self._stop,
+                schemas=shipped_schemas(),
             )
             await HttpRole(app, host="127.0.0.1", port=self.port, shutdown_grace_s=20).run(self._stop)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ocr_core.contracts.geometry import Box
-from ocr_core.contracts.result import Schema
+from ocr_core.contracts.result import DocumentType
 from postprocess_svc.fields import FieldsOutcome, extract
 from postprocess_svc.lines import PageLines, TextLine
 
@@ -61,6 +61,6 @@ def receipt(rows: Iterable[str | tuple[str, str] | tuple[str, str, float]], *, w
     return page(placed, width=width, height=int(top) + 40)
 
 
-def read(*pages: PageLines, schema: Schema = Schema.AUTO) -> FieldsOutcome:
-    """The fields of some pages."""
-    return extract(pages, schema=schema)
+def read(*pages: PageLines, document_type: DocumentType | None = None) -> FieldsOutcome:
+    """All fields of some pages."""
+    return extract(pages, document_type=document_type)

@@ -40,9 +40,10 @@ from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import Job, NewDocument, NewJob, ResultRow, Stage, StoreRules, new_job_id
 from ocr_core.contracts.ports import Recognition, TextModels
 from ocr_core.contracts.queues import Delivery, OutgoingMessage, Queue, QueueName
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import AUTO, SchemaName
 from ocr_core.service import Readiness
-from ocr_core.settings import BulkSettings, ObjectStoreSettings, QueueSettings
+from ocr_core.settings import BulkSettings, ObjectStoreSettings, PdfSettings, QueueSettings
 from ocr_core.telemetry import Metrics
 from postprocess_svc.ctc import Charset, Charsets
 from postprocess_svc.pipeline import TextPipeline
@@ -175,6 +176,7 @@ class StageHouse:
     models: TextModels
     charsets: Charsets
     limits: OpenLimits = field(default_factory=OpenLimits)
+    pdf: PdfSettings = field(default_factory=PdfSettings)
     calls: list[QueueCall] = field(default_factory=list)
     """Of all workers, in their order."""
 
@@ -198,6 +200,7 @@ class StageHouse:
             workers=self.workers,
             limits=self.limits,
             settings=changed,
+            pdf=self.pdf,
             metrics=self.stage_metrics,
         )
         return self._consumer(QueueName.READ, {Stage.READ, Stage.READ_RANGE}, stage, places, changed)
@@ -209,6 +212,7 @@ class StageHouse:
             objects=self.objects,
             pipeline=TextPipeline(charsets=self.charsets),
             workers=self.workers,
+            pdf=self.pdf,
         )
         changed = self.settings.model_copy(update=settings)
         return self._consumer(QueueName.STRUCTURE, {Stage.STRUCTURE}, stage, places, changed)
@@ -281,15 +285,13 @@ class StageHouse:
         await self.documents.put(name, content, content_type="application/octet-stream")
         return self.documents.uri(name)
 
-    async def submit(
-        self, *contents: bytes, formats: tuple[OutputFormat, ...] = (), schema: Schema = Schema.AUTO
-    ) -> Job:
+    async def submit(self, *contents: bytes, formats: tuple[OutputFormat, ...] = (), schema: SchemaName = AUTO) -> Job:
         """A job of these documents."""
         sources = [await self.put(f"{uuid.uuid4().hex}.bin", content) for content in contents]
         return await self.submit_sources(*sources, formats=formats, schema=schema)
 
     async def submit_sources(
-        self, *sources: str, formats: tuple[OutputFormat, ...] = (), schema: Schema = Schema.AUTO
+        self, *sources: str, formats: tuple[OutputFormat, ...] = (), schema: SchemaName = AUTO
     ) -> Job:
         """A job of what lies at these addresses."""
         documents = tuple(NewDocument(source=source, reference=f"r{n}") for n, source in enumerate(sources))

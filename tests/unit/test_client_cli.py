@@ -36,6 +36,40 @@ def test_one_document_as_json(server: ScriptedServer, folder: Path) -> None:
     assert server.seen[0].query["timeout_s"] == ["9.0"]
 
 
+SCHEMAS = [
+    {
+        "name": "expense_report",
+        "title": "Expense report",
+        "description": "",
+        "document_type": None,
+        "fields": {
+            "shop": {"type": "text", "source": "issuer_name", "required": True},
+            "amount": {"type": "money", "source": "total_amount", "required": False},
+        },
+    }
+]
+
+
+def test_schemas_are_listed() -> None:
+    with scripted_server(Scripted(body=json.dumps({"schemas": SCHEMAS}).encode())) as server:
+        done = ocr("schemas", "--url", server.url)
+        shown = ocr_at_a_terminal("schemas", "--url", server.url)
+    assert (done.returncode, json.loads(done.stdout)) == (0, SCHEMAS)
+    assert all(word in shown for word in ("expense_report", "Expense report", "shop*, amount"))
+    assert [seen.path for seen in server.seen] == ["/v1/schemas"] * 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [(Scripted(body=b"{}"), 4), (Scripted(body=b"<html>"), 4), (problem(500, "internal_error"), 4)],
+)
+def test_what_is_no_list_of_schemas_is_told(answer: Scripted, status: int) -> None:
+    with scripted_server(answer) as server:
+        done = ocr("schemas", "--url", server.url)
+    assert done.returncode == status
+    assert done.stderr.startswith("ocr: ")
+
+
 def test_read_may_be_spelt_out(server: ScriptedServer, folder: Path) -> None:
     assert ocr("read", folder / "b.PDF", "--url", server.url).returncode == 0
 
@@ -76,6 +110,28 @@ def test_markup_is_written_as_it_came(folder: Path, tmp_path: Path, output_forma
     assert (done.returncode, done.stdout) == (0, "")
     assert server.seen[0].query["format"] == [output_format]
     assert (tmp_path / f"b.PDF{suffix}").read_bytes() == body
+
+
+class TestPdf:
+    BODY = b"%PDF-1.7 no break at the end"
+
+    def test_it_is_written_as_it_came(self, folder: Path, tmp_path: Path) -> None:
+        with scripted_server(Scripted(body=self.BODY)) as server:
+            done = ocr(folder / "b.PDF", "--url", server.url, "--output", tmp_path, "--format", "pdf")
+        assert (done.returncode, done.stdout) == (0, "")
+        assert server.seen[0].query["format"] == ["pdf"]
+        assert (tmp_path / "b.PDF.pdf").read_bytes() == self.BODY
+
+    def test_one_may_go_to_standard_output(self, folder: Path) -> None:
+        with scripted_server(Scripted(body=self.BODY)) as server:
+            done = ocr(folder / "b.PDF", "--url", server.url, "--format", "pdf")
+        assert (done.returncode, done.stdout) == (0, self.BODY.decode())
+
+    def test_several_need_a_folder(self, folder: Path) -> None:
+        with scripted_server() as server:
+            done = ocr(folder, "--url", server.url, "--format", "pdf")
+        assert (done.returncode, server.seen) == (2, [])
+        assert "--output" in done.stderr
 
 
 def test_one_failure_does_not_stop_the_others(folder: Path) -> None:
@@ -130,7 +186,7 @@ def test_no_server(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--format", "pdf", "a"], ["--jobs", "0", "a"], ["--url", "nonsense", "a"], ["--timeout", "soon", "a"]],
+    [[], ["--format", "docx", "a"], ["--jobs", "0", "a"], ["--url", "nonsense", "a"], ["--timeout", "soon", "a"]],
 )
 def test_a_wrong_command_line(arguments: list[str]) -> None:
     assert ocr(*arguments).returncode == 2

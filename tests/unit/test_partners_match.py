@@ -106,7 +106,7 @@ class TestTies:
             account=Account(bank=None, branch=None, type=None, number="0012", holder=None),
         )
         twins = of(first, Partner(name="山本商店", registration_number=NUMBER))
-        for known in (Known(phone="０３（１１１１）２２２２"), Known(account_number="12")):
+        for known in (Known(phone="０３（１１１１）２２２２"), Known(account_numbers=("5", "12"))):
             match = twins.find("山本商店", known)
             assert match is not None
             assert match.partner is first

@@ -22,7 +22,8 @@ from ocr_core.contracts.geometry import Box
 from ocr_core.contracts.page import Notice, PageError
 from ocr_core.contracts.ports import StructureOptions
 from ocr_core.contracts.reading import LineReading, PageReading, Reading, StageTiming
-from ocr_core.contracts.result import PageResult, Schema
+from ocr_core.contracts.result import PageResult
+from ocr_core.contracts.schema_names import NONE
 from ocr_core.service import Readiness
 from ocr_core.settings import BulkSettings
 from postprocess_svc.ctc import Charset, Charsets
@@ -78,7 +79,7 @@ class TestMerging:
         pipeline = TextPipeline(charsets=Charsets([LATIN, CYRILLIC]))
         result = pipeline.structure(
             merged.reading,
-            options=StructureOptions(schemas=(Schema.NONE,)),
+            options=StructureOptions(schemas=(NONE,)),
             request_id="job_1",
             charsets_by_page=merged.charsets_by_page,
         )

@@ -17,7 +17,8 @@ from ocr_core.contracts.jobs import (
     ResultRow,
     Stage,
 )
-from ocr_core.contracts.result import OutputFormat, Schema
+from ocr_core.contracts.result import OutputFormat
+from ocr_core.contracts.schema_names import SchemaName
 from ocr_core.contracts.webhooks import DeliveryStatus, WebhookDelivery
 
 AnyRow = Row[Any]
@@ -25,14 +26,14 @@ AnyRow = Row[Any]
 _SEPARATOR = ","
 
 
-def joined(words: tuple[Schema, ...] | tuple[OutputFormat, ...]) -> str:
-    """Enum values as one column."""
-    return _SEPARATOR.join(word.value for word in words)
+def joined(words: tuple[SchemaName, ...] | tuple[OutputFormat, ...]) -> str:
+    """Names as one column."""
+    return _SEPARATOR.join(words)
 
 
-def schemas_of(row: AnyRow) -> tuple[Schema, ...]:
+def schemas_of(row: AnyRow) -> tuple[SchemaName, ...]:
     """A job row's schemas."""
-    return tuple(Schema(word) for word in row.schemas.split(_SEPARATOR) if word)
+    return tuple(SchemaName(word) for word in row.schemas.split(_SEPARATOR) if word)
 
 
 def formats_of(row: AnyRow) -> tuple[OutputFormat, ...]:

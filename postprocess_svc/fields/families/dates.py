@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName, span
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.values.dates import PrintedDate
@@ -41,20 +41,24 @@ class _Item:
     governors: list[Governor]
 
 
-class DateFamily:
+class DateFamily(FieldFamily):
     """Proposes every date of the document for both fields."""
 
     name = "dates"
-    fields: tuple[FieldName, ...] = (FieldName.DOCUMENT_DATE, FieldName.DUE_DATE)
+    kind = FieldKind.DATE
+    fields = (FieldName.DOCUMENT_DATE, FieldName.DUE_DATE)
 
-    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:
+    def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:
         """Candidates for one of the two."""
         issued = chosen.get(FieldName.DOCUMENT_DATE)
         issue_date = None if issued is None else dt.date.fromisoformat(str(issued.candidate.value))
         items = _collect(context, issue_date)
-        if field is FieldName.DOCUMENT_DATE:
+        if field == FieldName.DOCUMENT_DATE:
             return _document_dates(context, items)
         return _due_dates(items, issue_date)
+
+
+FAMILY = DateFamily()
 
 
 def _collect(context: DocumentContext, issue_date: dt.date | None) -> list[_Item]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName, span
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.values.phones import PrintedPhone, find_phones
 from postprocess_svc.fields.vocabulary import Role
@@ -12,18 +12,23 @@ from postprocess_svc.fields.vocabulary import Role
 _NEAR_ROWS = 8
 
 
-class PhoneFamily:
+class PhoneFamily(FieldFamily):
     """Proposes phone numbers, labelled or recognisable by their shape."""
 
     name = "phone"
-    fields: tuple[FieldName, ...] = (FieldName.PHONE,)
+    kind = FieldKind.PHONE
+    fields = (FieldName.PHONE,)
+    after = (FieldName.ISSUER_NAME, FieldName.RECIPIENT_NAME)
 
-    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
+    def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """Phone numbers with their distance to the issuer's name."""
         found: list[Candidate] = []
         for facts in context.facts:
             found.extend(_in_row(context, facts, chosen, first=not found))
         return found
+
+
+FAMILY = PhoneFamily()
 
 
 def _in_row(context: DocumentContext, facts: RowFacts, chosen: Chosen, *, first: bool) -> Iterator[Candidate]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ocr_core.contracts.result import DocumentType
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName, Span
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, Span
 from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.naming import (
@@ -28,15 +28,19 @@ _SHIP_TO = re.compile(r"ship|deliver|liefer|livraison|waren|納品|届|aflever")
 _MAX_TOWN_LINE = 45
 
 
-class RecipientFamily:
+class RecipientFamily(FieldFamily):
     """Proposes names with an honorific, under a label, and at the head of an address."""
 
     name = "recipient"
-    fields: tuple[FieldName, ...] = (FieldName.RECIPIENT_NAME,)
+    kind = FieldKind.TEXT
+    fields = (FieldName.RECIPIENT_NAME,)
 
-    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
+    def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """Candidates for the recipient's name."""
         return list(_recipients(context))
+
+
+FAMILY = RecipientFamily()
 
 
 def _recipients(context: DocumentContext) -> Iterator[Candidate]:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from postprocess_svc.fields.candidate import Candidate, Choice, Chosen, FieldName, span
+from postprocess_svc.fields.candidate import Candidate, Choice, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.values.folding import has_digits, read_digits
 from postprocess_svc.fields.values.identifiers import (
@@ -24,13 +24,15 @@ _RECIPIENT_ROWS = 7
 _CUSTOMERS = re.compile(r"customer|client|buyer|your|kunde|käufer|ihre|acheteur|votre|klant|uw ", re.IGNORECASE)
 
 
-class RegistrationFamily:
+class RegistrationFamily(FieldFamily):
     """Proposes everything shaped like a registration number, and what a label calls one."""
 
     name = "registration_number"
-    fields: tuple[FieldName, ...] = (FieldName.REGISTRATION_NUMBER,)
+    kind = FieldKind.REGISTRATION_NUMBER
+    fields = (FieldName.REGISTRATION_NUMBER,)
+    after = (FieldName.RECIPIENT_NAME,)
 
-    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
+    def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """T numbers in Japanese documents, VAT ids in others."""
         found = [item for facts in context.facts for item in _in_row(context, facts)]
         counts = Counter(candidate.value for candidate in found)
@@ -48,6 +50,9 @@ class RegistrationFamily:
             )
             for position, candidate in enumerate(found)
         ]
+
+
+FAMILY = RegistrationFamily()
 
 
 def _with_recipient(candidate: Candidate, recipient: Choice | None) -> float:
