@@ -7,10 +7,14 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from ocr_core.contracts.geometry import Point, Quad, angle_deg
 from ocr_core.contracts.reading import LineReading
 from postprocess_svc.ctc import DecodedLine
+
+if TYPE_CHECKING:
+    from postprocess_svc.tables.table import TextTable
 
 # Half of a character's widest believable box, in line heights: a full-width character is one high and one wide, so
 # whatever lies further from the centre of a character is the gap beside it.
@@ -52,13 +56,15 @@ class TextLine:
     """Which visual row of the page the line stands in, counted in reading order; cells of one table row share it."""
     block: int = 0
     """Which block of rows (a column, a table, an address) the line belongs to, counted in reading order."""
+    stamp: int | None = None
+    """Which of the page's stamps the line is read in: text of the page, but no part of its fields and tables."""
 
     def span_quad(self, start: int, end: int) -> Quad:
         """The quad of ``text[start:end]``; the whole line's where the span is empty or not within the text."""
         if not 0 <= start < end <= len(self.text) or (start == 0 and end == len(self.text)):
             return self.quad
-        left, _ = self._extent(start)
-        _, right = self._extent(end - 1)
+        left, _ = self.extent(start)
+        _, right = self.extent(end - 1)
         p0, p1, p2, p3 = self.quad
         return (
             _between(p0, p1, left),
@@ -83,7 +89,7 @@ class TextLine:
             start = end
         return tuple(found)
 
-    def _extent(self, index: int) -> tuple[float, float]:
+    def extent(self, index: int) -> tuple[float, float]:
         """Where a character begins and ends, as fractions of the reading edge."""
         count = len(self.text)
         if len(self.positions) != count:
@@ -106,6 +112,13 @@ class PageLines:
     lines: tuple[TextLine, ...]
     skew_deg: float = 0.0
     """The text's mean direction, clockwise from level."""
+    tables: tuple[TextTable, ...] = ()
+    """Of these lines, from the top down."""
+
+    @property
+    def printed(self) -> tuple[TextLine, ...]:
+        """The lines without those of stamps: what the document itself says."""
+        return tuple([line for line in self.lines if line.stamp is None])
 
     def rows(self) -> Iterator[tuple[TextLine, ...]]:
         """The lines row by row: cells of a table row, or a label and its value, come together."""
@@ -141,6 +154,7 @@ def text_line(reading: LineReading, decoded: DecodedLine) -> TextLine:
         character_confidences=decoded.probabilities[kept],
         vertical=len(text) > 1
         and (45 < abs(angle_deg(reading.quad)) < 135 or math.dist(p0, p3) > _MIN_COLUMN_RATIO * length),
+        stamp=reading.stamp,
     )
 
 

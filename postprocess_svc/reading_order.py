@@ -8,7 +8,7 @@ their values)? ``columns.py`` answers it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from postprocess_svc.columns import columns_of, has_prose_columns
@@ -56,6 +56,22 @@ def in_reading_order(lines: Sequence[TextLine], *, skew_deg: float) -> tuple[Tex
         for number, row in enumerate(ordering.rows)
         for box in row.boxes
     )
+
+
+def followed_by_stamps(lines: Sequence[TextLine], stamped: Iterable[TextLine]) -> tuple[TextLine, ...]:
+    """The page's lines in reading order, and after them those of its stamps, a block a stamp.
+
+    A stamp lies across whatever is printed there, so that among the lines around it its own would tear rows apart.
+    """
+    row = 1 + max((line.row for line in lines), default=-1)
+    block = max((line.block for line in lines), default=-1)
+    after: list[TextLine] = []
+    stamp = None
+    for line in stamped:
+        block += line.stamp != stamp
+        stamp = line.stamp
+        after.append(replace(line, row=row + len(after), block=block))
+    return (*lines, *after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,20 +56,23 @@ def angle_deg(quad: Quad) -> float:
     return math.degrees(math.atan2(y1 - y0, x1 - x0))
 
 
-def turn_quad(quad: Quad, *, rotation_deg: int, width_px: int, height_px: int) -> Quad:
-    """Where a quad lands when its page (``width_px`` x ``height_px``) is turned clockwise by 0, 90, 180 or 270 degrees.
-
-    The order of the points is kept, so that the first stays the text's own top-left.
-    """
+def turn_point(point: Point, *, rotation_deg: int, width_px: int, height_px: int) -> Point:
+    """Where a point lands when its page (``width_px`` x ``height_px``) is turned clockwise by quarter turns."""
+    x, y = point
     match rotation_deg % 360:
         case 0:
-            return quad
+            return point
         case 90:
-            p = [(height_px - y, x) for x, y in quad]
+            return (height_px - y, x)
         case 180:
-            p = [(width_px - x, height_px - y) for x, y in quad]
+            return (width_px - x, height_px - y)
         case 270:
-            p = [(y, width_px - x) for x, y in quad]
+            return (y, width_px - x)
         case other:
             raise ValueError(f"a page turns by quarter turns, not by {other} degrees")
+
+
+def turn_quad(quad: Quad, *, rotation_deg: int, width_px: int, height_px: int) -> Quad:
+    """A quad likewise. The order of the points is kept, so that the first stays the text's own top-left."""
+    p = [turn_point(each, rotation_deg=rotation_deg, width_px=width_px, height_px=height_px) for each in quad]
     return (p[0], p[1], p[2], p[3])

@@ -1,7 +1,8 @@
 """The ``Reading``: the only thing that crosses from pixels to text.
 
-Per page, each line's quad with the recogniser's top-1 class ids and probabilities per timestep, uncollapsed, and
-the digest of the charset that gives the ids their meaning. Some tens of kilobytes a page; no pixels.
+Per page, each line's quad with the recogniser's top-1 class ids and probabilities per timestep, uncollapsed, the
+ruling lines, the stamps, and the digest of the charset that gives the ids their meaning. Some tens of kilobytes a page;
+no pixels.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocr_core.contracts.document import DocumentInfo
-from ocr_core.contracts.geometry import Quad
+from ocr_core.contracts.geometry import Point, Quad
 from ocr_core.contracts.page import Notice, PageError, TextLayerWord
 
 if TYPE_CHECKING:
@@ -31,7 +32,26 @@ class LineReading:
     timestep_px: float
     """Pixels of the page along the quad's reading direction per timestep."""
     detection_confidence: float
-    """Mean probability of text inside the quad, 0 to 1."""
+    """Mean probability of text inside the quad, 0 to 1; 1 for a line of a stamp, which no detector looked for."""
+    stamp: int | None = None
+    """Which of the page's stamps the line is read in; null for all that was printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """A straight line drawn on the page: from left to right, or from the top down if it is nearer to the vertical."""
+
+    start: Point
+    end: Point
+    """In the pixels of the page as returned (upright), where it lies: skewed if the page is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """A seal of red ink, square or round. The print beneath it is read as if it were not there."""
+
+    quad: Quad
+    """The rectangle around it in the pixels of the page as returned (upright), turned as a square seal is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +68,10 @@ class PageReading:
     """What is left after that: the text's mean direction, clockwise from level. The pixels are not resampled for it."""
     lines: tuple[LineReading, ...]
     text_layer: tuple[TextLayerWord, ...] = ()
+    rulings: tuple[Ruling, ...] = ()
+    """The longest first."""
+    stamps: tuple[Stamp, ...] = ()
+    """From the top down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,21 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-import msgpack
 import numpy as np
 
 from ocr_core.contracts.document import DocumentInfo, MediaType
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.page import Notice, PageError, TextLayerWord
-from ocr_core.contracts.reading import LineReading, PageReading, Reading, StageTiming
-from ocr_core.contracts.untrusted_map import MAX_TEXT_CHARACTERS, UntrustedMap, checked_number, checked_text, on_page
+from ocr_core.contracts.reading import LineReading, PageReading, Reading, Ruling, StageTiming, Stamp
+from ocr_core.contracts.untrusted_map import (
+    MAX_TEXT_CHARACTERS,
+    UntrustedMap,
+    checked_number,
+    checked_text,
+    on_page,
+    pack_map,
+    unpack_map,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +43,8 @@ MAX_LINES_PER_PAGE = 10_000
 MAX_TIMESTEPS_PER_LINE = 8_192
 MAX_TIMESTEPS_PER_PAGE = 1_000_000
 MAX_WORDS_PER_PAGE = 20_000
+MAX_RULINGS_PER_PAGE = 1_000
+MAX_STAMPS_PER_PAGE = 50
 MAX_WORD_CHARACTERS = 1_000
 MAX_NOTICES = 3_000
 MAX_MODELS = 32
@@ -48,7 +57,6 @@ _MAX_CONTAINERS = 4 * (MAX_PAGES + MAX_NOTICES)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _Number = TypeVar("_Number", bound=np.generic)
-_Container = TypeVar("_Container")
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -68,8 +76,7 @@ def encode_reading(reading: Reading) -> bytes:
         "warnings": [[_clean(n.code), _clean(n.detail), n.page] for n in reading.warnings[:MAX_NOTICES]],
         "timing_ms": [timing.open_ms, timing.detect_ms, timing.recognise_ms, timing.elapsed_ms],
     }
-    encoded: bytes = msgpack.packb(wire)
-    return encoded
+    return pack_map(wire)
 
 
 def decode_reading(untrusted: bytes) -> Reading:
@@ -128,6 +135,10 @@ def _encode_page(page: PageReading | PageError) -> dict[str, object]:
         "word_quads": np.array([word.quad for word in words], "<f4").tobytes(),
         "word_lengths": np.array([len(word.text) for word in words], "<u2").tobytes(),
         "word_text": "".join(word.text for word in words),
+        "rulings": np.array([(*r.start, *r.end) for r in page.rulings[:MAX_RULINGS_PER_PAGE]], "<f4").tobytes(),
+        "stamps": np.array([stamp.quad for stamp in page.stamps[:MAX_STAMPS_PER_PAGE]], "<f4").tobytes(),
+        # 0 is none, 1 the first.
+        "line_stamps": np.array([0 if line.stamp is None else line.stamp + 1 for line in lines], np.uint8).tobytes(),
     }
 
 
@@ -140,6 +151,7 @@ def _decode_page(page: UntrustedMap) -> PageReading | PageError:
     rotation_deg = page.integer("rotation_deg", 0, 270)
     if rotation_deg % 90:
         raise InvalidRequest(f"{page.where}.rotation_deg is not a quarter turn")
+    stamps = _decode_stamps(page, width_px, height_px)
     return PageReading(
         number=number,
         width_px=width_px,
@@ -147,12 +159,14 @@ def _decode_page(page: UntrustedMap) -> PageReading | PageError:
         dpi=page.integer("dpi", 0, MAX_DPI),
         rotation_deg=rotation_deg,
         skew_deg=page.number("skew_deg", -MAX_SKEW_DEG, MAX_SKEW_DEG),
-        lines=_decode_lines(page, width_px, height_px),
+        lines=_decode_lines(page, len(stamps), width_px, height_px),
         text_layer=_decode_words(page, width_px, height_px),
+        rulings=_decode_rulings(page, width_px, height_px),
+        stamps=stamps,
     )
 
 
-def _decode_lines(page: UntrustedMap, width_px: int, height_px: int) -> tuple[LineReading, ...]:
+def _decode_lines(page: UntrustedMap, stamp_count: int, width_px: int, height_px: int) -> tuple[LineReading, ...]:
     counts = page.column("timesteps", "<u4", 0, MAX_TIMESTEPS_PER_LINE, at_most=MAX_LINES_PER_PAGE)
     total = int(counts.sum(dtype=np.int64))
     if total > MAX_TIMESTEPS_PER_PAGE:
@@ -162,6 +176,7 @@ def _decode_lines(page: UntrustedMap, width_px: int, height_px: int) -> tuple[Li
     probabilities = page.column("probabilities", "<f2", 0.0, 1.0, exactly=total).astype(np.float32)
     timestep_px = page.column("timestep_px", "<f4", 1e-3, MAX_TIMESTEP_PX, exactly=len(counts)).tolist()
     detection = page.column("detection", "<f4", 0.0, 1.0, exactly=len(counts)).tolist()
+    stamps = _decode_line_stamps(page, len(counts), stamp_count)
     ends = np.cumsum(counts, dtype=np.int64).tolist()
     starts = [0, *ends[:-1]]
     return tuple(
@@ -171,6 +186,7 @@ def _decode_lines(page: UntrustedMap, width_px: int, height_px: int) -> tuple[Li
             probabilities=probabilities[start:end],
             timestep_px=timestep_px[at],
             detection_confidence=detection[at],
+            stamp=stamps[at],
         )
         for at, (start, end) in enumerate(zip(starts, ends, strict=False))
     )
@@ -190,32 +206,33 @@ def _decode_words(page: UntrustedMap, width_px: int, height_px: int) -> tuple[Te
     return tuple(words)
 
 
+def _decode_rulings(page: UntrustedMap, width_px: int, height_px: int) -> tuple[Ruling, ...]:
+    # Readings from before there were rulings lie in object storage, and a worker of that time skips what it does not
+    # know: the version stays.
+    if not page.has("rulings"):
+        return ()
+    segments = page.segments("rulings", MAX_RULINGS_PER_PAGE, width_px, height_px)
+    return tuple([Ruling(start=start, end=end) for start, end in segments])
+
+
+def _decode_line_stamps(page: UntrustedMap, line_count: int, stamp_count: int) -> list[int | None]:
+    # Readings from before there were stamps have no such column.
+    if not page.has("line_stamps"):
+        return [None] * line_count
+    numbers = page.column("line_stamps", "u1", 0, stamp_count, exactly=line_count)
+    return [number - 1 if number else None for number in numbers.tolist()]
+
+
+def _decode_stamps(page: UntrustedMap, width_px: int, height_px: int) -> tuple[Stamp, ...]:
+    if not page.has("stamps"):
+        return ()
+    return tuple([Stamp(quad=quad) for quad in page.quads_up_to("stamps", MAX_STAMPS_PER_PAGE, width_px, height_px)])
+
+
 def _unpack(untrusted: bytes) -> UntrustedMap:
     if len(untrusted) > MAX_READING_BYTES:
         raise InvalidRequest(f"reading: over {MAX_READING_BYTES} bytes")
-    containers = 0
-
-    def count(container: _Container) -> _Container:
-        nonlocal containers
-        containers += 1
-        if containers > _MAX_CONTAINERS:
-            raise ValueError("too many containers")
-        return container
-
-    try:
-        value: object = msgpack.unpackb(
-            untrusted,
-            list_hook=count,
-            object_hook=count,
-            max_array_len=max(MAX_PAGES, MAX_NOTICES),
-            max_map_len=max(MAX_MODELS, 64),
-            max_ext_len=0,
-        )
-    # The unpacker raises ValueError and its kin (FormatError, StackError, ExtraData, UnicodeDecodeError), and
-    # TypeError for a map key that cannot be hashed.
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidRequest(f"reading: not such a MessagePack value ({type(error).__name__})") from error
-    return UntrustedMap(value, "reading")
+    return unpack_map(untrusted, "reading", max_array=max(MAX_PAGES, MAX_NOTICES), max_containers=_MAX_CONTAINERS)
 
 
 def _sound_words(page: PageReading) -> list[TextLayerWord]:

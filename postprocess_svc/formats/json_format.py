@@ -13,9 +13,13 @@ from ocr_core.contracts.result import (
     FieldAnswer,
     FieldValue,
     Line,
+    LineItem,
     MoneyValue,
     OcrResult,
     PageResult,
+    PartnerOfName,
+    Table,
+    TableCell,
     Timing,
     UnreadPage,
 )
@@ -75,11 +79,25 @@ def _page(page: PageResult | UnreadPage) -> Json:
         "dpi": page.dpi,
         "rotation_deg": page.rotation_deg,
         "lines": [_line(line) for line in page.lines],
+        "tables": [_table(table) for table in page.tables],
     }
 
 
 def _line(line: Line) -> Json:
     return {"text": line.text, "confidence": _confidence(line.confidence), "quad": _quad(line.quad)}
+
+
+def _table(table: Table) -> Json:
+    return {"quad": _quad(table.quad), "rows": [[_cell(cell) for cell in row] for row in table.rows]}
+
+
+def _cell(cell: TableCell) -> Json:
+    return {
+        "text": cell.text,
+        "quad": _quad(cell.quad),
+        "row_span": cell.row_span,
+        "column_span": cell.column_span,
+    }
 
 
 def _fields(fields: dict[str, FieldAnswer]) -> Json:
@@ -93,9 +111,20 @@ def _answer(answer: FieldAnswer) -> Json:
         case MoneyValue():
             return {"value": answer.value, "currency": answer.currency, **_evidence(answer)}
         case FieldValue():
-            return {"value": answer.value, **_evidence(answer)}
+            partner = {} if answer.partner is None else {"partner": _partner(answer.partner)}
+            return {"value": answer.value, **_evidence(answer), **partner}
         case _:
-            return [_account(account) for account in answer]
+            return [_item(entry) if isinstance(entry, LineItem) else _account(entry) for entry in answer]
+
+
+def _partner(partner: PartnerOfName) -> Json:
+    return {
+        "name": partner.name,
+        "code": partner.code,
+        "registration_number": partner.registration_number,
+        "matched_by": partner.matched_by.value,
+        "confidence": _confidence(partner.confidence),
+    }
 
 
 def _account(account: BankAccount) -> Json:
@@ -109,7 +138,19 @@ def _account(account: BankAccount) -> Json:
     }
 
 
-def _evidence(answer: FieldValue | MoneyValue | BankAccount) -> dict[str, Json]:
+def _item(item: LineItem) -> Json:
+    return {
+        "description": item.description,
+        "quantity": item.quantity,
+        "unit": item.unit,
+        "unit_price": item.unit_price,
+        "amount": item.amount,
+        "tax_rate_percent": item.tax_rate_percent,
+        **_evidence(item),
+    }
+
+
+def _evidence(answer: FieldValue | MoneyValue | BankAccount | LineItem) -> dict[str, Json]:
     return {
         "text": answer.text,
         "confidence": _confidence(answer.confidence),

@@ -1,51 +1,32 @@
-"""The result as Markdown: the fields as a table, then the pages, with tables where rows line up.
+"""The result as Markdown: the fields as a table, then the pages: paragraphs, and the pages' tables where they stand.
 
-Which rows make a table is read off the layout alone: several rows of a block, one after the other, each of at least
-two cells, whose cells can be put into common columns without any of them spanning two.
+Markdown has no spans: what spans several cells stands in the first of them, and the others are empty.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import groupby
-from statistics import median
 
-from ocr_core.contracts.geometry import angle_deg
 from ocr_core.contracts.ports import RenderedResult
 from ocr_core.contracts.result import (
     BankAccount,
     FieldAnswer,
     FieldValue,
     Line,
+    LineItem,
     MoneyValue,
     OcrResult,
     PageResult,
+    Table,
     UnreadPage,
 )
-from postprocess_svc.layout import place
 
 CONTENT_TYPE = "text/markdown; charset=utf-8"
 
-_MIN_TABLE_ROWS = 2
-_MIN_TABLE_COLUMNS = 2
-_MAX_SKEW_DEG = 10.0
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|&])")
 _SPECIAL_AT_START = re.compile(r"^(\d*)([#+\-=~.)])")
-
-Interval = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cell:
-    """A line of text with its extent in reading direction, on the page turned level."""
-
-    text: str
-    extent: Interval
-
-
-Row = list[_Cell]
 
 
 def render(result: OcrResult) -> RenderedResult:
@@ -77,7 +58,10 @@ def _fields_table(fields: dict[str, FieldAnswer]) -> str:
             case None:
                 continue
             case tuple():
-                rows += [_field_row(name, _account(account), account) for account in answer]
+                rows += [
+                    _field_row(name, _item(entry) if isinstance(entry, LineItem) else _account(entry), entry)
+                    for entry in answer
+                ]
             case MoneyValue():
                 rows.append(_field_row(name, f"{answer.value} {answer.currency}", answer))
             case _:
@@ -87,7 +71,7 @@ def _fields_table(fields: dict[str, FieldAnswer]) -> str:
     return _table(rows)
 
 
-def _field_row(name: str, value: str, answer: FieldValue | MoneyValue | BankAccount) -> tuple[str, ...]:
+def _field_row(name: str, value: str, answer: FieldValue | MoneyValue | BankAccount | LineItem) -> tuple[str, ...]:
     return (name, value, answer.text, f"{answer.confidence:.2f}", str(answer.page))
 
 
@@ -96,84 +80,64 @@ def _account(account: BankAccount) -> str:
     return " / ".join(part for part in (account.bank, account.branch, kind, account.number, account.holder) if part)
 
 
+def _item(item: LineItem) -> str:
+    rate = None if item.tax_rate_percent is None else f"{item.tax_rate_percent}%"
+    parts = (item.description, item.quantity, item.unit, item.unit_price, item.amount, rate)
+    return " / ".join(str(part) for part in parts if part is not None)
+
+
 def _page(page: PageResult | UnreadPage) -> list[str]:
     parts = [f"## Page {page.number}"]
     if isinstance(page, UnreadPage):
         return [*parts, f"Could not be read: {_escaped(page.error.detail)}"]
-    skew_deg = _skew_deg(page.lines)
-    for _, block in groupby(page.lines, key=lambda line: line.block):
-        rows = [[_cell(line, skew_deg) for line in row] for _, row in groupby(block, key=lambda line: line.row)]
-        parts += _block(rows)
+    table_of = {index: number for number, table in enumerate(page.tables) for index in table.line_indices}
+    written: set[int] = set()
+    numbered = enumerate(page.lines)
+    for (_, number), part in groupby(numbered, key=lambda item: (item[1].block, table_of.get(item[0]))):
+        if number is None:
+            parts += _paragraphs([line for _, line in part])
+        elif number not in written:  # its other lines may come later, after text that stands beside it
+            parts.append(_table(_cells(page.tables[number])))
+            written.add(number)
     return parts
 
 
-def _skew_deg(lines: Sequence[Line]) -> float:
-    level = [angle for line in lines if abs(angle := angle_deg(line.quad)) < _MAX_SKEW_DEG]
-    return median(level) if level else 0.0
-
-
-def _cell(line: Line, skew_deg: float) -> _Cell:
-    box = place(0, line.quad, skew_deg=skew_deg, vertical=False)
-    return _Cell(text=line.text, extent=(box.left, box.right))
-
-
-def _block(rows: Sequence[Row]) -> list[str]:
-    """A block as paragraphs and tables."""
+def _paragraphs(lines: Sequence[Line]) -> list[str]:
+    """Lines outside of tables: a row of several texts stands alone, others follow each other."""
     parts: list[str] = []
-    at = 0
-    while at < len(rows):
-        end, columns = _table_end(rows, at)
-        if end - at >= _MIN_TABLE_ROWS:
-            parts.append(_table([_cells(row, columns) for row in rows[at:end]]))
-            at = end
-            continue
-        paragraph: list[str] = []
-        while at < len(rows) and (not paragraph or len(rows[at]) == 1):
-            paragraph.append("  ".join(_escaped(cell.text) for cell in rows[at]))
-            at += 1
-        # A backslash at a line's end keeps the line break.
-        parts.append("\\\n".join(_SPECIAL_AT_START.sub(r"\1\\\2", text) for text in paragraph))
-    return parts
+    paragraph: list[str] = []
+    for _, members in groupby(lines, key=lambda line: line.row):
+        row = list(members)
+        if len(row) > 1 and paragraph:
+            parts.append(_paragraph(paragraph))
+            paragraph = []
+        paragraph.append("  ".join(_escaped(line.text) for line in row))
+        if len(row) > 1:
+            parts.append(_paragraph(paragraph))
+            paragraph = []
+    return [*parts, _paragraph(paragraph)] if paragraph else parts
 
 
-def _table_end(rows: Sequence[Row], start: int) -> tuple[int, list[Interval]]:
-    """How far a table that starts at a row reaches, and its columns as x intervals."""
-    columns: list[Interval] = []
-    at = start
-    while at < len(rows):
-        cells = _merged(cell.extent for cell in rows[at])
-        if len(cells) < _MIN_TABLE_COLUMNS:
-            break
-        merged = _merged([*columns, *cells])
-        # A cell that bridges two columns, or two cells in one column: this row belongs to another table. (Lines of a
-        # row that stand on top of each other are one cell, wrapped.)
-        if any(len({_column_of(part, merged) for part in parts}) < len(parts) for parts in (columns, cells)):
-            break
-        columns = merged
-        at += 1
-    return at, columns
+def _paragraph(texts: Sequence[str]) -> str:
+    # A backslash at a line's end keeps the line break.
+    return "\\\n".join(_SPECIAL_AT_START.sub(r"\1\\\2", text) for text in texts)
 
 
-def _cells(row: Row, columns: list[Interval]) -> tuple[str, ...]:
-    cells = [""] * len(columns)
-    for cell in row:
-        column = _column_of(cell.extent, columns)
-        cells[column] = f"{cells[column]} {cell.text}".strip()
-    return tuple(cells)
-
-
-def _column_of(cell: Interval, columns: list[Interval]) -> int:
-    return max(range(len(columns)), key=lambda at: min(cell[1], columns[at][1]) - max(cell[0], columns[at][0]))
-
-
-def _merged(intervals: Iterable[Interval]) -> list[Interval]:
-    merged: list[Interval] = []
-    for left, right in sorted(intervals):
-        if merged and left < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(right, merged[-1][1]))
-        else:
-            merged.append((left, right))
-    return merged
+def _cells(table: Table) -> list[tuple[str, ...]]:
+    """The texts of a table with a place for every row and column."""
+    texts: dict[tuple[int, int], str] = {}
+    for number, row in enumerate(table.rows):
+        column = 0
+        for cell in row:
+            while (number, column) in texts:  # a cell from above goes on here
+                column += 1
+            for below in range(cell.row_span):
+                for beside in range(cell.column_span):
+                    texts[number + below, column + beside] = ""
+            texts[number, column] = cell.text
+            column += cell.column_span
+    columns = 1 + max(column for _, column in texts)
+    return [tuple(texts.get((number, column), "") for column in range(columns)) for number in range(len(table.rows))]
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgpack
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from ocr_core.contracts.document import DocumentInfo, MediaType
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.geometry import Quad
 from ocr_core.contracts.page import Notice, PageError, TextLayerWord
-from ocr_core.contracts.reading import LineReading, PageReading, Reading, StageTiming
+from ocr_core.contracts.reading import LineReading, PageReading, Reading, Ruling, StageTiming
 from ocr_core.contracts.reading_codec import decode_reading, encode_reading
 
 WIDTH_PX, HEIGHT_PX = 1654, 2339
@@ -50,6 +52,7 @@ def page_readings(draw: st.DrawFn, number: int) -> PageReading | PageError:
         skew_deg=draw(st.floats(-5, 5)),
         lines=tuple(draw(st.lists(line_readings(), max_size=4))),
         text_layer=tuple(draw(st.lists(words, max_size=4))),
+        rulings=tuple(draw(st.lists(st.builds(Ruling, start=points, end=points), max_size=4))),
     )
 
 
@@ -94,7 +97,7 @@ def flat(reading: Reading) -> object:
             for line in page.lines
         ]
         size = (page.width_px, page.height_px, page.dpi, page.rotation_deg, page.skew_deg)
-        return (page.number, size, lines, page.text_layer)
+        return (page.number, size, lines, page.text_layer, page.rulings)
 
     pages = [page_values(page) for page in reading.pages]
     rest = (reading.model_versions, reading.charset_sha256, reading.warnings, reading.timing)
@@ -118,6 +121,7 @@ def sample() -> Reading:
         skew_deg=0.5,
         lines=(line, line),
         text_layer=(TextLayerWord(text="合計", quad=line.quad),),
+        rulings=(Ruling(start=(10.0, 45.0), end=(1600.0, 47.0)), Ruling(start=(10.0, 5.0), end=(10.0, 45.0))),
     )
     return Reading(
         document=DocumentInfo(file_name="請求書.pdf", media_type=MediaType.PDF, page_count=2, sha256="0" * 64),
@@ -258,6 +262,14 @@ def test_what_is_wrong_is_named(key: str, value: object, named: str) -> None:
         ("word_lengths", np.array([0], "<u2").tobytes()),
         ("word_text", "合計額"),
         ("word_quads", b""),
+        ("rulings", float_column(0.0, 0.0, 1.0)),
+        ("rulings", float_column(0.0, 0.0, 1.0, float("nan"))),
+        ("rulings", float_column(0.0, float("inf"), 1.0, 1.0)),
+        ("rulings", float_column(0.0, 0.0, 2.0 * WIDTH_PX + 1, 0.0)),
+        ("rulings", float_column(0.0, 3e38, 1.0, 1.0)),
+        ("rulings", float_column(*[1.0] * 4 * (reading_codec.MAX_RULINGS_PER_PAGE + 1))),
+        ("rulings", [[0.0, 0.0, 1.0, 1.0]]),
+        ("rulings", None),
     ],
 )
 def test_a_page_with_a_bad_value_is_refused_by_name(key: str, value: object) -> None:
@@ -265,6 +277,29 @@ def test_a_page_with_a_bad_value_is_refused_by_name(key: str, value: object) -> 
     wire["pages"][0][key] = value
     with pytest.raises(InvalidRequest):
         decode_reading(msgpack.packb(wire))
+
+
+def test_a_reading_from_before_there_were_rulings_has_none() -> None:
+    wire = msgpack.unpackb(encode_reading(sample()))
+    del wire["pages"][0]["rulings"]
+    page = decode_reading(msgpack.packb(wire)).pages[0]
+    assert isinstance(page, PageReading)
+    assert page.rulings == ()
+    assert len(page.lines) == 2
+
+
+def test_no_more_rulings_are_sent_than_are_taken() -> None:
+    page = sample().pages[0]
+    assert isinstance(page, PageReading)
+    many = tuple(
+        Ruling(start=(0.0, float(y)), end=(1000.0 - y / 10, float(y)))
+        for y in range(reading_codec.MAX_RULINGS_PER_PAGE + 5)
+    )
+    sent = replace(sample(), pages=(replace(page, rulings=many),))
+    decoded = decode_reading(encode_reading(sent)).pages[0]
+    assert isinstance(decoded, PageReading)
+    assert len(decoded.rulings) == reading_codec.MAX_RULINGS_PER_PAGE
+    assert decoded.rulings[0] == many[0]
 
 
 def test_nested_arrays_do_not_become_gigabytes() -> None:

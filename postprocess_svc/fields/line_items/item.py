@@ -1,0 +1,77 @@
+"""A line item as printed, before it is an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ocr_core.contracts.geometry import Quad, bounds
+from postprocess_svc.fields.candidate import Candidate
+from postprocess_svc.lines import TextLine
+
+
+@dataclass(slots=True, kw_only=True)
+class PrintedItem:
+    """What one row, or several rows, say of one item; what is not printed is None."""
+
+    description: str
+    quantity: Decimal | None = None
+    unit: str | None = None
+    unit_price: Decimal | None = None
+    amount: Decimal | None = None
+    tax_rate_percent: Decimal | None = None
+    is_reduced: bool = False
+    """A discount of its own is taken off quantity times unit price."""
+    sign_is_assumed: bool = False
+    """Printed without a sign, and taken as going off because of its name."""
+    decimals: int = 2
+    """Digits printed behind the point of its prices."""
+    page: int
+    lines: list[TextLine]
+
+    @property
+    def product(self) -> Decimal | None:
+        """Quantity times unit price, where both are printed."""
+        return None if self.quantity is None or self.unit_price is None else self.quantity * self.unit_price
+
+    def multiplies(self) -> bool | None:
+        """Whether quantity times unit price is the amount, but for rounding; None where that cannot be told."""
+        product = self.product
+        if product is None or self.amount is None or (product == 0 and self.amount == 0):
+            return None
+        if self.is_reduced and abs(product) > abs(self.amount):
+            return None
+        # Half a unit of the last place printed, or what rounding each piece by that makes of all.
+        place = Decimal(1).scaleb(-self.decimals)
+        return abs(product - self.amount) <= place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemCandidate(Candidate):
+    """A line item with the lines that it was read from, in place of spans of rows."""
+
+    lines: tuple[TextLine, ...]
+    on_page: int
+
+    @property
+    def page(self) -> int:
+        """The page that it is printed on."""
+        return self.on_page
+
+    def quad(self) -> Quad:
+        """Around its lines."""
+        return bounds(*(line.quad for line in self.lines)).to_quad()
+
+    def text(self) -> str:
+        """Its lines as printed."""
+        return " ".join(line.text for line in self.lines)
+
+    def reading_confidence(self) -> float:
+        """Of its least certain line."""
+        return min(line.confidence for line in self.lines)
+
+
+def sum_of(items: Iterable[PrintedItem]) -> Decimal:
+    """The sum of the amounts that are printed."""
+    return sum((item.amount for item in items if item.amount is not None), Decimal(0))

@@ -1,0 +1,103 @@
+"""Rows that sum up or settle, and are no items: subtotals, taxes, totals, payments."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from postprocess_svc.fields.labels import squash
+from postprocess_svc.fields.values.folding import is_cjk
+from postprocess_svc.fields.vocabulary import Role, wordings
+
+_SUMMARY_ROLES = (
+    Role.TOTAL_DUE, Role.TOTAL, Role.SUBTOTAL, Role.TAX, Role.TAX_BASE, Role.WITHHOLDING, Role.PREVIOUS, Role.PAID,
+    Role.TENDERED, Role.CHANGE, Role.POINTS, Role.COUNT, Role.INCLUSIVE, Role.EXCLUSIVE, Role.ROUNDING, Role.AMOUNT,
+)  # fmt: skip
+_END_ROLES = (Role.TOTAL_DUE, Role.TOTAL, Role.TENDERED, Role.CHANGE)
+_DISCOUNT_ROLES = (Role.DISCOUNT,)
+_NOISE = re.compile(r"[\d%().,:;¥\\€$£\[\]<>@/+&※*|~-]|(?:rm|usd|eur|円)(?![a-z])")
+_LAST_WORDS = re.compile(r"(?:以下余白|以上|余白)")
+_ENDINGS = re.compile(r"(?:summe|betrag|saldo|zahlungen|anzahlungen|zuschlage|abschlage|subtotal|totals?|gesamt)$")
+"""German makes one word of what is summed up and the sum."""
+_MIN_ENDING, _MAX_ENDING = 3, 12
+"""Characters of a Japanese name of a sum with which a longer one ends: 当月ご請求額."""
+_MOST_WORDS = 4
+_MAX_TAX_CODE = 3
+_JAPANESE_DISCOUNTS = ("値引", "割引", "クーポン", "まとめ割")
+_AROUND = re.compile(
+    r"(?:御|ご|お|今回|当月|内|うち|外|税込|税抜|税別|課税|標準|軽減|税率)*(.+?)(?:税込|税抜|税別|消費税込|対象|込|抜|分|等|円)*"
+)
+"""A Japanese name of a sum with what may stand before and behind it."""
+_COUNTS_UP = re.compile(r"(?:代金|小|合|総|込|抜|税|対象|商品|金額|請求|入金|値引|割引|点数|^)計(?:額|金額)?$")
+
+
+@lru_cache(maxsize=1)
+def _summaries() -> frozenset[str]:
+    return frozenset(squash(wording) for role in _SUMMARY_ROLES for wording in wordings()[role])
+
+
+@lru_cache(maxsize=1)
+def _ends() -> frozenset[str]:
+    return frozenset(squash(wording) for role in _END_ROLES for wording in wordings()[role])
+
+
+@lru_cache(maxsize=1)
+def _discounts() -> frozenset[str]:
+    return frozenset(squash(wording) for role in _DISCOUNT_ROLES for wording in wordings()[role])
+
+
+def names_sum(text: str) -> bool:
+    """Whether a text is the name of a sum, a tax or a payment, and nothing else."""
+    return _NOISE.sub("", squash(text)) in _summaries()
+
+
+def ends_items(text: str) -> bool:
+    """Whether a text is the name of a total or a payment: what follows it is no item."""
+    return _NOISE.sub("", squash(text)) in _ends()
+
+
+def is_summary(text: str) -> bool:
+    """Whether a text says that its row sums up or settles; an item with quantity and price may sound so too."""
+    bare = _NOISE.sub("", squash(text))
+    if not bare:
+        return "%" in text
+    if bare in _summaries():
+        return True
+    return _is_japanese_sum(bare) if is_cjk(bare[0]) else _is_latin_sum(bare, text)
+
+
+def _is_japanese_sum(bare: str) -> bool:
+    if bare.startswith("但"):  # what a 領収書 is given for
+        return True
+    if _LAST_WORDS.fullmatch(bare):
+        return False
+    known, core = _summaries(), _AROUND.fullmatch(bare)
+    return (
+        core is None
+        or core[1] in known
+        or core[1] in {"対象", "課税"}
+        or _COUNTS_UP.search(core[1]) is not None
+        or any(bare[-length:] in known for length in range(_MIN_ENDING, min(len(bare), _MAX_ENDING)))
+    )
+
+
+def _is_latin_sum(bare: str, text: str) -> bool:
+    if len(bare) <= _MAX_TAX_CODE and "%" in text:  # SR @ 6%
+        return True
+    words = text.split()
+    if len(words) > _MOST_WORDS:
+        return False
+    return _ENDINGS.search(bare) is not None or any(
+        _NOISE.sub("", squash("".join(words[:count]))) in _summaries() for count in range(1, len(words))
+    )
+
+
+def is_discount(text: str) -> bool:
+    """Whether an item is a discount: its amount goes off."""
+    bare = _NOISE.sub("", squash(text))
+    if not bare:
+        return False
+    if is_cjk(bare[0]):
+        return any(word in bare for word in _JAPANESE_DISCOUNTS)
+    known = _discounts()
+    return any(_NOISE.sub("", squash(word)) in known for word in text.split())
