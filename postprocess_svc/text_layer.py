@@ -17,6 +17,7 @@ import numpy as np
 
 from ocr_core.contracts.geometry import Quad, bounds
 from ocr_core.contracts.page import Notice, TextLayerWord
+from postprocess_svc.japanese_forms import folded
 from postprocess_svc.lines import TextLine, normalised_clusters
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def prefer_text_layer(lines: Sequence[TextLine], words: Sequence[TextLayerWord],
     preferred: list[TextLine] = []
     compared = distrusted = 0
     for line in lines:
-        inside = layer.within(line.quad)
+        # A stamp is no part of the PDF's text: the words at its place are those beneath it.
+        inside = [] if line.stamp is not None else layer.within(line.quad)
         if not inside:
             preferred.append(line)
             continue
@@ -128,8 +130,10 @@ def _span(values: list[float]) -> tuple[float, float]:
 
 def _is_sound(line: TextLine, written: str) -> bool:
     """Whether the layer's text differs from the recognised one only where that was unsure."""
-    seen, sure = _compared(line)
-    told = "".join(form for _, form in normalised_clusters(written) if not form.isspace())
+    read, sure = _compared(line)
+    # A layer may well have what recognised text was mended of (製麵所), and is then no less right.
+    seen = folded(read)
+    told = folded("".join(form for _, form in normalised_clusters(written) if not form.isspace()))
     if not written.isprintable():
         return False
     if seen == told:
