@@ -13,11 +13,14 @@ ENVIRONMENTS := $(PYTHON) local_stack/environments.py
 LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header -c requirements/constraints.txt
 
+# Half of the generated documents are clean.
+GENERATED_DAMAGE := clean scan clean fax clean photo clean heavy
+
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=
 
 .PHONY: help demo test test-long up down lint format models bench bench-bulk bench-overhead bench-opener faults-report
-.PHONY: hostile-report fuzz eval lock clean
+.PHONY: hostile-report fuzz generate train-fields bench-text eval lock clean
 .PHONY: environment environment-dev environment-triton environment-aws environment-postgres
 
 help: ## list the targets
@@ -54,6 +57,9 @@ models: environment-triton ## build the model repository from the pinned wheel o
 bench: environment-dev models ## latency beside the bare models and RapidOCR, in one run
 	@$(RUN) -m evaluation.bench $(ARGS)
 
+bench-text: environment-dev ## what the text side costs a page, in CPU time
+	@$(RUN) -m evaluation.text_bench $(ARGS)
+
 bench-bulk: environment-dev environment-aws models ## bulk throughput beside the bare models, and a page's CPU by process
 	@$(RUN) -m evaluation.bulk_bench $(ARGS)
 
@@ -72,8 +78,17 @@ fuzz: environment-dev ## mutated documents through the file opener, for as long 
 faults-report: environment-dev environment-aws ## a job of a thousand documents under kills and a bad network: a table
 	@$(RUN) -m tests.faults.report $(ARGS)
 
-eval: environment-dev models ## accuracy on ../shared/data through the running API
+generate: environment-dev ## labelled invoices and receipts in out/generated (needs chromium and fonts; says which)
+	@$(RUN) -m evaluation.generator --out out/generated/develop --split develop --count 150 --damage $(GENERATED_DAMAGE) $(ARGS)
+	@$(RUN) -m evaluation.generator --out out/generated/train --split train --count 400 --damage $(GENERATED_DAMAGE) $(ARGS)
+	@$(RUN) -m evaluation.generator --out out/generated/test --split test --count 300 \
+		--damage clean clean scan fax photo heavy $(ARGS)
+
+eval: environment-dev models ## accuracy on ../shared/data and generated documents, and a report of the failures
 	@$(RUN) -m evaluation.accuracy $(ARGS)
+
+train-fields: environment-dev ## learn the field scorer's weights from out/generated/train (`make generate` makes it)
+	@$(RUN) -m evaluation.field_training out/generated/train $(ARGS)
 
 environment:
 	@$(ENVIRONMENTS) services

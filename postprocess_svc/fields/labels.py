@@ -40,17 +40,29 @@ def squash(text: str) -> str:
     return "".join(squash_character(character) for character in fold(text) if character not in " .-'*_")
 
 
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """The wordings that begin with the same two characters (or are one character)."""
+
+    lengths: tuple[int, ...]
+    """Of these wordings, longest first."""
+    roles: dict[str, frozenset[Role]]
+
+
 @lru_cache(maxsize=1)
-def _dictionary() -> dict[str, list[tuple[str, frozenset[Role]]]]:
-    """Wordings by their first two characters (one, where they have no more), longest first."""
+def _dictionary() -> dict[str, _Entries]:
+    """Wordings by their first two characters (one, where they have no more)."""
     roles_of: dict[str, set[Role]] = {}
     for role, listed in wordings().items():
         for wording in listed:
             roles_of.setdefault(squash(wording), set()).add(role)
-    table: dict[str, list[tuple[str, frozenset[Role]]]] = {}
-    for wording in sorted(roles_of, key=len, reverse=True):
-        table.setdefault(wording[:2], []).append((wording, frozenset(roles_of[wording])))
-    return table
+    by_beginning: dict[str, dict[str, frozenset[Role]]] = {}
+    for wording, roles in roles_of.items():
+        by_beginning.setdefault(wording[:2], {})[wording] = frozenset(roles)
+    return {
+        beginning: _Entries(tuple(sorted({len(wording) for wording in found}, reverse=True)), found)
+        for beginning, found in by_beginning.items()
+    }
 
 
 def prepare() -> None:
@@ -74,16 +86,9 @@ def find_labels(row: Row) -> list[Label]:
     labels: list[Label] = []
     at, length = 0, len(text)
     while at < length:
-        match = None
-        for wording, roles in table.get(text[at : at + 2], ()):
-            if text.startswith(wording, at) and _stands_alone(row, at, wording):
-                if not _begins_a_number(row, at, wording, roles):
-                    match = wording, roles
-                break
+        match = _longest(row, at, entries) if (entries := table.get(text[at : at + 2])) is not None else None
         if match is None and (single := table.get(text[at])) is not None:
-            wording, roles = single[0]
-            if _stands_alone(row, at, wording):
-                match = wording, roles
+            match = (text[at], single.roles[text[at]]) if _stands_alone(row, at, text[at]) else None
         if match is None:
             at += 1
             continue
@@ -92,6 +97,17 @@ def find_labels(row: Row) -> list[Label]:
         labels.append(Label(start=origin[at], end=origin[at + len(wording) - 1] + 1, roles=roles, wording=wording))
         at += len(wording)
     return labels
+
+
+def _longest(row: Row, at: int, entries: _Entries) -> tuple[str, frozenset[Role]] | None:
+    """The longest wording that stands here by itself; None also where it only begins a number."""
+    text = row.squashed
+    for length in entries.lengths:
+        wording = text[at : at + length]
+        roles = entries.roles.get(wording)
+        if roles is not None and _stands_alone(row, at, wording):
+            return None if _begins_a_number(row, at, wording, roles) else (wording, roles)
+    return None
 
 
 _MAX_NUMBER_PREFIX = 4

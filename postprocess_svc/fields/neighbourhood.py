@@ -38,6 +38,7 @@ class Governor:
 
 _MAX_ROWS_ABOVE = 6
 _MAX_HEIGHTS_ABOVE = 4.0
+_LEAST_HEIGHTS_ABOVE = -0.5
 _ALIGNED_HEIGHTS = 1.5
 _MIN_OVERLAP = 0.3
 
@@ -87,7 +88,8 @@ def _before(
         if closed >= 0 and any(phrase.end <= other < closed for other, _ in values):
             # (内消費税 80) says nothing of what follows the bracket.
             continue
-        skipped = sum(1 for other_start, other_end in values if phrase.end <= other_start and other_end <= start)
+        # A value may have its label's last word in its own span (No:T123).
+        skipped = sum(1 for _, other_end in values if phrase.end < other_end <= start)
         left, right = facts.row.extent(phrase.start, phrase.end), facts.row.extent(start, end)
         gap = max(0.0, right.left - left.right) / max(1.0, right.height)
         return Governor(phrase=phrase, row=facts.row.number, relation=Relation.ROW, distance=gap, skipped=skipped)
@@ -97,14 +99,16 @@ def _before(
 def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: frozenset[Role]) -> Governor | None:
     skipped = 0
     for count, other in enumerate(context.rows_above(facts)):
-        height = min(extent.height, other.row.height)
-        distance = (extent.top - other.row.bottom) / max(1.0, height)
-        if count >= _MAX_ROWS_ABOVE or distance > _MAX_HEIGHTS_ABOVE:
+        height = max(1.0, min(extent.height, other.row.height))
+        if count >= _MAX_ROWS_ABOVE or extent.top - other.row.bottom > _MAX_HEIGHTS_ABOVE * height:
             return None
-        if distance < -0.5:
-            continue
         for phrase in other.phrases:
-            if phrase.roles & roles and _aligned(other.row.extent(phrase.start, phrase.end), extent):
+            if not phrase.roles & roles:
+                continue
+            # By the label's own place: beside it its row may hold what stands lower, in another column.
+            label = other.row.extent(phrase.start, phrase.end)
+            distance = (extent.top - label.bottom) / height
+            if distance >= _LEAST_HEIGHTS_ABOVE and _aligned(label, extent):
                 return Governor(
                     phrase=phrase,
                     row=other.row.number,
@@ -112,7 +116,9 @@ def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: fro
                     distance=max(0.0, distance),
                     skipped=skipped,
                 )
-        if any(piece.extent.overlap_x(extent) > 0 for piece in other.row.pieces):
+        if (extent.top - other.row.bottom) / height >= _LEAST_HEIGHTS_ABOVE and any(
+            piece.extent.overlap_x(extent) > 0 for piece in other.row.pieces
+        ):
             skipped += 1
     return None
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from ocr_core.contracts.geometry import Quad, bounds
-from postprocess_svc.fields.values.folding import fold_character, is_cjk, squash_character
+from postprocess_svc.fields.values.folding import fold, fold_character, is_cjk, squash_character
 from postprocess_svc.lines import PageLines, TextLine
 
 # Distances in line heights. Characters of one word stand at most one height apart, also when letters are spaced out
@@ -27,6 +28,7 @@ _ROW_TOLERANCE = 0.5
 
 _LAST_LATIN = "\u2e7f"
 """East Asian writing comes after it."""
+_VOICED = re.compile("[\uff9e\uff9f\u3099\u309a]")
 _DROPPED_IN_SQUASH = frozenset(" .-'*_")
 
 
@@ -214,9 +216,9 @@ class PageIndex:
 
 
 def index_page(page: PageLines, *, first_row: int = 0) -> PageIndex:
-    """Arrange a page's lines into rows; ``first_row`` is the number of its first row in the document."""
+    """Arrange what is printed on a page into rows; ``first_row`` is the number of its first row in the document."""
     slope = math.tan(math.radians(page.skew_deg))
-    placed = [_place(line, slope) for line in page.lines if line.text.strip()]
+    placed = [_place(line, slope) for line in page.printed if line.text.strip()]
     placed.sort(key=lambda item: item.extent.top + item.extent.bottom)
     rows = [
         _make_row(members, page=page.number, number=first_row + number) for number, members in enumerate(_rows(placed))
@@ -337,6 +339,11 @@ def _fold_line(line: TextLine, position: int, *, vertical: bool) -> tuple[list[s
     origins: list[int] = []
     base = position << 16
     tabs = frozenset() if vertical else _inner_tabs(line)
+    if not tabs:
+        # Most lines fold one character to one.
+        folded = fold(line.text[:_MAX_LINE_CHARACTERS])
+        if len(folded) == min(len(line.text), _MAX_LINE_CHARACTERS) and _VOICED.search(folded) is None:
+            return list(folded), list(range(base, base + len(folded)))
     for index, character in enumerate(line.text[:_MAX_LINE_CHARACTERS]):
         if index in tabs:
             if text and text[-1] == " ":

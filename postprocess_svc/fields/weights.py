@@ -58,8 +58,9 @@ _TOTAL = {
     "grouped": 0.3,
     "bare": -1.2,  # neither mark nor separators, in a currency with decimals, or under 10 yen
     "closed": 2.5,  # ¥33,000-
-    "negative": -2.0,
+    "negative": -0.5,
     "zero": -2.0,
+    "less_paid": 4.0,  # a total less what was paid before
     "large_type": 1.6,  # height over the page's ordinary height, less 1, at most 1
     "adds_up": 1.8,  # subtotal + tax (- withholding) gives it
     "cash_less_change": 3.0,
@@ -196,6 +197,8 @@ _DOCUMENT_NUMBER = {
     "long": 0.4,  # five characters or more
     "short": -1.5,  # one or two characters
     "many_words": -0.8,
+    "whole_cell": 0.8,
+    "in_address": -3.0,
     "like_date": -3.0,
     "like_amount": -2.5,
     "like_phone": -3.5,

@@ -7,14 +7,14 @@ from datetime import date
 import pytest
 
 from ocr_core.contracts.page import Notice
-from ocr_core.contracts.result import AccountType, BankAccount, FieldValue, MoneyValue, Schema
+from ocr_core.contracts.result import AccountType, BankAccount, DocumentType, FieldValue, MoneyValue
 from postprocess_svc.fields import FIELD_NAMES, FieldsOutcome, extract
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName
 from postprocess_svc.fields.context import DocumentContext
-from postprocess_svc.fields.extraction import FAMILIES
+from postprocess_svc.fields.registry import Families, shipped_families
 from tests.support.fields_layout import Placed, page, read
 
-SINGLE = tuple(name for name in FIELD_NAMES if name != "bank_accounts")
+SINGLE = tuple(name for name in FIELD_NAMES if name not in {"bank_accounts", "line_items"})
 Account = tuple[str | None, str | None, AccountType | None, str, str | None]
 
 AMOUNT_BOX: list[Placed] = [
@@ -376,24 +376,37 @@ def test_a_page_without_fields_gives_nulls() -> None:
     assert set(outcome.fields) == set(FIELD_NAMES)
     assert values(outcome) == dict.fromkeys(SINGLE)
     assert outcome.fields["bank_accounts"] is None
-    assert set(extract([], schema=Schema.AUTO).fields) == set(FIELD_NAMES)
+    assert set(extract([]).fields) == set(FIELD_NAMES)
 
 
-def test_no_schema_no_fields() -> None:
-    assert values(read(page(AMOUNT_BOX), schema=Schema.NONE)) == dict.fromkeys(SINGLE)
+def test_a_name_is_answered_in_one_width_beside_what_is_printed() -> None:
+    placed: list[Placed] = [
+        (600, 60, "請求書", 50),
+        (100, 200, "㈱ｶﾞｲｱ食品　御中", 36),
+        (1000, 250, "ＡＢＣ商事（株）"),
+        (1000, 290, "登録番号 T7000012050002"),
+        (100, 400, "ご請求金額 ¥385,000-", 40),
+    ]
+    fields = read(page(placed)).fields
+    issuer, recipient = fields["issuer_name"], fields["recipient_name"]
+    assert isinstance(issuer, FieldValue)
+    assert isinstance(recipient, FieldValue)
+    assert (issuer.value, issuer.text) == ("ABC商事(株)", "ＡＢＣ商事（株）")
+    assert (recipient.value, recipient.text) == ("(株)ガイア食品", "㈱ｶﾞｲｱ食品")
 
 
-class _Broken:
+class _Broken(FieldFamily):
     name = "dates"
+    kind = FieldKind.DATE
     fields = (FieldName.DOCUMENT_DATE, FieldName.DUE_DATE)
 
-    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> list[Candidate]:
+    def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> list[Candidate]:
         raise RuntimeError(f"{context.text} {field} {len(chosen)}")
 
 
 def test_a_family_that_fails_leaves_the_others_intact() -> None:
-    families = [_Broken() if family.name == "dates" else family for family in FAMILIES]
-    outcome = extract([page(AMOUNT_BOX)], schema=Schema.INVOICE, families=families)
+    families = Families(_Broken() if family.name == "dates" else family for family in shipped_families())
+    outcome = extract([page(AMOUNT_BOX)], document_type=DocumentType.INVOICE, families=families)
     assert outcome.fields["document_date"] is None
     assert outcome.fields["due_date"] is None
     assert values(outcome)["total_amount"] == 385000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from ocr_core.contracts.result import DocumentType
@@ -10,7 +12,14 @@ from postprocess_svc.fields.candidate import Candidate, FieldName, Span
 from postprocess_svc.fields.context import Language, build_context
 from postprocess_svc.fields.labels import find_labels, phrases
 from postprocess_svc.fields.page_index import Row, index_page
-from postprocess_svc.fields.scorer import MIN_ANSWER_CONFIDENCE, choose, score
+from postprocess_svc.fields.scorer import (
+    MIN_ANSWER_CONFIDENCE,
+    Calibration,
+    FieldModel,
+    choose,
+    choose_by,
+    value_log_odds,
+)
 from postprocess_svc.fields.vocabulary import Role, wordings
 from postprocess_svc.fields.weights import BIAS, WEIGHTS
 from postprocess_svc.lines import PageLines
@@ -114,24 +123,35 @@ def candidate(value: str, features: dict[str, float], confidence: float = 1.0) -
 
 
 def test_the_scorer_adds_log_odds_and_knows_no_foreign_feature() -> None:
-    field = FieldName.DUE_DATE
-    plain = score(field, candidate("2026-10-31", {}))
-    assert plain == WEIGHTS[field][BIAS]
-    assert score(field, candidate("2026-10-31", {"row:due_date": 1.0, "unheard_of": 5.0})) == pytest.approx(
-        plain + WEIGHTS[field]["row:due_date"]
-    )
+    model = FieldModel(weights={BIAS: -4.0, "row:due_date": 6.0})
+    assert model.score({}) == -4
+    assert model.score({"row:due_date": 0.5, "unheard_of": 5.0}) == -1
+    assert list(model.reasons({"row:due_date": 1.0, "unheard_of": 0.0})) == ["row:due_date", BIAS]
+
+
+def test_values_share_one_certainty_with_not_being_printed() -> None:
+    assert value_log_odds(0.0, []) == 0
+    assert value_log_odds(3.0, [3.0]) == pytest.approx(-math.log1p(math.exp(-3)))
+    assert value_log_odds(500.0, [-500.0, 499.0]) == pytest.approx(1, abs=1e-3)
+
+
+def test_calibration_turns_odds_and_the_reading_into_a_confidence() -> None:
+    calibration = Calibration(slope=0.5, offset=-1.0, reading=2.0)
+    assert calibration.confidence(6.0, 1.0) == pytest.approx(1 / (1 + math.exp(-2)))
+    assert calibration.confidence(6.0, 0.5) == pytest.approx(0.25 / (1 + math.exp(-2)))
+    assert calibration.confidence(6.0, 0.0) > 0
 
 
 def test_a_rival_lowers_confidence_and_the_same_value_again_does_not() -> None:
-    field, features = FieldName.DUE_DATE, {"row:due_date": 1.0}
-    alone = choose(field, [candidate("2026-10-31", features)])
-    twice = choose(field, [candidate("2026-10-31", features)] * 2)
-    rivalled = choose(field, [candidate("2026-10-31", features), candidate("2026-11-30", features)])
+    model, features = FieldModel(weights={BIAS: -4.0, "row:due_date": 8.0}), {"row:due_date": 1.0}
+    alone = choose_by(model, [candidate("2026-10-31", features)])
+    twice = choose_by(model, [candidate("2026-10-31", features)] * 2)
+    rivalled = choose_by(model, [candidate("2026-10-31", features), candidate("2026-11-30", features)])
     assert alone is not None
     assert twice is not None
     assert rivalled is not None
     assert alone.confidence == twice.confidence > 0.9
-    assert rivalled.confidence < 0.65
+    assert rivalled.confidence < 0.5
 
 
 def test_nothing_believable_is_no_answer() -> None:

@@ -292,3 +292,20 @@ def test_a_trade_word_is_seen_where_the_spaces_were_lost() -> None:
 def test_a_letter_that_cannot_be_is_put_right_in_names_and_nowhere_else() -> None:
     assert names.mended("Taste Of The WorId") == "Taste Of The World"
     assert names.mended("IBM AI II Mc1 A1") == "IBM AI II Mc1 A1"
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        ("株三光商会", "(株)三光商会"),
+        ("(株広島ロジスティクス", "(株)広島ロジスティクス"),
+        ("新宿サービス有)", "新宿サービス(有)"),
+        ("有田商店", "有田商店"),
+        ("株木建設株式会社", "株木建設株式会社"),
+        ("株式会社みどり", "株式会社みどり"),
+        ("(株)みどり", "(株)みどり"),
+        ("みどり（有）", "みどり（有）"),
+    ],
+)
+def test_a_form_in_one_character_that_lost_a_bracket(read: str, name: str) -> None:
+    assert names.mended(read) == name

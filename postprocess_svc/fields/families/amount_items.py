@@ -40,6 +40,8 @@ _MONEY = frozenset(
         Role.ROUNDING,
     }
 )
+_HEADS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
+_MIN_HEADS = 2
 _LABELS = _MONEY | NUMBERS_AND_DATES
 # The role that decides where a phrase has several: 合計点数 counts, 前回 + 請求額 is previous, 消費税 + 対象 is a base.
 _PRECEDENCE = (
@@ -117,10 +119,19 @@ def collect(context: DocumentContext) -> list[Item]:
                     extent=facts.row.extent(amount.start, amount.end),
                     governor=governor,
                     above=above if decisive is not None else None,
-                    category=None if governor is None else amount_category(governor.phrase),
+                    category=None if governor is None else _category(context, governor),
                 )
             )
     return items
+
+
+def _category(context: DocumentContext, governor: Governor) -> str:
+    """What a label says; the head of a column of items (税抜価格, Net amount) speaks of items, not of their sum."""
+    category = amount_category(governor.phrase)
+    if category != Role.SUBTOTAL or governor.relation is not Relation.BELOW:
+        return category
+    heads = [label for label in context.facts[governor.row].labels if label.roles & _HEADS]
+    return str(Role.AMOUNT) if len(heads) >= _MIN_HEADS else category
 
 
 def shape(context: DocumentContext, item: Item) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.families.amount_items import (
     Item,
@@ -24,25 +24,33 @@ from postprocess_svc.fields.vocabulary import Role
 _LARGEST_TAX_SHARE = Decimal("0.4")
 # Per cent, of the countries whose documents are read most.
 _USUAL_RATES = (10, 8, 19, 20, 7, 6, 21, 5, 9, 22, 25, 5.5, 18, 23, 12, 15)
+_PARTS = frozenset({"subtotal", "tax", "tax_base", "withholding", "discount", "unit_price", "total", "total_due"})
+_MAX_PARTS = 60
+_MAYBE_NET = frozenset({"total", "amount", "other", None})
+"""Labels under which what is paid before tax stands where no label says so: 商品代金計."""
 _NO_TOTAL = frozenset({"previous", "tendered", "points", "count", "other", "unit_price", "paid", "change"})
 
 
-class AmountFamily:
+class AmountFamily(FieldFamily):
     """Proposes every amount of the document for the total, and those that fit for subtotal and tax."""
 
     name = "amounts"
-    fields: tuple[FieldName, ...] = (FieldName.TOTAL_AMOUNT, FieldName.SUBTOTAL, FieldName.TAX_AMOUNT)
+    kind = FieldKind.MONEY
+    fields = (FieldName.TOTAL_AMOUNT, FieldName.SUBTOTAL, FieldName.TAX_AMOUNT)
 
-    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:
+    def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:
         """Candidates for one of the three."""
         items = context.shared(collect)
-        if field is FieldName.TOTAL_AMOUNT:
+        if field == FieldName.TOTAL_AMOUNT:
             return _totals(context, items)
         choice = chosen.get(FieldName.TOTAL_AMOUNT)
         total = None if choice is None else Decimal(str(choice.candidate.value))
-        if field is FieldName.SUBTOTAL:
+        if field == FieldName.SUBTOTAL:
             return _subtotals(context, items, total)
         return _taxes(context, items, total, chosen)
+
+
+FAMILY = AmountFamily()
 
 
 def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
@@ -54,6 +62,8 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
     eligible = [item.value for item in items if _may_be_total(context, item)]
     largest = max(eligible, default=None)
     labelled = [item.value for item in items if item.category in {"total", "total_due"}]
+    owed = _differences(labelled, by_category["paid"])
+    rest = _differences(labelled, {item.value for item in items if item.category not in _PARTS})
     corrected = after_rounding(items)
     candidates = []
     for item in items:
@@ -71,9 +81,24 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         features["corrects"] = float(is_rounded and item.category != "rounding")
         features["rounded_total"] = float(is_rounded and item.category == "rounding")
         features["negative"] = float(value < 0)
+        features["less_paid"] = float(
+            (value in owed and item.category not in _NO_TOTAL) or (item.category == "total_due" and value in rest)
+        )
         features["closed"] = float(item.amount.closed)
         candidates.append(_candidate(context, item, features))
     return candidates
+
+
+def _differences(wholes: Sequence[Decimal], parts: set[Decimal]) -> set[Decimal]:
+    """What is left of totals once something was paid."""
+    paid = sorted({abs(part) for part in parts if part})[:_MAX_PARTS]
+    return {whole - part for whole in set(wholes) for part in paid if part != whole}
+
+
+def _wholes(items: list[Item], total: Decimal | None) -> set[Decimal]:
+    """What parts may add up to: the amount to pay, and totals from which something was paid already."""
+    labelled = {item.value for item in items if item.category in {"total", "total_due"} and item.value}
+    return labelled if total is None else labelled | {total}
 
 
 def _may_be_total(context: DocumentContext, item: Item) -> bool:
@@ -113,14 +138,17 @@ def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | Non
     pairs = {first + second for first in taxes for second in taxes if first < second}
     last = max((index for index, item in enumerate(items) if item.category == "subtotal"), default=-1)
     candidates = []
+    wholes = _wholes(items, total)
     for index, item in enumerate(items):
-        if item.category not in {"subtotal", "tax_base"} and not (
-            item.above and amount_category(item.above.phrase) == "subtotal"
-        ):
+        rests = {whole - item.value for whole in wholes} - {Decimal(0)}
+        makes_total = not rests.isdisjoint(taxes) or not rests.isdisjoint(pairs)
+        labelled = item.category in {"subtotal", "tax_base"} or (
+            item.above is not None and amount_category(item.above.phrase) == "subtotal"
+        )
+        if not labelled and not (makes_total and item.category in _MAYBE_NET):
             continue
         features = shape(context, item)
-        rest = None if total is None else total - item.value
-        features["makes_total"] = float(rest is not None and rest != 0 and (rest in taxes or rest in pairs))
+        features["makes_total"] = float(makes_total)
         features["over_total"] = float(total is not None and abs(item.value) > abs(total))
         features["last"] = float(index == last)
         candidates.append(_candidate(context, item, features))
@@ -130,7 +158,8 @@ def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | Non
 def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, chosen: Chosen) -> list[Candidate]:
     subtotal = chosen.get(FieldName.SUBTOTAL)
     net = None if subtotal is None else Decimal(str(subtotal.candidate.value))
-    due = None if total is None or net is None else total - net
+    dues = set() if net is None else {whole - net for whole in _wholes(items, total)}
+    due = total - net if total is not None and net is not None else None
     bases = [float(item.value) for item in items if item.category in {"tax_base", "subtotal"}]
     bases.extend(float(value) for value in (total,) if value is not None)
     taxes = [
@@ -142,13 +171,13 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
     parts = _rate_parts(context, taxes)
     whole = sum((item.value for item in parts), Decimal(0))
     stated = [item for item in taxes if parts and item.value == whole and item not in parts]
-    explained = bool(due) and any(item.value == due for item in taxes)
+    explained = any(item.value in dues for item in taxes if item.value)
     # Where nothing is left between net and total, tax is nought, unless prices include it (Japan's receipts).
     nought = due == 0 and context.currency not in WITHOUT_MINOR_UNIT
     candidates = []
     for item in taxes:
         features = shape(context, item)
-        features["makes_total"] = float(due is not None and item.value == due and (due != 0 or nought))
+        features["makes_total"] = float(item.value in dues and (item.value != 0 or nought))
         features["large_share"] = float(total is not None and abs(item.value) > abs(total) * _LARGEST_TAX_SHARE)
         features["usual_rate"] = float(_has_usual_rate(item.value, bases))
         features["over_total"] = float(total is not None and abs(item.value) >= abs(total) > 0)
@@ -156,7 +185,7 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
         features["sum_of_rates"] = float(item in stated)
         candidates.append(_candidate(context, item, features))
     if parts and not stated:
-        candidates.append(_sum_of(context, parts, due))
+        candidates.append(_sum_of(context, parts, dues))
     return candidates
 
 
@@ -186,11 +215,11 @@ def _rate(context: DocumentContext, item: Item) -> float | None:
     return bases[-1] if bases else None
 
 
-def _sum_of(context: DocumentContext, parts: list[Item], due: Decimal | None) -> Candidate:
+def _sum_of(context: DocumentContext, parts: list[Item], dues: set[Decimal]) -> Candidate:
     whole = sum((item.value for item in parts), Decimal(0))
     features = shape(context, parts[0])
     features["sum_of_rates"] = 1.0
-    features["makes_total"] = float(due is not None and whole == due)
+    features["makes_total"] = float(whole in dues)
     features["usual_rate"] = 1.0
     currency = item_currency(context, parts[0])
     return Candidate(

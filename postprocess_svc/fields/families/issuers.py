@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ocr_core.contracts.result import DocumentType
-from postprocess_svc.fields.candidate import BankDetails, Candidate, Chosen, FieldName, Span, span
+from postprocess_svc.fields.candidate import (
+    BankDetails,
+    Candidate,
+    Chosen,
+    FieldFamily,
+    FieldKind,
+    FieldName,
+    Span,
+    span,
+)
 from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells, near_rows
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.naming import (
@@ -21,7 +30,7 @@ from postprocess_svc.fields.families.naming import (
     name_value,
 )
 from postprocess_svc.fields.values import names
-from postprocess_svc.fields.values.folding import is_cjk
+from postprocess_svc.fields.values.folding import has_cjk
 from postprocess_svc.fields.vocabulary import Role
 
 _DOMAIN = re.compile(r"(?:www\.|@|//)([a-z0-9][a-z0-9-]{2,})\.", re.IGNORECASE)
@@ -36,15 +45,20 @@ _SHORT_NAME = 3
 _LARGE_TYPE = 1.6
 
 
-class IssuerFamily:
+class IssuerFamily(FieldFamily):
     """Proposes what looks like a firm anywhere, and every name at the top."""
 
     name = "issuer"
-    fields: tuple[FieldName, ...] = (FieldName.ISSUER_NAME,)
+    kind = FieldKind.TEXT
+    fields = (FieldName.ISSUER_NAME,)
+    after = (FieldName.RECIPIENT_NAME, FieldName.REGISTRATION_NUMBER, FieldName.BANK_ACCOUNTS)
 
-    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
+    def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """Candidates for the issuer's name; ``chosen`` tells the recipient, the registration number and the account."""
         return list(_issuers(context, chosen))
+
+
+FAMILY = IssuerFamily()
 
 
 def _issuers(context: DocumentContext, chosen: Chosen) -> Iterator[Candidate]:
@@ -123,7 +137,7 @@ def _judge(context: DocumentContext, cell: Cell, piece: Span, domains: set[str],
     japanese = context.language is Language.JAPANESE
     below = [other for other in near_rows(context, cell, below=5) if other.extent.top >= extent.top]
     above = column_above(context, cell, limit=1, max_gap=1.0)
-    latin = not any(map(is_cjk, name))
+    latin = not has_cjk(name)
     return {
         "company_form": 1.0 if has_form(name) else (_TRADE_WORD if names.has_trade_word(name) else 0.0),
         "near_contact": float(any(is_contact(other) for other in below)),

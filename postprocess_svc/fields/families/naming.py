@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from postprocess_svc.fields.candidate import Span, span
@@ -45,6 +46,9 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
     numbers = [phone.start for phone in find_phones(text[begin:stop])]
     numbers.extend(number.start for number in find_registration_numbers(text[begin:stop]))
     stop = min([stop, *(begin + number for number in numbers)])
+    honorific = names.HONORIFIC.search(text[begin:stop])
+    if honorific is not None and honorific.start() > 1:
+        stop = begin + honorific.start()
     seal = _SEAL.search(text[begin:stop])
     if seal is not None and seal.start() > 1:
         stop = begin + seal.start()
@@ -62,8 +66,11 @@ def name_text(piece: Span) -> str:
 
 
 def name_value(piece: Span) -> str:
-    """The name as printed, white space made single, and letters that cannot be what they were read as put right."""
-    printed = re.sub(r"[\s\u3000]+", " ", piece.row.printed(piece.start, piece.end))
+    """The name in NFKC (㈱ｶﾞｲｱ is (株)ガイア), white space made single, letters that cannot be so put right.
+
+    The legal form stays as long or short as it is printed: only a table of partners knows how a firm is registered.
+    """
+    printed = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", piece.row.printed(piece.start, piece.end)))
     return names.mended(printed).strip(" ,:;・|")
 
 

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldName, span
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.neighbourhood import Relation, governors
+from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import is_cjk
 from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
@@ -40,13 +41,14 @@ _EXPLICIT = re.compile(r"番号|no\.?|nr\.?|number|nummer|n°|nº|#|num|コー�
 _MAX_BETWEEN = 12
 
 
-class DocumentNumberFamily:
+class DocumentNumberFamily(FieldFamily):
     """Proposes the tokens that labels of numbers speak for."""
 
     name = "document_number"
-    fields: tuple[FieldName, ...] = (FieldName.DOCUMENT_NUMBER,)
+    kind = FieldKind.TEXT
+    fields = (FieldName.DOCUMENT_NUMBER,)
 
-    def propose(self, field: FieldName, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
+    def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """Tokens with digits after or under a label."""
         found = list(_labelled(context))
         counts = Counter(candidate.value for candidate in found)
@@ -58,6 +60,9 @@ class DocumentNumberFamily:
             )
             for candidate in found
         ]
+
+
+FAMILY = DocumentNumberFamily()
 
 
 def _labelled(context: DocumentContext) -> Iterator[Candidate]:
@@ -90,6 +95,8 @@ def _judge(
         if not any(character.isdigit() for character in text[start:end]):
             return None
     found = governors(context, facts, start=start, end=end, roles=_ROLES, values=values)
+    # A label whose own value stands between says nothing: in the next column another label may stand above.
+    found = [governor for governor in found if governor.relation is not Relation.ROW or not governor.skipped]
     features: dict[str, float] = {}
     for governor in found:
         role = next((r for r in (Role.INVOICE_NUMBER, Role.NUMBER) if r in governor.phrase.roles), None)
@@ -105,7 +112,7 @@ def _judge(
             name = "title"
         if governor.relation is Relation.ROW:
             between = text[governor.phrase.end : start]
-            if governor.skipped or sum(map(str.isalpha, between)) > _MAX_BETWEEN:
+            if sum(map(str.isalpha, between)) > _MAX_BETWEEN:
                 continue
             features[f"row:{name}"] = 1.0
             features["far"] = min(3.0, max(0.0, governor.distance - 12.0) / 10.0)
@@ -129,8 +136,19 @@ def _judge(
         )
     )
     features["like_phone"] = float(bool(_PHONE_LIKE.fullmatch(value)))
+    cell_start, cell_end = _cell(text, start, end)
+    cell = text[cell_start:cell_end].strip()
+    labelled = any(cell_start <= label.start < start for label in facts.labels)
+    features["whole_cell"] = float(cell == text[start:end])
+    features["in_address"] = float(not labelled and cell != text[start:end] and names.is_address(cell))
     features["many_words"] = float(end < len(text) and is_cjk(text[end : end + 1] or " "))
     return Candidate(value=value, evidence=(span(facts, start, end),), features=features)
+
+
+def _cell(text: str, start: int, end: int) -> tuple[int, int]:
+    """The stretch between the tabs around a span."""
+    right = text.find("\t", end)
+    return text.rfind("\t", 0, start) + 1, right if right >= 0 else len(text)
 
 
 def _is_table_header(facts: RowFacts) -> bool:

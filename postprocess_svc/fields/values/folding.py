@@ -94,6 +94,25 @@ def is_cjk(character: str) -> bool:
     return is_kana(character) or "\u3400" <= character <= "\u9fff" or character in "々〇"
 
 
+_KANA = re.compile(r"[\u3041-\u30ff\uff66-\uff9f]")
+_CJK = re.compile(r"[\u3041-\u30ff\uff66-\uff9f\u3400-\u9fff々〇]")
+
+
+def count_kana(text: str) -> int:
+    """How many characters ``is_kana`` holds for."""
+    return len(_KANA.findall(text))
+
+
+def count_cjk(text: str) -> int:
+    """How many characters ``is_cjk`` holds for."""
+    return len(_CJK.findall(text))
+
+
+def has_cjk(text: str) -> bool:
+    """Whether ``is_cjk`` holds for any character."""
+    return _CJK.search(text) is not None
+
+
 def read_digits(text: str) -> str:
     """Same length: letters that stand where only a digit can (``1,O00``, ``¥l20``) read as that digit.
 

@@ -140,6 +140,9 @@ _REGISTERED = re.compile(
     re.IGNORECASE,
 )
 
+_OPEN_FORM = re.compile(r"[(（](株|有)(?![)）])")
+_CLOSED_FORM = re.compile(r"(?<![(（])(株|有)[)）]")
+_BARE_FORM = re.compile(r"^株(?=[^式主価券])(?=..)|(?<=..)(?<!式)株$")
 _NO_CAPITAL = re.compile(r"(?<=[a-zà-ÿ])[I1|](?=[a-zà-ÿ])")
 
 
@@ -201,8 +204,15 @@ def strip_registration(printed_name: str) -> str:
 
 
 def mended(printed_name: str) -> str:
-    """The name with what no writing has put right: a capital I or a one inside a small Latin word is an l."""
-    return _NO_CAPITAL.sub("l", printed_name)
+    """The name with what no writing has put right.
+
+    A capital I or a one inside a small Latin word is an l. ㈱ is read as a 株 that lost one of its brackets or both;
+    without any it is taken for the form only where the name has no other.
+    """
+    name = _NO_CAPITAL.sub("l", printed_name)
+    name = _OPEN_FORM.sub(r"(\1)", name)
+    name = _CLOSED_FORM.sub(r"(\1)", name)
+    return name if has_japanese_form(name) else _BARE_FORM.sub(r"(株)", name)
 
 
 def comparable(name: str) -> str:

@@ -1,0 +1,111 @@
+"""Accounts named by an IBAN, and those of countries without, where a label says what the number is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ocr_core.contracts.result import AccountType
+from postprocess_svc.fields.candidate import BankDetails, Candidate, span
+from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
+from postprocess_svc.fields.values.folding import has_digits
+from postprocess_svc.fields.values.identifiers import find_ibans
+from postprocess_svc.fields.vocabulary import Role
+
+_BIC = re.compile(r"(?<![A-Z0-9])[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?(?![A-Z0-9])")
+_LATIN_BANK = re.compile(
+    r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Banca|Banco)(?: ?name)?\s*[:\t]\s*([^\t:,;|]{3,40})", re.IGNORECASE
+)
+_BANK_WORD = re.compile(
+    r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]*\s){0,3}(?:[A-Z]\w*bank|[A-Z]?\w*[Ss]parkasse|Bank|Banque|BANK)"
+    r"(?:\s(?:of |de |du )?[A-ZÄÖÜ][\w.&-]*){0,3}"
+)
+
+
+def iban_accounts(context: DocumentContext) -> Iterator[Candidate]:
+    """Every IBAN, with the bank and the holder printed near it."""
+    for facts in context.facts:
+        text = facts.row.text
+        if not has_digits(text, 7):
+            continue
+        label = next((label for label in facts.labels if Role.IBAN in label.roles), None)
+        labelled_from = label.end if label is not None else (0 if _labelled_above(context, facts) else None)
+        for iban in find_ibans(text, labelled_from=labelled_from):
+            details = BankDetails(
+                bank=_bank_near(context, facts),
+                branch=None,
+                type=AccountType.IBAN,
+                number=iban.value,
+                holder=_holder_near(context, facts),
+            )
+            features = {"iban_valid": float(iban.valid), "iban_labelled": float(not iban.valid)}
+            yield Candidate(value=details, evidence=(span(facts, iban.start, iban.end),), features=features)
+
+
+def _labelled_above(context: DocumentContext, facts: RowFacts) -> bool:
+    above = next(context.rows_above(facts), None)
+    return above is not None and any(Role.IBAN in label.roles for label in above.labels)
+
+
+def _surroundings(context: DocumentContext, facts: RowFacts) -> list[RowFacts]:
+    """The IBAN's row, then the rows around it, nearest first."""
+    rows = context.facts
+    own = facts.row.number
+    around = [own, own - 1, own + 1, own - 2, own + 2, own - 3, own + 3]
+    return [rows[number] for number in around if 0 <= number < len(rows) and rows[number].row.page == facts.row.page]
+
+
+def _bank_near(context: DocumentContext, facts: RowFacts) -> str | None:
+    """The bank's name as printed near the IBAN; its BIC where no name is."""
+    around = _surroundings(context, facts)
+    for other in around:
+        match = _LATIN_BANK.search(other.row.text)
+        if match is not None and not any(character.isdigit() for character in match[1]):
+            return match[1].strip(" -.")
+    for other in around:
+        match = _BANK_WORD.search(other.row.text)
+        if match is not None and len(match[0]) > 6 and ":" not in other.row.text[match.end() : match.end() + 2]:
+            return match[0].strip(" -.")
+    for other in around:
+        label = next((label for label in other.labels if Role.BIC in label.roles), None)
+        bic = _BIC.search(other.row.text, label.end) if label is not None else None
+        if bic is not None:
+            return bic[0]
+    return None
+
+
+def _holder_near(context: DocumentContext, facts: RowFacts) -> str | None:
+    for other in _surroundings(context, facts):
+        for label in other.labels:
+            if Role.HOLDER not in label.roles:
+                continue
+            rest = other.row.text[label.end :].lstrip(" :\t")
+            holder = re.split(r"[\t,;|]|\s{2,}", rest)[0].strip()
+            if sum(map(str.isalpha, holder)) >= 3:
+                return holder
+    return None
+
+
+_ACCOUNT = re.compile(r"[A-Z]{0,2}\d(?:[ -]?\d){5,19}(?!\d)")
+
+
+def labelled_accounts(context: DocumentContext) -> Iterator[Candidate]:
+    """Accounts of countries without IBAN, where a label says what the number is."""
+    if context.language is Language.JAPANESE:
+        return
+    for facts in context.facts:
+        label = next((label for label in facts.labels if Role.ACCOUNT_NUMBER in label.roles), None)
+        if label is None:
+            continue
+        match = _ACCOUNT.search(facts.row.text, label.end)
+        if match is None or match.start() - label.end > 4 or find_ibans(match[0]):
+            continue
+        details = BankDetails(
+            bank=_bank_near(context, facts),
+            branch=None,
+            type=None,
+            number=re.sub(r"[ -]", "", match[0]),
+            holder=_holder_near(context, facts),
+        )
+        features = {"labelled_number": 1.0, "bank": float(details.bank is not None), "account_word": 1.0}
+        yield Candidate(value=details, evidence=(span(facts, match.start(), match.end()),), features=features)
