@@ -138,6 +138,11 @@ class PageLines:
         return "\n".join(parts)
 
 
+_MIDDLE = 0.25
+"""A character's middle in timesteps from the beginning of the one it was seen in: not 0.5, since the recogniser sees
+characters a quarter of a timestep late (measured on eleven documents against their text layers: 0.04 line heights)."""
+
+
 def text_line(reading: LineReading, decoded: DecodedLine) -> TextLine:
     """A line from what the recogniser saw, without the spaces at its ends."""
     start = len(decoded.text) - len(decoded.text.lstrip())
@@ -150,7 +155,7 @@ def text_line(reading: LineReading, decoded: DecodedLine) -> TextLine:
         text=text,
         confidence=decoded.confidence,
         quad=reading.quad,
-        positions=tuple([min(1.0, (timestep + 0.5) * scale) for timestep in decoded.timesteps[kept]]),
+        positions=tuple([min(1.0, max(0.0, (step + _MIDDLE) * scale)) for step in decoded.timesteps[kept]]),
         character_confidences=decoded.probabilities[kept],
         vertical=len(text) > 1
         and (45 < abs(angle_deg(reading.quad)) < 135 or math.dist(p0, p3) > _MIN_COLUMN_RATIO * length),

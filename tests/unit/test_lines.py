@@ -103,7 +103,7 @@ def decoded(text: str, timesteps: tuple[float, ...]) -> DecodedLine:
 def test_a_line_from_a_reading_loses_the_spaces_at_its_ends() -> None:
     built = text_line(reading(LEVEL), decoded(" ab ", (0.0, 4.5, 9.5, 19.0)))
     assert built.text == "ab"
-    assert built.positions == pytest.approx((0.25, 0.5))
+    assert built.positions == pytest.approx((4.75 / 20, 9.75 / 20))
     assert built.character_confidences == (0.8, 0.8)
     assert not built.vertical
 
