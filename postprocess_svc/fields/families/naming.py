@@ -13,7 +13,7 @@ from postprocess_svc.fields.labels import is_nearly_title
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.identifiers import find_registration_numbers
 from postprocess_svc.fields.values.phones import find_phones
-from postprocess_svc.fields.vocabulary import Role
+from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
 CONTACT = frozenset({Role.PHONE, Role.FAX, Role.REGISTRATION, Role.TAX_NUMBER})
 # These end a name that shares its cell with other things.
@@ -92,6 +92,8 @@ def is_implausible(cell: Cell, piece: Span) -> bool:
         return True
     if names.is_address(name) and not has_form(name):
         return True
+    if any(date.start < piece.end and piece.start < date.end for date in cell.facts.dates if not date.compact):
+        return True
     return _is_label(cell, piece) or is_nearly_title(name)
 
 
@@ -103,6 +105,8 @@ def _is_label(cell: Cell, piece: Span) -> bool:
         if label.start >= piece.end or piece.start >= label.end:
             continue
         covered += min(label.end, piece.end) - max(label.start, piece.start)
+        if label.start <= piece.start and label.roles & NUMBERS_AND_DATES and not has_form(name_text(piece)):
+            return True  # 取引先コード C-12, 振込期日
         rest = text[label.end : piece.end].lstrip(" .")
         if label.start <= piece.start and (rest[:1].isdigit() or rest.startswith(("#", "/"))):
             return True
