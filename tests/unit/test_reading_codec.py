@@ -15,7 +15,7 @@ from ocr_core.contracts.document import DocumentInfo, MediaType
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.geometry import Quad
 from ocr_core.contracts.page import Notice, PageError, TextLayerWord
-from ocr_core.contracts.reading import LineReading, PageReading, Reading, Ruling, StageTiming
+from ocr_core.contracts.reading import LineReading, PageReading, Reading, Ruling, StageTiming, Stamp
 from ocr_core.contracts.reading_codec import decode_reading, encode_reading
 
 WIDTH_PX, HEIGHT_PX = 1654, 2339
@@ -27,7 +27,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @st.composite
-def line_readings(draw: st.DrawFn) -> LineReading:
+def line_readings(draw: st.DrawFn, stamp_count: int) -> LineReading:
     steps = draw(st.integers(0, 12))
     return LineReading(
         quad=draw(quads),
@@ -35,6 +35,7 @@ def line_readings(draw: st.DrawFn) -> LineReading:
         probabilities=np.array(draw(st.lists(st.floats(0, 1, width=16), min_size=steps, max_size=steps)), np.float32),
         timestep_px=draw(st.floats(0.25, 64, width=32)),
         detection_confidence=draw(st.floats(0, 1, width=32)),
+        stamp=draw(st.none() | st.integers(0, stamp_count - 1)) if stamp_count else None,
     )
 
 
@@ -43,6 +44,7 @@ def page_readings(draw: st.DrawFn, number: int) -> PageReading | PageError:
     if draw(st.booleans()):
         return PageError(number=number, code="unreadable_page", detail=draw(texts))
     words = st.builds(TextLayerWord, text=texts.filter(bool), quad=quads)
+    stamps = draw(st.lists(st.builds(Stamp, quad=quads), max_size=3))
     return PageReading(
         number=number,
         width_px=WIDTH_PX,
@@ -50,9 +52,10 @@ def page_readings(draw: st.DrawFn, number: int) -> PageReading | PageError:
         dpi=draw(st.integers(0, 1200)),
         rotation_deg=draw(st.sampled_from([0, 90, 180, 270])),
         skew_deg=draw(st.floats(-5, 5)),
-        lines=tuple(draw(st.lists(line_readings(), max_size=4))),
+        lines=tuple(draw(st.lists(line_readings(len(stamps)), max_size=4))),
         text_layer=tuple(draw(st.lists(words, max_size=4))),
         rulings=tuple(draw(st.lists(st.builds(Ruling, start=points, end=points), max_size=4))),
+        stamps=tuple(stamps),
     )
 
 
@@ -93,11 +96,12 @@ def flat(reading: Reading) -> object:
                 line.probabilities.dtype,
                 line.timestep_px,
                 line.detection_confidence,
+                line.stamp,
             )
             for line in page.lines
         ]
         size = (page.width_px, page.height_px, page.dpi, page.rotation_deg, page.skew_deg)
-        return (page.number, size, lines, page.text_layer, page.rulings)
+        return (page.number, size, lines, page.text_layer, page.rulings, page.stamps)
 
     pages = [page_values(page) for page in reading.pages]
     rest = (reading.model_versions, reading.charset_sha256, reading.warnings, reading.timing)
@@ -119,9 +123,10 @@ def sample() -> Reading:
         dpi=200,
         rotation_deg=90,
         skew_deg=0.5,
-        lines=(line, line),
+        lines=(line, replace(line, stamp=0)),
         text_layer=(TextLayerWord(text="合計", quad=line.quad),),
         rulings=(Ruling(start=(10.0, 45.0), end=(1600.0, 47.0)), Ruling(start=(10.0, 5.0), end=(10.0, 45.0))),
+        stamps=(Stamp(quad=((150.0, 0.0), (250.0, 0.0), (250.0, 90.0), (150.0, 90.0))),),
     )
     return Reading(
         document=DocumentInfo(file_name="請求書.pdf", media_type=MediaType.PDF, page_count=2, sha256="0" * 64),
@@ -270,6 +275,16 @@ def test_what_is_wrong_is_named(key: str, value: object, named: str) -> None:
         ("rulings", float_column(*[1.0] * 4 * (reading_codec.MAX_RULINGS_PER_PAGE + 1))),
         ("rulings", [[0.0, 0.0, 1.0, 1.0]]),
         ("rulings", None),
+        ("stamps", float_column(*[0.0] * 7)),
+        ("stamps", float_column(*[0.0] * 7, float("nan"))),
+        ("stamps", float_column(*[0.0] * 6, 2.0 * WIDTH_PX + 1, 0.0)),
+        ("stamps", float_column(*[1.0] * 8 * (reading_codec.MAX_STAMPS_PER_PAGE + 1))),
+        ("stamps", b""),
+        ("stamps", None),
+        ("line_stamps", bytes([0, 2])),
+        ("line_stamps", bytes([1])),
+        ("line_stamps", [0, 1]),
+        ("line_stamps", None),
     ],
 )
 def test_a_page_with_a_bad_value_is_refused_by_name(key: str, value: object) -> None:
@@ -286,6 +301,16 @@ def test_a_reading_from_before_there_were_rulings_has_none() -> None:
     assert isinstance(page, PageReading)
     assert page.rulings == ()
     assert len(page.lines) == 2
+
+
+def test_a_reading_from_before_there_were_stamps_has_none() -> None:
+    wire = msgpack.unpackb(encode_reading(sample()))
+    del wire["pages"][0]["stamps"]
+    del wire["pages"][0]["line_stamps"]
+    page = decode_reading(msgpack.packb(wire)).pages[0]
+    assert isinstance(page, PageReading)
+    assert page.stamps == ()
+    assert [line.stamp for line in page.lines] == [None, None]
 
 
 def test_no_more_rulings_are_sent_than_are_taken() -> None:
