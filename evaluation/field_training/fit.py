@@ -20,7 +20,7 @@ from postprocess_svc.fields.weights import BIAS
 
 Floats = NDArray[np.float64]
 
-PRIOR_DEVIATION = 2.0
+PRIOR_DEVIATION = 0.5
 """How far weights may go from where they start, in log odds: the standard deviation of the prior."""
 _ROUNDS = 3
 """Of choosing the best candidate of each value, which depends on the weights, and fitting."""

@@ -153,6 +153,7 @@ _CURRENCY_BY_COUNTRY = (
     (re.compile(r"\b(?:pte\.? ?ltd|singapore)\b", re.IGNORECASE), "SGD"),
     (re.compile(r"\b(?:gstin|cgst|sgst|igst|india|rupees)\b", re.IGNORECASE), "INR"),
     (re.compile(r"\b(?:united kingdom|london)\b", re.IGNORECASE), "GBP"),
+    (re.compile(r"\bGB\d{2}[A-Z]{4}\d{6}|\bGB ?\d{9}\b|\bsort code\b"), "GBP"),
 )
 _UNITED_STATES = re.compile(r"united states|\bU\.?S\.?A\.?\b|\b[A-Z]{2},? ?\d{5}(?:-\d{4})?\b")
 

@@ -39,6 +39,8 @@ class Governor:
 _MAX_ROWS_ABOVE = 6
 _MAX_HEIGHTS_ABOVE = 4.0
 _LEAST_HEIGHTS_ABOVE = -0.5
+_RIGHT_UNDER = 1.5
+_OTHER_WORDS = 4
 _ALIGNED_HEIGHTS = 1.5
 _MIN_OVERLAP = 0.3
 
@@ -69,12 +71,25 @@ def governors(
     extent = facts.row.extent(start, end)
     above = _above(context, facts, extent, roles)
     if above is not None:
+        if in_row is not None and _is_under(above) and _is_elsewhere(facts, in_row, start):
+            found = []
         found.append(above)
     if in_row is None and not any(other_end <= start for _, other_end in values):
         following = _row_before(context, facts, extent, roles)
         if following is not None and above is None:
             found.append(following)
     return found
+
+
+def _is_under(above: Governor) -> bool:
+    """The value stands right under its label."""
+    return above.skipped == 0 and above.distance <= _RIGHT_UNDER
+
+
+def _is_elsewhere(facts: RowFacts, governor: Governor, start: int) -> bool:
+    """A label of another column: it has its own value or other words, and a column's gap lies between."""
+    between = facts.row.text[governor.phrase.end : start]
+    return "\t" in between and (governor.skipped > 0 or sum(map(str.isalpha, between)) >= _OTHER_WORDS)
 
 
 def _before(

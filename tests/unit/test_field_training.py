@@ -55,7 +55,7 @@ def labelled_documents(count: int) -> list[Example]:
 
 
 def test_a_label_that_tells_is_learned_and_a_colour_that_does_not_is_unlearned() -> None:
-    weights = fit_weights(labelled_documents(100), START)
+    weights = fit_weights(labelled_documents(100), START, deviation=2.0)
     assert weights["label"] > 6
     assert weights["label"] + weights[BIAS] > 2
     assert abs(weights["colour"]) < 0.7

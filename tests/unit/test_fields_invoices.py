@@ -352,7 +352,7 @@ def test_confidence_follows_the_recogniser() -> None:
     unsure = read(page(blurred)).fields["total_amount"]  # type: ignore[arg-type]
     assert isinstance(sure, MoneyValue)
     assert isinstance(unsure, MoneyValue)
-    assert unsure.confidence < 0.65
+    assert unsure.confidence < 0.85 * sure.confidence
     assert sure.confidence > 0.9
 
 

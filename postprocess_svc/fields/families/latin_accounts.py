@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.candidate import BankDetails, Candidate, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
+from postprocess_svc.fields.labels import Label
 from postprocess_svc.fields.values.folding import has_digits
 from postprocess_svc.fields.values.identifiers import find_ibans
 from postprocess_svc.fields.vocabulary import Role
 
-_BIC = re.compile(r"(?<![A-Z0-9])[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?(?![A-Z0-9])")
 _LATIN_BANK = re.compile(
     r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Banca|Banco)(?: ?name)?\s*[:\t]\s*([^\t:,;|]{3,40})", re.IGNORECASE
 )
@@ -20,6 +20,9 @@ _BANK_WORD = re.compile(
     r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]*\s){0,3}(?:[A-Z]\w*bank|[A-Z]?\w*[Ss]parkasse|Bank|Banque|BANK)"
     r"(?:\s(?:of |de |du )?[A-ZÄÖÜ][\w.&-]*){0,3}"
 )
+
+
+_OUR_BANK = re.compile(r"(?:unsere|our|notre|votre|onze|ihre|your)\b", re.IGNORECASE)
 
 
 def iban_accounts(context: DocumentContext) -> Iterator[Candidate]:
@@ -56,7 +59,7 @@ def _surroundings(context: DocumentContext, facts: RowFacts) -> list[RowFacts]:
 
 
 def _bank_near(context: DocumentContext, facts: RowFacts) -> str | None:
-    """The bank's name as printed near the IBAN; its BIC where no name is."""
+    """The bank's name as printed near the IBAN; a BIC is none."""
     around = _surroundings(context, facts)
     for other in around:
         match = _LATIN_BANK.search(other.row.text)
@@ -64,13 +67,13 @@ def _bank_near(context: DocumentContext, facts: RowFacts) -> str | None:
             return match[1].strip(" -.")
     for other in around:
         match = _BANK_WORD.search(other.row.text)
-        if match is not None and len(match[0]) > 6 and ":" not in other.row.text[match.end() : match.end() + 2]:
+        if (
+            match is not None
+            and len(match[0]) > 6
+            and not _OUR_BANK.match(match[0])
+            and ":" not in other.row.text[match.end() : match.end() + 2]
+        ):
             return match[0].strip(" -.")
-    for other in around:
-        label = next((label for label in other.labels if Role.BIC in label.roles), None)
-        bic = _BIC.search(other.row.text, label.end) if label is not None else None
-        if bic is not None:
-            return bic[0]
     return None
 
 
@@ -86,6 +89,19 @@ def _holder_near(context: DocumentContext, facts: RowFacts) -> str | None:
     return None
 
 
+_MAYBE_ACCOUNT = re.compile(r"ac+(?:oun)?t?no|a/c|account|acct")
+
+
+def _names_account(context: DocumentContext, facts: RowFacts, label: Label) -> bool:
+    """Whether a label names a bank account; a bare "account no" does beside a bank's name or code, not elsewhere."""
+    if Role.ACCOUNT_NUMBER in label.roles:
+        return True
+    if Role.OTHER_NUMBER not in label.roles or _MAYBE_ACCOUNT.match(label.wording) is None:
+        return False
+    around = _surroundings(context, facts)
+    return any(other.roles & {Role.BANK, Role.BIC} for near in around for other in near.labels)
+
+
 _ACCOUNT = re.compile(r"[A-Z]{0,2}\d(?:[ -]?\d){5,19}(?!\d)")
 
 
@@ -94,7 +110,7 @@ def labelled_accounts(context: DocumentContext) -> Iterator[Candidate]:
     if context.language is Language.JAPANESE:
         return
     for facts in context.facts:
-        label = next((label for label in facts.labels if Role.ACCOUNT_NUMBER in label.roles), None)
+        label = next((label for label in facts.labels if _names_account(context, facts, label)), None)
         if label is None:
             continue
         match = _ACCOUNT.search(facts.row.text, label.end)

@@ -74,6 +74,14 @@ def name_value(piece: Span) -> str:
     return names.mended(printed).strip(" ,:;・|")
 
 
+def rest_of_form(context: DocumentContext, cell: Cell, name: str) -> Span | None:
+    """The end of a legal form that was set on the next line (GmbH & / Co. KG)."""
+    if not name.endswith("&"):
+        return None
+    below = column_below(context, cell, limit=1)
+    return name_span(below[0]) if below and names.is_form_alone(below[0].text) else None
+
+
 def has_form(name: str) -> bool:
     """A legal form is part of the name."""
     return names.has_japanese_form(name) or names.has_latin_form(name)

@@ -71,12 +71,24 @@ def _labelled(context: DocumentContext) -> Iterator[Candidate]:
     for facts in context.facts:
         if facts.row.number not in in_reach:
             continue
-        tokens = [match for match in _TOKEN.finditer(facts.row.text) if any(c.isdigit() for c in match[0])]
+        tokens = [match for match in _TOKEN.finditer(_parted(facts)) if any(c.isdigit() for c in match[0])]
         values = [match.span() for match in tokens]
         for match in tokens:
             candidate = _judge(context, facts, match, values)
             if candidate is not None:
                 yield candidate
+
+
+def _parted(facts: RowFacts) -> str:
+    """The row's text with tabs where pieces meet and before dates, which a number's groups do not cross."""
+    characters = list(facts.row.text)
+    for index, origin in enumerate(facts.row.origins):
+        if origin < 0 and characters[index] == " ":
+            characters[index] = "\t"
+    for date in facts.dates:
+        if not date.compact and date.start and characters[date.start - 1] == " ":
+            characters[date.start - 1] = "\t"
+    return "".join(characters)
 
 
 def _judge(

@@ -20,6 +20,7 @@ from postprocess_svc.fields.families.naming import (
     name_span,
     name_text,
     name_value,
+    rest_of_form,
 )
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.vocabulary import Role
@@ -131,10 +132,14 @@ def _whole(context: DocumentContext, cell: Cell, features: dict[str, float]) -> 
 
 
 def _candidate(context: DocumentContext, cell: Cell, piece: Span, features: dict[str, float]) -> Iterator[Candidate]:
-    name = name_text(piece)
+    name, value = name_text(piece), name_value(piece)
+    evidence: tuple[Span, ...] = (piece,)
+    rest = rest_of_form(context, cell, name)
+    if rest is not None:
+        value, evidence = f"{value} {name_value(rest)}", (piece, rest)
     yield Candidate(
-        value=name_value(piece),
-        evidence=(piece,),
+        value=value,
+        evidence=evidence,
         features={
             **features,
             "company_form": float(has_form(name)),

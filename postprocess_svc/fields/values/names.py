@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from postprocess_svc.fields.values.folding import alternatives
+from postprocess_svc.fields.values.folding import alternatives, has_cjk
 
 _JAPANESE_FORM = re.compile(
     alternatives(
@@ -37,7 +37,7 @@ _LATIN_FORM = re.compile(
         SASU | EURL | S\.A\.S | S\.A | SA | B\.? ?V | N\.? ?V | VOF | S\.? ?r\.? ?l | SRL | S\.? ?p\.? ?A | SpA |
         (?i:S[DB8][NM]\.?,? ?B[HN][DO0]) | S/B | BHD | Bhd | Berhad | Pte | Pty | ApS | A/S | Oy | Oyj |
         Lda | S\.L | SL | Ltda |
-        Co\., ?Ltd | Co\. | Company | & ?Co
+        Co\.? ?KG | Co\., ?Ltd | Co\. | Company | & ?Co
         """
     )
     + r"(?![A-Za-z])\.?",
@@ -142,6 +142,8 @@ _REGISTERED = re.compile(
 
 _OPEN_FORM = re.compile(r"[(（](株|有)(?![)）])")
 _CLOSED_FORM = re.compile(r"(?<![(（])(株|有)[)）]")
+_KANA_BEFORE_FORM = re.compile(r"(?<=[ァ-ヶー])有$")
+_CAPITAL_O = re.compile(r"(?<=[A-Z]{2})0(?![0-9-])")
 _BARE_FORM = re.compile(r"^株(?=[^式主価券])(?=..)|(?<=..)(?<!式)株$")
 _NO_CAPITAL = re.compile(r"(?<=[a-zà-ÿ])[I1|](?=[a-zà-ÿ])")
 
@@ -189,6 +191,8 @@ def is_phrase(folded_text: str) -> bool:
     """Thanks, requests and notices, which stand where names stand on receipts."""
     if _POLITE.search(folded_text) is not None or folded_text.count(" ") > 8:
         return True
+    if folded_text.endswith(("。", "、")) and has_cjk(folded_text):
+        return True
     # Words that end in a full stop are a sentence, unless the stop closes an abbreviation (Co., Inc.).
     return folded_text.endswith((".", "。", "、")) and folded_text.count(" ") >= 2 and not has_latin_form(folded_text)
 
@@ -209,10 +213,10 @@ def mended(printed_name: str) -> str:
     A capital I or a one inside a small Latin word is an l. ㈱ is read as a 株 that lost one of its brackets or both;
     without any it is taken for the form only where the name has no other.
     """
-    name = _NO_CAPITAL.sub("l", printed_name)
+    name = _CAPITAL_O.sub("O", _NO_CAPITAL.sub("l", printed_name))
     name = _OPEN_FORM.sub(r"(\1)", name)
     name = _CLOSED_FORM.sub(r"(\1)", name)
-    return name if has_japanese_form(name) else _BARE_FORM.sub(r"(株)", name)
+    return name if has_japanese_form(name) else _KANA_BEFORE_FORM.sub("(有)", _BARE_FORM.sub("(株)", name))
 
 
 def comparable(name: str) -> str:
