@@ -13,6 +13,7 @@ from ocr_core.contracts.geometry import Quad, bounds
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.page_index import Row
+from postprocess_svc.lines import TextLine
 
 
 class FieldName(StrEnum):
@@ -106,6 +107,31 @@ class Candidate:
     def reading_confidence(self) -> float:
         """How sure the recogniser was of the evidence, 0 to 1: its least certain part."""
         return min(span.row.confidence(span.start, span.end) for span in self.evidence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinesCandidate(Candidate):
+    """A candidate with the lines that it was read from, in place of spans of rows: what a table holds."""
+
+    lines: tuple[TextLine, ...]
+    on_page: int
+
+    @property
+    def page(self) -> int:
+        """The page that it is printed on."""
+        return self.on_page
+
+    def quad(self) -> Quad:
+        """Around its lines."""
+        return bounds(*(line.quad for line in self.lines)).to_quad()
+
+    def text(self) -> str:
+        """Its lines as printed."""
+        return " ".join(line.text for line in self.lines)
+
+    def reading_confidence(self) -> float:
+        """Of its least certain line."""
+        return min(line.confidence for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -266,6 +266,7 @@ _ISSUER = {
     "repeated": 0.8,
     "store_branch": -1.4,  # a branch's name (…店) under a chain's
     "in_items": -3.0,
+    "under_number": -1.5,  # of a Western receipt: below its number or date
     "short": -2.0,  # up to three Latin letters
     "latin_among_japanese": -1.2,  # an English motto beside the name
     "in_address": -2.0,
@@ -296,6 +297,7 @@ _BANK_ACCOUNTS = {
     "usual_length": 0.8,
     "holder": 0.5,
     "post_symbol": 5.0,
+    "tabular": 1.0,  # out of a table whose keys name its parts
     "account_word": 2.0,  # a label calls it an account, outside Japan
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from postprocess_svc.fields.candidate import BankDetails, Candidate, Chosen, FieldFamily, FieldKind, FieldName
 from postprocess_svc.fields.context import DocumentContext
+from postprocess_svc.fields.families.account_tables import table_accounts
 from postprocess_svc.fields.families.japanese_accounts import japanese_accounts
 from postprocess_svc.fields.families.latin_accounts import iban_accounts, labelled_accounts
 
@@ -18,12 +19,27 @@ class BankFamily(FieldFamily):
     fields = (FieldName.BANK_ACCOUNTS,)
 
     def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
-        """Japanese accounts in reading order, then IBANs; each number once."""
+        """Accounts of tables and in reading order, then IBANs; each number once, as its fullest mention has it."""
         unique: dict[str, Candidate] = {}
-        for candidate in (*japanese_accounts(context), *iban_accounts(context), *labelled_accounts(context)):
+        for candidate in (
+            *table_accounts(context),
+            *japanese_accounts(context),
+            *iban_accounts(context),
+            *labelled_accounts(context),
+        ):
             if isinstance(candidate.value, BankDetails):
-                unique.setdefault(candidate.value.number, candidate)
+                known = unique.get(candidate.value.number)
+                if known is None or _parts(candidate) > _parts(known):
+                    unique[candidate.value.number] = candidate
         return list(unique.values())
+
+
+def _parts(candidate: Candidate) -> int:
+    """How much of an account was found."""
+    details = candidate.value
+    if not isinstance(details, BankDetails):
+        return 0
+    return sum(part is not None for part in (details.bank, details.branch, details.type, details.holder))
 
 
 FAMILY = BankFamily()

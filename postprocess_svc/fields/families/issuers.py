@@ -39,6 +39,7 @@ _FREE_MAIL = frozenset(
 )
 _BANK_NAME = re.compile(r"銀行$|信用金庫$|信用組合$|農業協同組合$")
 _TOP_ROWS = 12
+_HEADING = frozenset({Role.DATE, Role.ISSUE_DATE, Role.INVOICE_NUMBER})
 _NEAR_REGISTRATION_ROWS = 6
 _TRADE_WORD = 0.45
 _SHORT_NAME = 3
@@ -64,6 +65,7 @@ FAMILY = IssuerFamily()
 def _issuers(context: DocumentContext, chosen: Chosen) -> Iterator[Candidate]:
     domains = {match[1].lower().replace("-", "") for match in _DOMAIN.finditer(context.text)} - _FREE_MAIL
     first_items = _first_item_row(context)
+    first_number = _first_number_row(context)
     top_names = 0
     for row in context.shared(find_cells):
         for position, cell in enumerate(row):
@@ -80,6 +82,7 @@ def _issuers(context: DocumentContext, chosen: Chosen) -> Iterator[Candidate]:
                     features["top_line"] = float(top_names == 1)
                     features["second_line"] = float(top_names == 2)
                 name = name_text(piece)
+                features["under_number"] = float(cell.facts.row.number > first_number)
                 features["in_items"] = float(cell.facts.row.number >= first_items and not has_form(name))
                 yield Candidate(value=name_value(piece), evidence=(piece,), features=features)
             joined = _joined(context, cell, domains, chosen) if top else None
@@ -203,6 +206,15 @@ def _first_item_row(context: DocumentContext) -> int:
         has_words = has_words or any(map(str.isalpha, facts.row.text))
         if has_words and any(amount.currency or amount.decimals == 2 or amount.grouped for amount in facts.amounts):
             return facts.row.number
+    return len(context.facts)
+
+
+def _first_number_row(context: DocumentContext) -> int:
+    """Of a Western receipt, the first row that gives its number or date: what names a firm below it is a customer."""
+    if context.language is not Language.JAPANESE and context.document_type is DocumentType.RECEIPT:
+        for facts in context.facts:
+            if any(label.roles & _HEADING for label in facts.labels) and any(map(str.isdigit, facts.row.text)):
+                return facts.row.number
     return len(context.facts)
 
 

@@ -9,9 +9,17 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from ocr_core.contracts.result import DocumentType
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, ItemDetails
+from postprocess_svc.fields.candidate import (
+    Candidate,
+    Chosen,
+    FieldFamily,
+    FieldKind,
+    FieldName,
+    ItemDetails,
+    LinesCandidate,
+)
 from postprocess_svc.fields.context import DocumentContext
-from postprocess_svc.fields.line_items.item import ItemCandidate, PrintedItem, sum_of
+from postprocess_svc.fields.line_items.item import PrintedItem, sum_of
 from postprocess_svc.fields.line_items.numbers import plain
 from postprocess_svc.fields.line_items.rates import rates_of
 from postprocess_svc.fields.line_items.receipts import items_of_rows
@@ -143,14 +151,14 @@ def _adds_up_with_discounts_added(items: Sequence[PrintedItem], sums: set[Decima
     return True
 
 
-def _candidate(item: PrintedItem, features: Mapping[str, float], currency: str) -> ItemCandidate:
+def _candidate(item: PrintedItem, features: Mapping[str, float], currency: str) -> LinesCandidate:
     multiplies = item.multiplies()
     own = {
         "multiplies": float(multiplies is True),
         "contradicts": float(multiplies is False),
         "priced": float(item.amount is not None),
     }
-    return ItemCandidate(
+    return LinesCandidate(
         value=ItemDetails(
             description=item.description or None,
             quantity=plain(item.quantity),

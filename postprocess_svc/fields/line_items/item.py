@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ocr_core.contracts.geometry import Quad, bounds
-from postprocess_svc.fields.candidate import Candidate
 from postprocess_svc.lines import TextLine
 
 
@@ -45,31 +43,6 @@ class PrintedItem:
         # Half a unit of the last place printed, or what rounding each piece by that makes of all.
         place = Decimal(1).scaleb(-self.decimals)
         return abs(product - self.amount) <= place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemCandidate(Candidate):
-    """A line item with the lines that it was read from, in place of spans of rows."""
-
-    lines: tuple[TextLine, ...]
-    on_page: int
-
-    @property
-    def page(self) -> int:
-        """The page that it is printed on."""
-        return self.on_page
-
-    def quad(self) -> Quad:
-        """Around its lines."""
-        return bounds(*(line.quad for line in self.lines)).to_quad()
-
-    def text(self) -> str:
-        """Its lines as printed."""
-        return " ".join(line.text for line in self.lines)
-
-    def reading_confidence(self) -> float:
-        """Of its least certain line."""
-        return min(line.confidence for line in self.lines)
 
 
 def sum_of(items: Iterable[PrintedItem]) -> Decimal:
