@@ -38,7 +38,8 @@ _TYPE = re.compile(
     r"普通(?:預金)?|当座(?:預金)?|貯蓄(?:預金)?|[(\[](?:普|当|貯)[)\]]|(?<![^\s\t:/])(?:普|当|貯)(?![^\s\t:/\d])"
 )
 _TYPES = {"普": AccountType.ORDINARY, "当": AccountType.CHECKING, "貯": AccountType.SAVINGS}
-_NUMBER = re.compile(r"(?<![\d-])(\d[\d ]{4,7}\d|\d(?:\|?\d){5,7}|\d{3}-\d{4})(?![\d-])")
+_NUMBER = re.compile(r"(?<![\d-])(\d(?: ?\d){5,7}|\d{3}-\d{4})(?![\d-])")
+_BOXED_DIGITS = re.compile(r"(?<=\d)\|(?=\d)")
 """Digits in boxes of their own are read with the rules between them."""
 _CODE_BEFORE = re.compile(
     r"(?:店番|支店コード|支店番号|銀行コード|金融機関コード|コード|TEL|電話|FAX|〒|登録番号|T)[^\d]{0,4}$",
@@ -294,7 +295,7 @@ def _take_by_form(draft: _Draft, cell: Cell, start: int, end: int) -> None:
         draft.type = _TYPES[match[0].strip("([")[0]]
         _mark(draft, cell, match.start(), match.end())
         start = match.end()
-    digits = read_digits(text)
+    digits = read_digits(_BOXED_DIGITS.sub(" ", text))
     for match in _NUMBER.finditer(digits, start):
         number = re.sub(r"\D", "", match[1])
         if not 6 <= len(number) <= 8 or _CODE_BEFORE.search(digits[: match.start()]):
