@@ -69,6 +69,8 @@ def _issuers(context: DocumentContext, chosen: Chosen) -> Iterator[Candidate]:
     top_names = 0
     for row in context.shared(find_cells):
         for position, cell in enumerate(row):
+            if not names.has_letters(cell.text):
+                continue
             top = cell.facts.row.number < min(_TOP_ROWS, first_items)
             for owner, piece, own_features in _proposals(context, row, position, top=top):
                 judged = _judge(context, owner, piece, domains, chosen)

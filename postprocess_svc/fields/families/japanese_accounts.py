@@ -25,6 +25,8 @@ _BANK = re.compile(
     r"([^\s\t:()\[\]/、,。・|]{1,14}?(?:銀行|信用金庫|信用組合|信用農業協同組合連合会|農業協同組合|漁業協同組合|労働金庫|信金|信組|労金|農協))(?!名|口座|振込|振替|コード|等|お|ご|を|に|の|へ|は|が|引|側|員)"
     r"|(ゆうち[ょよ](?:銀行)?|JA[^\s\t:()/、]{1,10}?(?=[\s\t(])|郵便局)"
 )
+_BANK_WORD = re.compile(r"銀行|信[用金組]|協同組合|労[働金]|農協|ゆうち|JA|郵便局")
+"""The cheap question before the dear one."""
 _LEADING_LABEL = re.compile(
     r"^(?:[おご]?振込み?先?|[おご]?支払い?先?|お?取引|お?取扱|銀行名?|金融機関名?|振込口座|口座|[■●○◆・※▼【\[]|\d[.)])+[:\s]*"
 )
@@ -115,7 +117,7 @@ def _anchors(context: DocumentContext) -> list[tuple[Cell, int, int]]:
     for row in context.shared(find_cells):
         for cell in row:
             japanese = has_cjk(cell.text)
-            mentions = list(_bank_mentions(cell)) if japanese else []
+            mentions = list(_bank_mentions(cell)) if japanese and _BANK_WORD.search(cell.text) else []
             found += [(cell, start, end) for start, end in mentions]
             transfer = _TRANSFER_ACCOUNT.search(cell.text)
             if transfer is not None and not mentions and not _post_bank_near(context, cell):

@@ -48,6 +48,8 @@ def _recipients(context: DocumentContext) -> Iterator[Candidate]:
     blocks = 0
     for row in context.shared(find_cells):
         for position, cell in enumerate(row):
+            if not names.has_letters(cell.text):
+                continue
             yield from _honoured(context, row, position)
             for found, relation, wording in labelled_names(context, row, position, Role.RECIPIENT):
                 features = {f"labelled_{relation}": 1.0, "ship_to": float(bool(_SHIP_TO.search(wording)))}

@@ -148,6 +148,14 @@ _BARE_FORM = re.compile(r"^株(?=[^式主価券])(?=..)|(?<=..)(?<!式)株$")
 _NO_CAPITAL = re.compile(r"(?<=[a-zà-ÿ])[I1|](?=[a-zà-ÿ])")
 
 
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+def has_letters(folded_text: str) -> bool:
+    """Any letter at all: a cell of figures names nobody."""
+    return _LETTER.search(folded_text) is not None
+
+
 def has_japanese_form(folded_name: str) -> bool:
     """A legal form of Japan is part of the name."""
     return _JAPANESE_FORM.search(folded_name) is not None
