@@ -60,6 +60,7 @@ _TOTAL = {
     "closed": 2.5,  # ¥33,000-
     "negative": -0.5,
     "zero": -2.0,
+    "before_tax": -2.0,  # with a tax added, it gives another printed amount
     "less_paid": 4.0,  # a total less what was paid before
     "large_type": 1.6,  # height over the page's ordinary height, less 1, at most 1
     "adds_up": 1.8,  # subtotal + tax (- withholding) gives it
@@ -97,6 +98,7 @@ _SUBTOTAL = {
     "bare": -1.0,
     "zero": -3.0,
     "makes_total": 2.5,  # with a tax beside it, it gives the total
+    "repeats_total": 4.0,  # a total before the amount to pay, which is the same
     "over_total": -1.5,
     "last": 0.5,  # the last of several
     "qualified": -1.5,

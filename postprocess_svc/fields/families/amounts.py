@@ -64,6 +64,7 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
     labelled = [item.value for item in items if item.category in {"total", "total_due"}]
     owed = _differences(labelled, by_category["paid"])
     rest = _differences(labelled, {item.value for item in items if item.category not in _PARTS})
+    taxes = [tax for tax in by_category["tax"] if tax > 0]
     corrected = after_rounding(items)
     candidates = []
     for item in items:
@@ -81,6 +82,7 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         features["corrects"] = float(is_rounded and item.category != "rounding")
         features["rounded_total"] = float(is_rounded and item.category == "rounding")
         features["negative"] = float(value < 0)
+        features["before_tax"] = float(value > 0 and any(value + tax in values for tax in taxes))
         features["less_paid"] = float(
             (value in owed and item.category not in _NO_TOTAL) or (item.category == "total_due" and value in rest)
         )
@@ -145,9 +147,14 @@ def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | Non
         labelled = item.category in {"subtotal", "tax_base"} or (
             item.above is not None and amount_category(item.above.phrase) == "subtotal"
         )
-        if not labelled and not (makes_total and item.category in _MAYBE_NET):
+        # A till's 計 before its お支払額: the sum of the items, tax included.
+        again = item.category == "total" and any(
+            later.category == "total_due" and later.value == item.value for later in items[index + 1 :]
+        )
+        if not labelled and not again and not (makes_total and item.category in _MAYBE_NET):
             continue
         features = shape(context, item)
+        features["repeats_total"] = float(again)
         features["makes_total"] = float(makes_total)
         features["over_total"] = float(total is not None and abs(item.value) > abs(total))
         features["last"] = float(index == last)
