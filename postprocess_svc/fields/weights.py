@@ -266,6 +266,7 @@ _ISSUER = {
     "implausible": -6.0,
     "bottom": -0.6,
     "repeated": 0.8,
+    "branch_alone": -2.5,  # 東口店 and no more
     "store_branch": -1.4,  # a branch's name (…店) under a chain's
     "in_items": -3.0,
     "under_number": -1.5,  # of a Western receipt: below its number or date

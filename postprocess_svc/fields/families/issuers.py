@@ -38,6 +38,8 @@ _FREE_MAIL = frozenset(
     {"gmail", "yahoo", "hotmail", "outlook", "icloud", "gmx", "web", "tonline", "example", "facebook", "localhost"}
 )
 _BANK_NAME = re.compile(r"銀行$|信用金庫$|信用組合$|農業協同組合$")
+_BRANCH_ALONE = re.compile(r"[^\s]{1,4}店")
+"""東口店: which shop of a chain; whose, a logo may say."""
 _TOP_ROWS = 12
 _HEADING = frozenset({Role.DATE, Role.ISSUE_DATE, Role.INVOICE_NUMBER})
 _NEAR_REGISTRATION_ROWS = 6
@@ -172,6 +174,7 @@ def _judge(context: DocumentContext, cell: Cell, piece: Span, domains: set[str],
             and not has_form(name)
             and any(_may_be_name(other) for other in above)
         ),
+        "branch_alone": float(_BRANCH_ALONE.fullmatch(name) is not None),
         "in_address": float(_is_in_address(context, cell, name, above)),
         "comma": float(cell.text.endswith(",")),
     }

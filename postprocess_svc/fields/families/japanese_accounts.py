@@ -28,8 +28,10 @@ _BANK = re.compile(
 _BANK_WORD = re.compile(r"銀行|信[用金組]|協同組合|労[働金]|農協|ゆうち|JA|郵便局")
 """The cheap question before the dear one."""
 _LEADING_LABEL = re.compile(
-    r"^(?:[おご]?振込み?先?|[おご]?支払い?先?|お?取引|お?取扱|銀行名?|金融機関名?|振込口座|口座|[■●○◆・※▼【\[]|\d[.)])+[:\s]*"
+    r"^(?:[おご]?(?:振込み?|支払い?|送金|入金|払込)先(?:銀行名?|口座)?|[おご]?取引(?:銀行|金融機関)?名?|お?取扱(?:銀行)?名?"
+    r"|銀行名?|金融機関名?|振込(?:指定)?口座|指定口座|口座|名|[■●○◆・※▼【\[]|\d[.)])+[:\s]*"
 )
+_BRANCH_LABEL = re.compile(r"^(?:お?取[引扱])?(?:本?支店名?|店舗名?|店名?)(?=.{2})")
 _NO_BANK = frozenset(
     {"", "銀行", "信用金庫", "農協", "労金", "信金", "各銀行", "指定銀行", "当銀行", "他銀行", "払込銀行"}
 )
@@ -291,7 +293,8 @@ def _take_by_form(draft: _Draft, cell: Cell, start: int, end: int) -> None:
     """Branch, type, number and what follows the number, told by their form."""
     text = cell.facts.row.text[:end]
     if draft.branch is None and (match := _BRANCH.search(text, start)) is not None:
-        draft.branch = _mark(draft, cell, match.start(1), match.end(1))
+        label = _BRANCH_LABEL.match(match[1])
+        draft.branch = _mark(draft, cell, match.start(1) + (label.end() if label is not None else 0), match.end(1))
         start = match.end(1)
     if draft.type is None and (match := _TYPE.search(text, start)) is not None:
         draft.type = _TYPES[match[0].strip("([")[0]]

@@ -14,12 +14,15 @@ from postprocess_svc.fields.values.identifiers import find_ibans
 from postprocess_svc.fields.vocabulary import Role
 
 _LATIN_BANK = re.compile(
-    r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Banca|Banco)(?: ?name)?\s*[:\t]\s*([^\t:,;|]{3,40})", re.IGNORECASE
+    r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Geldinstitut|Établissement|Banca|Banco)(?: ?name)?\s*[:\t]\s*"
+    r"([^\t:,;|]{3,40})",
+    re.IGNORECASE,
 )
 _BANK_WORD = re.compile(
-    r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]*\s){0,3}(?:[A-Z]\w*bank|[A-Z]?\w*[Ss]parkasse|Bank|Banque|BANK)"
-    r"(?:\s(?:of |de |du )?[A-ZÄÖÜ][\w.&-]*){0,3}"
+    r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]* (?:& )?){0,3}(?:[A-Z]\w*bank|[A-Z]?\w*[Ss]parkasse|Bank|Banque|BANK)"
+    r"(?: (?:of |de |du )?[A-ZÄÖÜ][\w.&-]*){0,3}"
 )
+_KIND_BEFORE = re.compile(r"^(?:Geldinstitut|Kreditinstitut|Établissement|Institut)\s+")
 
 
 _OUR_BANK = re.compile(r"(?:unsere|our|notre|votre|onze|ihre|your)\b", re.IGNORECASE)
@@ -63,7 +66,7 @@ def _bank_near(context: DocumentContext, facts: RowFacts) -> str | None:
     around = _surroundings(context, facts)
     for other in around:
         match = _LATIN_BANK.search(other.row.text)
-        if match is not None and not any(character.isdigit() for character in match[1]):
+        if match is not None and not any(map(str.isdigit, match[1])) and not _is_other_column(other, match.start(1)):
             return match[1].strip(" -.")
     for other in around:
         match = _BANK_WORD.search(other.row.text)
@@ -73,8 +76,13 @@ def _bank_near(context: DocumentContext, facts: RowFacts) -> str | None:
             and not _OUR_BANK.match(match[0])
             and ":" not in other.row.text[match.end() : match.end() + 2]
         ):
-            return match[0].strip(" -.")
+            return _KIND_BEFORE.sub("", match[0].strip(" -."))
     return None
+
+
+def _is_other_column(facts: RowFacts, at: int) -> bool:
+    """What follows a tab is a label itself: another column's."""
+    return any(label.start == at and not label.roles & {Role.BANK, Role.BIC} for label in facts.labels)
 
 
 def _holder_near(context: DocumentContext, facts: RowFacts) -> str | None:

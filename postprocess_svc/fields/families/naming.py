@@ -28,6 +28,10 @@ SALUTATION = re.compile(
     r"^(?:herrn?|frau|firma|an|to|mr|mrs|ms|monsieur|madame|m\.|mme|familie|company|z\. ?hd\.?)[ .:]*$", re.IGNORECASE
 )
 _MAX_NAME = 60
+_BULLETS = "■●◆・※▼○□◇▶★☆ "
+_ADDRESSING = ("alattention", "lattention", "zuhanden", "zhd", "fortheattention")
+"""Labels, as they are compared, that a name follows without a colon."""
+_MONEY_IN_WORDS = re.compile(r"^金.*(?:円|也)$")
 # Line heights between a label and its name in the same row.
 _REACH = 15.0
 _REACH_WITHOUT_COLON = 6.0
@@ -40,9 +44,13 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
     prefix = _BEFORE_COLON.match(text[begin:stop])
     if prefix is not None and start is None:
         begin += prefix.end()
+    while begin < stop and text[begin] in _BULLETS:
+        begin += 1
     for label in cell.facts.labels:
         if begin < label.start < stop and label.roles & _ENDS_NAME:
             stop = label.start
+        if label.start <= begin and label.end < stop and label.wording.startswith(_ADDRESSING):
+            begin = label.end
     numbers = [phone.start for phone in find_phones(text[begin:stop])]
     numbers.extend(number.start for number in find_registration_numbers(text[begin:stop]))
     stop = min([stop, *(begin + number for number in numbers)])
@@ -94,7 +102,7 @@ def is_implausible(cell: Cell, piece: Span) -> bool:
     digits = sum(map(str.isdigit, name))
     if letters < 2 or digits > letters or len(name) > _MAX_NAME or cell.facts.row.vertical:
         return True
-    if any(mark in name for mark in "¥%:@") or names.is_web(name):
+    if any(mark in name for mark in "¥%:@") or names.is_web(name) or _MONEY_IN_WORDS.match(name):
         return True
     if digits and " " not in name and name.isascii() and not name[0].isdigit():
         return True

@@ -140,6 +140,7 @@ _REGISTERED = re.compile(
     re.IGNORECASE,
 )
 
+_DOUBLE_FORM = re.compile(r"[(（]{2}(株|有)[)）]{2}")
 _OPEN_FORM = re.compile(r"[(（](株|有)(?![)）])")
 _CLOSED_FORM = re.compile(r"(?<![(（])(株|有)[)）]")
 _KANA_BEFORE_FORM = re.compile(r"(?<=[ァ-ヶー])有$")
@@ -222,6 +223,7 @@ def mended(printed_name: str) -> str:
     without any it is taken for the form only where the name has no other.
     """
     name = _CAPITAL_O.sub("O", _NO_CAPITAL.sub("l", printed_name))
+    name = _DOUBLE_FORM.sub(r"(\1)", name)
     name = _OPEN_FORM.sub(r"(\1)", name)
     name = _CLOSED_FORM.sub(r"(\1)", name)
     return name if has_japanese_form(name) else _KANA_BEFORE_FORM.sub("(有)", _BARE_FORM.sub("(株)", name))
