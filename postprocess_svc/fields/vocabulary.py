@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections.abc import Iterator
 from enum import StrEnum, auto
 from functools import cache
 from importlib import resources
@@ -82,9 +85,21 @@ NUMBERS_AND_DATES = frozenset(
 column of that name, under whose header amounts may come to stand."""
 
 
+_PARTS = re.compile(r"\{([^{}]*)\}")
+
+
+def expanded(pattern: str) -> Iterator[str]:
+    """Every wording of a pattern: ``{今回,当月,}請求{額,金額}`` are six, for one of the parts may be missing."""
+    pieces = _PARTS.split(pattern)
+    choices = [piece.split(",") if at % 2 else [piece] for at, piece in enumerate(pieces)]
+    for parts in itertools.product(*choices):
+        if wording := " ".join("".join(parts).split()):
+            yield wording
+
+
 @cache
 def wordings() -> dict[Role, tuple[str, ...]]:
-    """Every role's wordings as they are listed.
+    """Every role's wordings, each once.
 
     Raises:
         ValueError: the file names a role that does not exist, or lists nothing for one.
@@ -96,8 +111,8 @@ def wordings() -> dict[Role, tuple[str, ...]]:
             role = Role(line.strip("[] "))
             listed[role] = []
         elif role is not None:
-            listed[role].extend(wording for part in line.split("|") if (wording := part.strip()))
+            listed[role].extend(w for part in line.split("|") if part.strip() for w in expanded(part.strip()))
     missing = [other for other in Role if not listed.get(other)]
     if missing:
         raise ValueError(f"{_FILE} lists no wordings for: {', '.join(missing)}")
-    return {role: tuple(found) for role, found in listed.items()}
+    return {role: tuple(dict.fromkeys(found)) for role, found in listed.items()}

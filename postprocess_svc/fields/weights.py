@@ -97,7 +97,7 @@ _SUBTOTAL = {
     "decimals": 0.4,
     "bare": -1.0,
     "zero": -3.0,
-    "makes_total": 2.5,  # with a tax beside it, it gives the total
+    "makes_total": 4.5,  # with a tax beside it, it gives the total
     "repeats_total": 4.0,  # a total before the amount to pay, which is the same
     "over_total": -1.5,
     "last": 0.5,  # the last of several

@@ -36,6 +36,7 @@ _TOKEN = re.compile(
 _PHONE_LIKE = re.compile(r"0\d{1,4}-\d{1,4}-\d{3,4}|\d{3}-\d{4}")
 _SPEAKING = frozenset({Role.INVOICE_NUMBER, Role.NUMBER})
 _ROWS_IN_REACH = 7
+_ACCOUNTS = frozenset({Role.POST_SYMBOL, Role.POST_NUMBER})
 _ITEM_COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
 _EXPLICIT = re.compile(r"番号|no\.?|nr\.?|number|nummer|n°|nº|#|num|コード|id", re.IGNORECASE)
 _MAX_BETWEEN = 12
@@ -69,7 +70,7 @@ def _labelled(context: DocumentContext) -> Iterator[Candidate]:
     speaking = [facts.row.number for facts in context.facts if any(label.roles & _SPEAKING for label in facts.labels)]
     in_reach = {number + step for number in speaking for step in range(_ROWS_IN_REACH)}
     for facts in context.facts:
-        if facts.row.number not in in_reach:
+        if facts.row.number not in in_reach or any(label.roles & _ACCOUNTS for label in facts.labels):
             continue
         tokens = [match for match in _TOKEN.finditer(_parted(facts)) if any(c.isdigit() for c in match[0])]
         values = [match.span() for match in tokens]
