@@ -309,3 +309,22 @@ def test_a_letter_that_cannot_be_is_put_right_in_names_and_nowhere_else() -> Non
 )
 def test_a_form_in_one_character_that_lost_a_bracket(read: str, name: str) -> None:
     assert names.mended(read) == name
+
+
+@pytest.mark.parametrize(
+    ("printed", "value"),
+    [
+        ("0940/7838278", "0940/7838278"),
+        ("01 24 69 62 99", "01 24 69 62 99"),
+        ("(0208) 123 4567", "(0208)1234567"),
+    ],
+)
+def test_national_numbers_of_the_west(printed: str, value: str) -> None:
+    (phone,) = find_phones(printed, western=True)
+    assert "".join(phone.value.split()) == "".join(value.split())
+    assert phone.separated
+
+
+@pytest.mark.parametrize("printed", ["1.234,56", "12/0940/783", "0,50", "007", "100 200 300"])
+def test_what_is_no_national_number(printed: str) -> None:
+    assert find_phones(printed, western=True) == []

@@ -35,7 +35,8 @@ def _in_row(context: DocumentContext, facts: RowFacts, chosen: Chosen, *, first:
     speaking = [label for label in facts.labels if label.roles & {Role.PHONE, Role.FAX}]
     labelled_from = min((label.end for label in speaking), default=None)
     text = facts.row.text
-    for phone in find_phones(text, labelled_from=labelled_from):
+    western = context.language not in {Language.JAPANESE, Language.CHINESE}
+    for phone in find_phones(text, labelled_from=labelled_from, western=western):
         label = next((label for label in reversed(speaking) if label.end <= phone.start), None)
         if label is None and not _has_phone_shape(context, facts, phone):
             continue
@@ -64,9 +65,13 @@ def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPh
     if context.language is Language.JAPANESE:
         digits = sum(character.isdigit() for character in phone.value)
         return phone.value.startswith(("0", "(0", "+81")) and digits in {10, 11, 12}
-    return phone.value.startswith("+")
+    if any(date.start < phone.end and phone.start < date.end for date in facts.dates):
+        return False
+    digits = sum(character.isdigit() for character in phone.value)
+    return phone.value.startswith("+") or (phone.value.startswith(("0", "(0")) and _NATIONAL_DIGITS <= digits)
 
 
+_NATIONAL_DIGITS = 9
 _NOT_PHONES = frozenset(
     {
         Role.INVOICE_NUMBER,

@@ -11,8 +11,10 @@ _JAPANESE = re.compile(
     r"(?<![\d-])(?:\+81[ -]?\(?0?\)?\d{1,4}|\(0\d{1,4}\)|0\d{1,4})[ -]?(?:\(\d{1,4}\)|\d{1,4})[ -]?\d{3,4}(?![\d-])"
 )
 _INTERNATIONAL = re.compile(r"(?<![\d+-])(?:\+|00(?=[1-9]))\d{1,3}(?:[ ./-]{0,2}\(?\d{1,5}\)?){2,6}(?!\d)")
+_NATIONAL = re.compile(r"(?<![\d/.,-])\(?0\d{1,5}\)?(?:[ /.-]{1,2}\d{2,8}){1,5}(?![\d,]|[/.-]\d)")
+"""Of Western countries: 0940/7838278, 01 24 69 62 99, (0208) 123 4567. Dates have this form as well."""
 _LABELLED = re.compile(r"\(?\+?\d(?:[ ./-]{0,3}\(?\d\)?){5,14}(?!\d)")
-_SEPARATED = re.compile(r"[-() ]")
+_SEPARATED = re.compile(r"[-()/. ]")
 
 MIN_PHONE_DIGITS = 7
 MAX_PHONE_DIGITS = 15
@@ -31,12 +33,18 @@ class PrintedPhone:
     """Written in groups, or internationally: recognisable without a label."""
 
 
-def find_phones(folded_text: str, *, labelled_from: int | None = None) -> list[PrintedPhone]:
-    """Phone numbers in a text; from ``labelled_from`` on any plausible run of digits is one."""
+def find_phones(folded_text: str, *, labelled_from: int | None = None, western: bool = False) -> list[PrintedPhone]:
+    """Phone numbers in a text.
+
+    Args:
+        folded_text: The text.
+        labelled_from: From here on any plausible run of digits is one.
+        western: Whether numbers that begin with a nought count in the forms that Western countries print.
+    """
     if not has_digits(folded_text, MIN_PHONE_DIGITS):
         return []
     found: dict[int, PrintedPhone] = {}
-    for pattern in (_INTERNATIONAL, _JAPANESE):
+    for pattern in (_INTERNATIONAL, _NATIONAL if western else _JAPANESE):
         for match in pattern.finditer(folded_text):
             _keep(found, match, separated=match[0].startswith(("+", "00")) or bool(_SEPARATED.search(match[0])))
     if labelled_from is not None:
