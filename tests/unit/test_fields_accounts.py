@@ -101,6 +101,29 @@ def test_accounts_under_a_row_of_keys() -> None:
     ]
 
 
+def test_one_column_for_bank_and_branch() -> None:
+    lines, rulings = grid(
+        [["銀行名・支店名", "種別", "番号", "名義"], ["みほん銀行 渋谷支店", "普通", "1234567", "カ)サンプル"]],
+        xs=[100, 600, 750, 1000, 1400],
+    )
+    assert in_tables(page_of(lines, rulings)) == [SHIBUYA]
+
+
+def test_an_account_to_the_right_of_the_sums() -> None:
+    found = in_blocks(
+        (100, 956, "小計"),
+        (400, 956, "210,240"),
+        (1000, 956, "みほん銀行 渋谷支店"),
+        (100, 1000, "消費税"),
+        (400, 1000, "21,024"),
+        (1000, 1000, "普通 1234567"),
+        (100, 1044, "合計"),
+        (400, 1044, "231,264"),
+        (1000, 1044, "カ)サンプル"),
+    )
+    assert found == [SHIBUYA]
+
+
 def test_accounts_beside_a_column_of_keys() -> None:
     lines, rulings = grid(
         [

@@ -10,6 +10,7 @@ from itertools import pairwise
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.candidate import BankDetails, LinesCandidate
 from postprocess_svc.fields.context import DocumentContext
+from postprocess_svc.fields.families.japanese_accounts import split_bank
 from postprocess_svc.fields.labels import squash
 from postprocess_svc.fields.values.folding import fold, read_digits
 from postprocess_svc.fields.vocabulary import Role, wordings
@@ -22,6 +23,9 @@ _TYPE = re.compile(r"[普当貯]")
 _CODE = re.compile(r"\s*[(（]\d+[)）]\s*|\s*\d{3,4}\s*$")
 _POST = re.compile(r"記号\D{0,6}(\d{5})\D{0,12}?番号\D{0,6}(\d{1,8})")
 _ENDS_OF_KEYS = re.compile(r"(?:欄|名)?(?:\((?:カナ|力ナ|カタカナ|フリガナ)\))?[::]?$")
+
+_BANKS = ("銀行", "銀行名", "金融機関", "金融機関名", "取引銀行", "振込先銀行")
+_BRANCHES = ("支店", "支店名", "店名", "本支店", "本支店名")
 
 Record = Mapping[Role, TextCell]
 
@@ -73,8 +77,10 @@ def _roles() -> dict[str, Role]:
     for role in _KEYS:
         for wording in wordings()[role]:
             found.setdefault(_ENDS_OF_KEYS.sub("", squash(wording)), role)
-    # A lone 銀行 or 口座 heads a column as well.
-    return found | {"銀行": Role.BANK, "口座": Role.ACCOUNT_NUMBER, "店": Role.BRANCH}
+    # Words that say nothing elsewhere head a column here; two headings in one are the bank's.
+    lone = {"銀行": Role.BANK, "口座": Role.ACCOUNT_NUMBER, "番号": Role.ACCOUNT_NUMBER, "店": Role.BRANCH}
+    both = {f"{bank}{mark}{branch}": Role.BANK for bank in _BANKS for branch in _BRANCHES for mark in ("・", "/", "")}
+    return found | lone | both
 
 
 def _candidate(record: Record, page: int) -> LinesCandidate | None:
@@ -88,12 +94,16 @@ def _candidate(record: Record, page: int) -> LinesCandidate | None:
         number = digits
     else:
         return None
-    bank = _name(text.get(Role.BANK))
+    bank, branch = _name(text.get(Role.BANK)), _name(text.get(Role.BRANCH))
+    if branch is None and Role.BANK in text:
+        # One column for both: みほん銀行 渋谷支店.
+        named, branch = split_bank(text[Role.BANK])
+        bank = named or bank
     kind = _TYPE.search(text.get(Role.ACCOUNT_TYPE, "") or text.get(Role.ACCOUNT_NUMBER, ""))
     holder = record[Role.HOLDER].text.strip() if Role.HOLDER in record else None
     details = BankDetails(
         bank=bank,
-        branch=None if post is not None else _name(text.get(Role.BRANCH)),
+        branch=None if post is not None else branch,
         type=AccountType.ORDINARY if post is not None else (_TYPES[kind[0]] if kind is not None else None),
         number=number,
         holder=holder or None,

@@ -129,6 +129,14 @@ def _anchors(context: DocumentContext) -> list[tuple[Cell, int, int]]:
     return found[:_MAX_MENTIONS]
 
 
+def split_bank(text: str) -> tuple[str | None, str | None]:
+    """Bank and branch of a text that names both, or one; None for what it does not name."""
+    bank = _BANK.search(text)
+    name = None if bank is None else (bank[2] or _LEADING_LABEL.sub("", bank[1]) or None)
+    branch = _BRANCH.search(text, 0 if bank is None else bank.end())
+    return name, None if branch is None else branch[1]
+
+
 def _bank_mentions(cell: Cell) -> Iterator[tuple[int, int]]:
     for match in _BANK.finditer(cell.text):
         name = match[1] or match[2]
@@ -170,10 +178,11 @@ def _scope(context: DocumentContext, anchor: Cell, start: int, stop_cell: Cell |
         for other in rows[below]:
             if other is stop_cell:
                 return
+            if other.extent.right <= left:
+                continue  # a column of its own, whatever it holds
             if _is_money(other):
                 break
-            if other.extent.right > left:
-                yield other, other.start
+            yield other, other.start
         bottom = max(other.extent.bottom for other in rows[below])
 
 

@@ -68,7 +68,7 @@ def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPh
     if any(date.start < phone.end and phone.start < date.end for date in facts.dates):
         return False
     digits = sum(character.isdigit() for character in phone.value)
-    return phone.value.startswith("+") or (phone.value.startswith(("0", "(0")) and _NATIONAL_DIGITS <= digits)
+    return phone.value.startswith("+") or (phone.value.startswith(("0", "(0")) and digits >= _NATIONAL_DIGITS)
 
 
 _NATIONAL_DIGITS = 9
