@@ -155,7 +155,7 @@ def text_line(reading: LineReading, decoded: DecodedLine) -> TextLine:
         text=text,
         confidence=decoded.confidence,
         quad=reading.quad,
-        positions=tuple([min(1.0, max(0.0, (step + _MIDDLE) * scale)) for step in decoded.timesteps[kept]]),
+        positions=tuple([min(1.0, (step + _MIDDLE) * scale) for step in decoded.timesteps[kept]]),
         character_confidences=decoded.probabilities[kept],
         vertical=len(text) > 1
         and (45 < abs(angle_deg(reading.quad)) < 135 or math.dist(p0, p3) > _MIN_COLUMN_RATIO * length),

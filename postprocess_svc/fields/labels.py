@@ -202,14 +202,26 @@ def _open_bracket(text: str, at: int) -> int:
     return opened if opened >= 0 and text.find(")", opened, at) < 0 else -1
 
 
+_THIRDS = 3
+
+
+def _thirds(text: str) -> list[tuple[int, int, str]]:
+    """A text's thirds with its length: of two texts that differ in two places at most, one third is the same."""
+    length = len(text)
+    cuts = [length * part // _THIRDS for part in range(_THIRDS + 1)]
+    return [(length, part, text[cuts[part] : cuts[part + 1]]) for part in range(_THIRDS)]
+
+
 @lru_cache(maxsize=1)
-def _titles() -> dict[int, list[str]]:
-    """Squashed titles and headers by length."""
-    by_length: dict[int, list[str]] = {}
+def _titles() -> dict[tuple[int, int, str], set[str]]:
+    """Squashed titles and headers by their thirds."""
+    by_third: dict[tuple[int, int, str], set[str]] = {}
     for role in (Role.TITLE_INVOICE, Role.TITLE_RECEIPT, Role.TITLE_OTHER, Role.INVOICE_NUMBER, Role.COLUMN):
         for wording in wordings()[role]:
-            by_length.setdefault(len(squash(wording)), []).append(squash(wording))
-    return by_length
+            title = squash(wording)
+            for third in _thirds(title):
+                by_third.setdefault(third, set()).add(title)
+    return by_third
 
 
 def is_nearly_title(text: str) -> bool:
@@ -218,4 +230,5 @@ def is_nearly_title(text: str) -> bool:
     allowed = 1 if len(squashed) < 8 else 2
     if len(squashed) < 4:
         return False
-    return any(sum(map(operator.ne, squashed, title)) <= allowed for title in _titles().get(len(squashed), ()))
+    near = {title for third in _thirds(squashed) for title in _titles().get(third, ())}
+    return any(sum(map(operator.ne, squashed, title)) <= allowed for title in near)
