@@ -5,6 +5,7 @@ Every launcher calls it in a child that was forked for the file and whose pages 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,6 +46,8 @@ def open_file(untrusted: Buffer, request: OpenRequest) -> OpenedFile:
     except (OpeningFailed, MemoryError):
         raise
     except Exception as error:
+        if _is_out_of_memory(error):
+            raise MemoryError from error
         # Decoders raise whatever the damage made of them: struct, index, value and syntax errors among others.
         raise OpeningFailed(Failure.UNREADABLE) from error
     try:
@@ -99,8 +102,25 @@ def _decode_page(
         return failed
     except MemoryError:
         raise
-    except Exception:
+    except Exception as error:
+        if _is_out_of_memory(error):
+            raise MemoryError from error
         return OpeningFailed(Failure.UNREADABLE)
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error is another way of saying that memory was short.
+
+    Pillow's decoders say it in words (``OSError("out of memory error when reading image file")``), the system by a
+    number, the loader of a library that was not needed before by the system's words.
+    """
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        words = str(error).lower()
+        if number == errno.ENOMEM or "out of memory" in words or "cannot allocate memory" in words:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class _PixelBudget:
