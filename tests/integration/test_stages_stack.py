@@ -35,9 +35,9 @@ async def house(aws_server: AwsServer, tmp_path: Path, models: TritonModels) -> 
 
 
 def fields_of(result: dict[str, Any]) -> dict[str, Any]:
-    """The values, without their evidence."""
+    """The values, without their evidence; of a list's entries what is printed of them."""
     return {
-        name: value["value"] if isinstance(value, dict) else value and [each["number"] for each in value]
+        name: value["value"] if isinstance(value, dict) else value and [each["text"] for each in value]
         for name, value in result["fields"].items()
     }
 

@@ -19,6 +19,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
     "number": (int, float),
+    "boolean": (bool,),
     "null": (type(None),),
     "array": (list,),
     "object": (dict,),
@@ -33,7 +34,8 @@ def mismatches(value: Any, schema: dict[str, Any], document: dict[str, Any], whe
     if alternatives := schema.get("anyOf"):
         tried = [mismatches(value, alternative, document, where) for alternative in alternatives]
         return [] if [] in tried else [f"{where}: none of {len(tried)}: {tried}"]
-    if isinstance(value, bool) or not isinstance(value, _TYPES[schema["type"]]):
+    # To Python a bool is an int; to JSON it is none.
+    if isinstance(value, bool) != (schema["type"] == "boolean") or not isinstance(value, _TYPES[schema["type"]]):
         return [f"{where}: {type(value).__name__} is not {schema['type']}"]
     known = _KEYWORDS.get(schema["type"], {"enum"}) | _ANNOTATIONS
     found = [f"{where}: keyword '{keyword}' is not checked here" for keyword in sorted(schema.keys() - known)]
