@@ -1,8 +1,8 @@
-"""The scorer's weights: log odds by field and feature, the only numbers that decide between candidates.
+"""Where the scorer's weights start: log odds by field and feature, the mean of the prior that training fits around.
 
 Set by hand from what the wordings and layouts mean, on this scale: 6 settles a field by itself, 3 is good evidence,
-1 a hint; negative likewise. A bias of -4 says that a value without evidence is the field's once in fifty. They have the
-form that a logistic regression over the same features gives, so that fitted ones can replace this file.
+1 a hint; negative likewise. A bias of -4 says that a value without evidence is the field's once in fifty. What decides
+in service are the learned ones (``learned_weights.json``); these count for a field or feature that was not trained yet.
 """
 
 from __future__ import annotations
