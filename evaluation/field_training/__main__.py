@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from evaluation.accuracy.reliability import Judgement, reliability
 from evaluation.datasets import REPOSITORY, LabelledDocument, load_generated
-from evaluation.field_training.calibration import bins, calibration_error
 from evaluation.field_training.examples import Example, document_examples
 from evaluation.field_training.fit import PRIOR_DEVIATION, Outcome, fit_calibration, fit_weights, outcomes
 from evaluation.markdown import table
@@ -128,12 +128,18 @@ def _report(fields: Mapping[str, tuple[FieldModel, Sequence[Outcome]]]) -> str:
                 str(len(answers)),
                 f"{sum(given) / max(1, len(given)):.3f}",
                 f"{sum(given) / max(1, printed):.3f}",
-                f"{calibration_error(bins(uncalibrated, right)):.3f}",
-                f"{calibration_error(bins(sure, right)):.3f}",
+                f"{calibration_error(uncalibrated, right):.3f}",
+                f"{calibration_error(sure, right):.3f}",
             ]
         )
     head = ["field", "answers", "precision", "recall", "ECE uncalibrated", "ECE"]
     return "### Held-out folds, at the default threshold\n\n" + table(head, rows)
+
+
+def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> float:
+    """Expected calibration error of some answers; 0 without any."""
+    judged = [Judgement(confidence=c, right=r) for c, r in zip(confidences, right, strict=True)]
+    return reliability(judged).expected_calibration_error or 0.0
 
 
 def _read(documents: Sequence[LabelledDocument], options: argparse.Namespace) -> list[Document]:

@@ -8,8 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from evaluation.field_training.__main__ import fold_of
-from evaluation.field_training.calibration import bins, calibration_error
+from evaluation.field_training.__main__ import calibration_error, fold_of
 from evaluation.field_training.examples import Example, is_right
 from evaluation.field_training.fit import Outcome, fit_calibration, fit_weights, outcomes
 from postprocess_svc.fields.candidate import BankDetails, Candidate, FieldName, Span
@@ -89,15 +88,13 @@ def test_calibration_finds_the_odds_that_answers_are_worth() -> None:
     assert calibration.slope == pytest.approx(0.5, abs=0.06)
     assert calibration.offset == pytest.approx(-1, abs=0.2)
     sure = [calibration.confidence(answer.log_odds, 1.0) for answer in answers]
-    assert calibration_error(bins(sure, [answer.right for answer in answers])) < 0.03
+    assert calibration_error(sure, [answer.right for answer in answers]) < 0.03
 
 
-def test_bins_sort_answers_by_confidence() -> None:
-    diagram = bins([0.05, 0.95, 1.0, 0.95], [False, True, True, False])
-    assert [part.count for part in diagram] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 3]
-    assert diagram[9].right == pytest.approx(2 / 3)
-    assert calibration_error(diagram) == pytest.approx((0.05 + 3 * abs(2.9 / 3 - 2 / 3)) / 4)
-    assert calibration_error(bins([], [])) == 0
+def test_the_error_is_the_distance_between_claim_and_worth() -> None:
+    error = calibration_error([0.05, 0.95, 1.0, 0.95], [False, True, True, False])
+    assert error == pytest.approx((0.05 + 3 * abs(2.9 / 3 - 2 / 3)) / 4)
+    assert calibration_error([], []) == 0
 
 
 def test_a_layout_always_lies_in_one_fold() -> None:
