@@ -159,6 +159,7 @@ def _note(stack: LocalStack) -> StackState:
         triton_grpc_url=stack.triton_grpc_url,
         process_groups={name: service.pid for name, service in stack.services.items() if service.pid is not None},
         stop_timeout_s=stack.stop_timeout_s,
+        triton_metrics_url=stack.triton_metrics_url,
     )
 
 

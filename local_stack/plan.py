@@ -95,6 +95,11 @@ class StackPlan:
         """Triton's gRPC endpoint, as ``host:port``."""
         return f"{LOOPBACK}:{self.ports.triton_grpc}"
 
+    @property
+    def triton_metrics_url(self) -> str:
+        """Where Triton's Prometheus metrics are."""
+        return f"http://{LOOPBACK}:{self.ports.triton_metrics}/metrics"
+
     def aws_config(self, bulk: BulkPlan) -> aws.AwsConfig:
         """How the local SQS and S3 server is started."""
         return aws.AwsConfig(port=self.ports.aws, data_dir=bulk.data_dir.resolve() / "aws")

@@ -112,6 +112,11 @@ class LocalStack:
         return self.plan.triton_grpc_url
 
     @property
+    def triton_metrics_url(self) -> str:
+        """Where Triton's Prometheus metrics are."""
+        return self.plan.triton_metrics_url
+
+    @property
     def stop_timeout_s(self) -> float:
         """The longest that ``stop`` may take."""
         graces_s = {name: service.spec.stop_grace_s for name, service in self.services.items()}

@@ -26,6 +26,8 @@ class StackState:
     process_groups: dict[str, int]
     stop_timeout_s: float
     """How long ``down`` waits for the end of everything."""
+    triton_metrics_url: str | None = None
+    """Where Triton's Prometheus metrics are; null in notes of older versions."""
 
     def is_running(self) -> bool:
         """Whether that very supervisor still lives."""
