@@ -254,6 +254,7 @@ class House:
             settings=settings.bulk,
             pdf=settings.pdf,
             metrics=self._stage_metrics,
+            second_look=settings.preprocess.second_look,
         )
         kinds = frozenset({Stage.READ, Stage.READ_RANGE})
         return self._consumer(RoleName.READ, QueueName.READ, kinds, stage, settings.bulk.read_documents)

@@ -223,6 +223,8 @@ class PreprocessSettings(SettingsGroup):
     cores can serve only makes all of them late."""
     cpu_threads: PositiveCount = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     """Threads for pixel work outside the event loop."""
+    second_look: bool = True
+    """Read doubtful narrow print (half-width kana) a second time, stretched; on the bulk road too."""
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
     """How long running requests may go on after SIGTERM."""
 

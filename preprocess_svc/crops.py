@@ -66,14 +66,14 @@ class _Part:
     part: int
 
 
-def crop_widths_px(quads: NDArray[np.float32]) -> NDArray[np.intp]:
-    """(N,) width of each quad's crop at 48 pixels height, from (N, 4, 2) quads.
+def crop_widths_px(quads: NDArray[np.float32], *, stretch: float = 1.0) -> NDArray[np.intp]:
+    """(N,) width of each quad's crop at 48 pixels height, from (N, 4, 2) quads; ``stretch`` times what its shape asks.
 
     At least one timestep, and no more than a reading may hold: a longer line is squeezed.
     """
     lengths = np.linalg.norm(quads[:, 1] - quads[:, 0], axis=1)
     heights = np.maximum(np.linalg.norm(quads[:, 3] - quads[:, 0], axis=1), 1.0)
-    widths: NDArray[np.intp] = np.rint(lengths * RECOGNITION_HEIGHT_PX / heights).astype(np.intp)
+    widths: NDArray[np.intp] = np.rint(stretch * lengths * RECOGNITION_HEIGHT_PX / heights).astype(np.intp)
     return np.clip(widths, RECOGNITION_STRIDE_PX, MAX_TIMESTEPS_PER_LINE * RECOGNITION_STRIDE_PX)
 
 
@@ -160,17 +160,21 @@ def _region(pixels: NDArray[np.uint8], *, left: int, top: int, right: int, botto
     )
 
 
-def cut_lines(pixels: NDArray[np.uint8], quads: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+def cut_lines(
+    pixels: NDArray[np.uint8], quads: NDArray[np.float32], *, stretch: float = 1.0
+) -> list[NDArray[np.uint8]]:
     """Cut lines out of a page.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
         quads: (N, 4, 2) float32.
+        stretch: How much wider than printed they come out.
 
     Returns:
         Per quad (48, W, 3) uint8 RGB.
     """
-    return [cut_line(pixels, quad, int(width)) for quad, width in zip(quads, crop_widths_px(quads), strict=True)]
+    widths_px = crop_widths_px(quads, stretch=stretch)
+    return [cut_line(pixels, quad, int(width)) for quad, width in zip(quads, widths_px, strict=True)]
 
 
 def batch_crops(crops: list[NDArray[np.uint8]]) -> list[CropBatch]:

@@ -86,6 +86,7 @@ def make_app(
         structurer=structurer,
         pdfs=PdfAnswers(settings=pdf, workers=workers),
         metrics=metrics,
+        second_look=settings.second_look,
     )
     return create_app(
         title="Yomitori",

@@ -26,6 +26,7 @@ from preprocess_svc.orientation import (
 )
 from preprocess_svc.recognition import line_confidence, recognise_lines
 from preprocess_svc.rulings import find_rulings, turned_rulings
+from preprocess_svc.second_look import look_again
 from preprocess_svc.stamp_ink import without_stamps
 from preprocess_svc.stamp_text import read_stamps
 from preprocess_svc.stamps import find_stamps, turned_stamps
@@ -90,6 +91,8 @@ async def _read_upright(
         boxes = await clock.detect(detect_text(pixels, tools))
         lines = await clock.recognise(recognise_lines(pixels, boxes, tools))
     lines = await clock.recognise(_tall_lines_the_better_way(pixels, boxes, lines, tools))
+    if tools.second_look:
+        lines = await clock.recognise(look_again(pixels, boxes, lines, tools))
     stamps = _turned_stamps(stamps, page, rotation_deg)
     stamped = await clock.recognise(read_stamps(page.pixels, stamps, tools, rotation_deg=rotation_deg))
     reading = PageReading(

@@ -61,6 +61,7 @@ async def read_document(
     pages_in_flight: int = PAGES_IN_FLIGHT,
     on_opened: Callable[[OpenedDocument], None] = _read_on,
     keep_page: KeepPage | None = None,
+    second_look: bool = True,
 ) -> Reading:
     """Open a document and read its pages.
 
@@ -78,6 +79,7 @@ async def read_document(
         pages_in_flight: How many pages may be in memory at once.
         on_opened: Told what the document is and how many pages it has, before the first of them is asked for.
         keep_page: Given each page's pixels; what it raises ends the reading.
+        second_look: Whether doubtful narrow print is read a second time.
 
     Raises:
         ReadingDeclined: ``on_opened`` did.
@@ -93,6 +95,7 @@ async def read_document(
         deadline=deadline,
         detection_slots=asyncio.Semaphore(DETECTIONS_IN_FLIGHT),
         recognition_slots=asyncio.Semaphore(RECOGNITIONS_IN_FLIGHT),
+        second_look=second_look,
     )
     walk = _Walk(tools, pages_in_flight, keep_page)
     with _plain_errors():

@@ -65,13 +65,16 @@ async def recognise_crops(crops: list[NDArray[np.uint8]], tools: Tools) -> list[
     return [_end_to_end(crop_parts) for crop_parts in parts]
 
 
-async def recognise_lines(pixels: NDArray[np.uint8], boxes: TextBoxes, tools: Tools) -> list[LineReading]:
+async def recognise_lines(
+    pixels: NDArray[np.uint8], boxes: TextBoxes, tools: Tools, *, stretch: float = 1.0
+) -> list[LineReading]:
     """Recognise the text in each box.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
         boxes: In page pixels.
         tools: The recogniser and the threads.
+        stretch: How much wider than printed the recogniser is shown them; their places on the page stay the same.
 
     Returns:
         One reading a box, in the order of the boxes.
@@ -84,7 +87,7 @@ async def recognise_lines(pixels: NDArray[np.uint8], boxes: TextBoxes, tools: To
         return []
     if crop_widths_px(boxes.quads).sum() > MAX_CROPS_WIDTH_PX:
         raise UnreadablePage(f"the page's lines are longer than the limit of {MAX_CROPS_WIDTH_PX} px together")
-    crops = await tools.in_thread(cut_lines, pixels, boxes.quads)
+    crops = await tools.in_thread(cut_lines, pixels, boxes.quads, stretch=stretch)
     readings = await recognise_crops(crops, tools)
     height, width = pixels.shape[:2]
     return [

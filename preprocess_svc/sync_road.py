@@ -43,6 +43,8 @@ class SyncRoad:
     structurer: Structurer
     pdfs: PdfAnswers
     metrics: Metrics
+    second_look: bool
+    """Whether doubtful narrow print is read a second time."""
 
     async def answer(
         self,
@@ -95,6 +97,7 @@ class SyncRoad:
                 models=self.models,
                 workers=self.workers,
                 keep_page=None if pdf is None else pdf.keep,
+                second_look=self.second_look,
             )
         self._note(reading, context)
         with _stage(context, "structure"):

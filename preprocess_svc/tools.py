@@ -32,6 +32,8 @@ class Tools:
     """How many images of this document may wait for the detector at once."""
     recognition_slots: asyncio.Semaphore
     """How many batches of this document may wait for the recogniser at once."""
+    second_look: bool = True
+    """Whether doubtful narrow print is read a second time (``second_look.py``)."""
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work on pixels away from the event loop."""

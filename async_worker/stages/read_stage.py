@@ -48,6 +48,7 @@ class ReadStage:
         settings: BulkSettings,
         pdf: PdfSettings,
         metrics: StageMetrics,
+        second_look: bool,
     ) -> None:
         self._store = store
         self._objects = objects
@@ -59,6 +60,7 @@ class ReadStage:
         self._range_pages = settings.range_pages
         self._pdf = pdf
         self._metrics = metrics
+        self._second_look = second_look
 
     async def work(self, lease: Lease, deadline: Deadline) -> Closing:
         """See ``StageWork``."""
@@ -96,6 +98,7 @@ class ReadStage:
                 workers=self._workers,
                 on_opened=look,
                 keep_page=keep_page,
+                second_look=self._second_look,
             )
         except Overloaded as error:
             if look.opened is None:  # it was not even opened

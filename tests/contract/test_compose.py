@@ -57,7 +57,7 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
 """The groups that each service makes use of."""
 READS_BESIDES = {
     "bulk-api": {"OCR_POSTPROCESS_SCHEMAS_DIR"},
-    "bulk-read": {"OCR_PREPROCESS_CPU_THREADS"},
+    "bulk-read": {"OCR_PREPROCESS_CPU_THREADS", "OCR_PREPROCESS_SECOND_LOOK"},
     "bulk-structure": {
         "OCR_POSTPROCESS_CHARSET_FILES",
         "OCR_POSTPROCESS_SCHEMAS_DIR",

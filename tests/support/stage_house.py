@@ -202,6 +202,7 @@ class StageHouse:
             settings=changed,
             pdf=self.pdf,
             metrics=self.stage_metrics,
+            second_look=True,
         )
         return self._consumer(QueueName.READ, {Stage.READ, Stage.READ_RANGE}, stage, places, changed)
 
