@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import Any
 
 from evaluation.accuracy.judged import JudgedDocument, JudgedField
-from evaluation.accuracy.line_items import Row, RowPair, aligned_rows
+from evaluation.accuracy.line_items import Row, RowPair, aligned_rows, sure_rows
 from evaluation.accuracy.names import NAME_FIELDS, is_same_name
 from evaluation.accuracy.printed import Found, find_printed
 from evaluation.accuracy.writings import writing_of
@@ -132,12 +132,12 @@ def failures_of(judged: JudgedDocument, *, threshold: float) -> list[Failure]:
     """Every field of a document that is not right, and its line items."""
     failures = [diagnose(judged, field, threshold=threshold) for field in judged.wrong_at(threshold)]
     if judged.line_items is not None and not judged.line_items.documents_right:
-        failures.append(_diagnose_line_items(judged))
+        failures.append(_diagnose_line_items(judged, threshold))
     return failures
 
 
-def _diagnose_line_items(judged: JudgedDocument) -> Failure:
-    truth, read = judged.document.line_items or (), judged.read.line_items or ()
+def _diagnose_line_items(judged: JudgedDocument, threshold: float) -> Failure:
+    truth, read = judged.document.line_items or (), sure_rows(judged.read.line_items or (), threshold)
     rows = tuple(pair for pair in aligned_rows(truth, read) if pair.wrong_parts)
     paths = [f"{LINE_ITEMS}.{pair.truth_index}." for pair in rows if pair.truth_index is not None]
     evidence = judged.document.evidence.items()

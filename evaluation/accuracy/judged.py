@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.accuracy.line_items import LineItemMatches, match_line_items
+from evaluation.accuracy.line_items import LineItemMatches, match_line_items, sure_rows
 from evaluation.accuracy.names import NAME_FIELDS, is_same_name
 from evaluation.accuracy.reliability import Judgement
 from evaluation.api_reader import ACCOUNTS, Answer, DocumentRead
@@ -140,7 +140,7 @@ def judge(document: LabelledDocument, read: DocumentRead, *, peer: DocumentRead 
     """
     rows = None
     if document.line_items is not None and read.line_items is not None:
-        rows = match_line_items(document.line_items, read.line_items)
+        rows = match_line_items(document.line_items, sure_rows(read.line_items, DEFAULT_THRESHOLD))
     return JudgedDocument(
         document=document,
         read=read,

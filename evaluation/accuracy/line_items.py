@@ -65,6 +65,11 @@ class RowPair:
         return tuple(part for part, count in self.counts.items() if count.f1 < 1)
 
 
+def sure_rows(read: Sequence[Row], threshold: float) -> tuple[Row, ...]:
+    """The rows that a caller is given at a threshold; those of an engine without confidences are all given."""
+    return tuple(row for row in read if not isinstance(sure := row.get("confidence"), int | float) or sure >= threshold)
+
+
 def match_line_items(truth: Sequence[Row], read: Sequence[Row]) -> LineItemMatches:
     """Count rows and their parts.
 

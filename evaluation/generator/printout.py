@@ -92,7 +92,7 @@ class Printout:
             choices = self._words.choices(key, self.split)
             # Prices with tax are not called net, nor is tax on top called included.
             wrong = "税抜" if self.content.sums.includes_tax else "内消費税"
-            if key.startswith("column_") or key == "tax_of_rate":
+            if key.startswith("column_") or key in {"net_of_rate", "tax_of_rate"}:
                 choices = tuple(word for word in choices if wrong not in word)
             self.wordings[key] = self.draw.choice([word for word in choices if word or not is_named])
         wording = self.wordings[key]

@@ -28,7 +28,8 @@ def balance_rows(page: Printout) -> list[Row]:
     sums, balance = page.content.sums, page.content.sums.balance
     if balance is None:
         raise ValueError(f"layout {page.layout.name} prints a balance, which its content lacks")
-    purchases = page.money("subtotal", sums.subtotal) if page.shows("subtotal") else _plain(page, sums.subtotal)
+    # A running account always names this period's purchases, whether or not the document is one that shows subtotals.
+    purchases = page.money("subtotal", sums.subtotal)
     return [
         Row(label=page.w("previous_balance"), value=_plain(page, balance.previous), kind="previous"),
         Row(label=page.w("payment_received"), value=_plain(page, balance.received), kind="received"),
