@@ -11,16 +11,18 @@ from ocr_core.contracts.geometry import bounds
 from ocr_core.contracts.result import DocumentType
 from postprocess_svc.lines import PageLines, TextLine
 
-# (pattern, points for invoice, points for receipt, points for other); a wording counts once. A title is worth more than
-# a word in passing: titles are matched as whole lines and count double.
-_SIGNS: tuple[tuple[re.Pattern[str], float, float, float], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), invoice, receipt, other)
+# (the cheap question, pattern, points for invoice, points for receipt, points for other); a wording counts once. A
+# title is worth more than a word in passing: titles are matched as whole lines and count double. Patterns are in lower
+# case, as are the texts that they are looked for in, and the cheap question leaves out the bounds of words: so the
+# engine knows by a character that no wording begins there, and is several times faster than with ``re.IGNORECASE``.
+_SIGNS: tuple[tuple[re.Pattern[str], re.Pattern[str], float, float, float], ...] = tuple(
+    (re.compile(pattern.replace(r"\b", "")), re.compile(pattern), invoice, receipt, other)
     for pattern, invoice, receipt, other in (
-        (r"請求書|請求明細|ご?請求金額|御請求", 4, -1, 0),
-        (r"請求(?:日|番号|no)|お?支払期[限日]|お?振込[期先]|振込手数料|口座(?:番号|名義)", 2, -1, 0),
+        (r"請求書|請求明細|請求金額|御請求", 4, -1, 0),
+        (r"請求(?:日|番号|no)|支払期[限日]|振込[期先]|振込手数料|口座(?:番号|名義)", 2, -1, 0),
         (r"御中", 1.5, -0.5, 0.5),
         (r"領[収收][書証證]|領収|レシート", -0.5, 4, 0),
-        (r"お釣り?|釣銭|お預か?り|現金|クレジット|点数|レジ|担当|責no", -1, 2, 0),
+        (r"お釣|釣銭|お預か?り|現金|クレジット|点数|レジ|担当|責no", -1, 2, 0),
         (r"お買上|またのご来店|ありがとうござい|毎度|再発行", -0.5, 2, 0),
         (r"見積書|納品書|注文書|発注書|契約書|支払通知書|申込書|検収書", -1, -1, 3.5),
         (r"小計|合計", 0.5, 1, 0),
@@ -39,6 +41,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], float, float, float], ...] = tuple(
         (r"\btotal\b|gesamt|summe|montant", 0.6, 0.8, 0),
     )
 )
+_SPACED_OUT = re.compile(r" (?<=[^\x00-\x7f] ) *(?=[^\x00-\x7f])")
 _NEEDED = 2.0
 _NARROW_ASPECT = 1.75
 _FEW_LINES = 4
@@ -49,12 +52,12 @@ def classify(pages: Sequence[PageLines]) -> DocumentType:
     lines = [line for page in pages for line in page.printed]
     if not lines:
         return DocumentType.OTHER
-    text = "\n".join(unicodedata.normalize("NFKC", line.text) for line in lines)
-    titles = "\n".join(_title(line) for line in _largest(pages[0].printed or tuple(lines)))
+    text = _lower(unicodedata.normalize("NFKC", "\n".join([line.text for line in lines])))
+    titles = _lower("\n".join(_title(line) for line in _largest(pages[0].printed or tuple(lines))))
     invoice = receipt = other = 0.0
-    compact = re.sub(r"(?<=[^\x00-\x7f]) +(?=[^\x00-\x7f])", "", text)
-    for pattern, for_invoice, for_receipt, for_other in _SIGNS:
-        if pattern.search(compact) is None:
+    compact = _SPACED_OUT.sub("", text)
+    for unbounded, pattern, for_invoice, for_receipt, for_other in _SIGNS:
+        if unbounded.search(compact) is None or pattern.search(compact) is None:
             continue
         strength = 1.7 if pattern.search(titles) else 1.0
         invoice += for_invoice * strength
@@ -69,6 +72,11 @@ def classify(pages: Sequence[PageLines]) -> DocumentType:
     if best == other:
         return DocumentType.OTHER
     return DocumentType.INVOICE if invoice >= receipt else DocumentType.RECEIPT
+
+
+def _lower(text: str) -> str:
+    """Lower case, of a dotted or dotless I too: as ``re.IGNORECASE`` has it."""
+    return text.replace("İ", "i").replace("ı", "i").lower()
 
 
 def _title(line: TextLine) -> str:

@@ -55,6 +55,8 @@ def columns_of(region: Region, bands: list[Gap]) -> list[Region]:
     """The region's columns from left to right; empty if it has none."""
     em = line_height(region)
     gutters = list(_gutters(region, em))
+    if not gutters:
+        return []
     in_sections = any(end - start >= _SECTION_GAP * em for start, end in bands)
     cuts = [
         middle
@@ -81,14 +83,17 @@ def _gutters(region: Region, em: float) -> Iterator[tuple[float, _Side, _Side]]:
     gaps = x_gaps(region, _MIN_GUTTER * em)
     for start, end in sorted(nlargest(_MAX_GUTTERS, gaps, key=lambda gap: gap[1] - gap[0])):
         middle = (start + end) / 2
-        left, right = split_x(region, [middle])
+        left = [box for box in region if box.left < middle]
+        right = [box for box in region if box.left >= middle]
         yield middle, _Side(left), _Side(right)
 
 
 def _stand_alone(left: _Side, right: _Side) -> bool:
     """Whether two sides of a gutter are columns that merely stand beside each other, not cells of the same rows."""
-    beside = min(left.bottom, right.bottom) - max(left.top, right.top)
-    if beside < _MIN_BESIDE * min(left.bottom - left.top, right.bottom - right.top):
+    top, bottom = left.extent_y()
+    other_top, other_bottom = right.extent_y()
+    beside = min(bottom, other_bottom) - max(top, other_top)
+    if beside < _MIN_BESIDE * min(bottom - top, other_bottom - other_top):
         return False
     few, many = sorted((left, right), key=lambda side: len(side.rows))
     if len(few.rows) == 1 and len(many.rows) > 2:
@@ -105,7 +110,7 @@ def _stand_alone(left: _Side, right: _Side) -> bool:
 
 def _are_blocks(left: _Side, right: _Side) -> bool:
     """Whether both sides may be blocks of text; two short ones are, if far apart."""
-    apart = (right.left - left.right) / min(left.heights[0], right.heights[0])
+    apart = (right.extent_x()[0] - left.extent_x()[1]) / min(left.heights[0], right.heights[0])
     rows = len(left.rows) + len(right.rows)
     return (
         rows >= (_MIN_BLOCK_ROWS if apart < _FAR_APART else _MIN_BLOCK_ROWS_FAR_APART)
@@ -130,11 +135,14 @@ class _Side:
 
     def __init__(self, region: Region) -> None:
         self._region = region
-        self.top = min([box.top for box in region])
-        self.bottom = max([box.bottom for box in region])
-        self.left = min([box.left for box in region])
-        self.right = max([box.right for box in region])
-        self.width = self.right - self.left
+
+    def extent_x(self) -> tuple[float, float]:
+        """Its left and its right edge."""
+        return min([box.left for box in self._region]), max([box.right for box in self._region])
+
+    def extent_y(self) -> tuple[float, float]:
+        """Its upper and its lower edge."""
+        return min([box.top for box in self._region]), max([box.bottom for box in self._region])
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -154,9 +162,13 @@ class _Side:
 
     def is_prose(self, em: float) -> bool:
         """Whether the lines fill their column, row after row, as running text does and cells of a table do not."""
-        if self.width < _PROSE_WIDTH * em or len(self._region) < _PROSE_ROWS or len(self.rows) < _PROSE_ROWS:
+        if len(self._region) < _PROSE_ROWS:
             return False
-        full = sum(sum([box.width for box in row]) >= _PROSE_FILL * self.width for row in self.rows)
+        left, right = self.extent_x()
+        width = right - left
+        if width < _PROSE_WIDTH * em or len(self.rows) < _PROSE_ROWS:
+            return False
+        full = sum(sum([box.width for box in row]) >= _PROSE_FILL * width for row in self.rows)
         return full >= _PROSE_SHARE * len(self.rows)
 
     @cached_property

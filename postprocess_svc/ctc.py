@@ -18,6 +18,7 @@ import numpy as np
 
 from ocr_core.contracts.errors import InvalidRequest, NotReady
 from ocr_core.contracts.tensors import CTC_BLANK_ID
+from postprocess_svc.frozen import value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +93,7 @@ class Charsets:
         return charset
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DecodedLine:
     """What one line says."""
 

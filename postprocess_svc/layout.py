@@ -8,17 +8,19 @@ orders both.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Sequence
-from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 
-from ocr_core.contracts.geometry import Quad, angle_deg
+from ocr_core.contracts.geometry import Quad
+from postprocess_svc.frozen import value
+from postprocess_svc.lines import runs_down
 
 # A row's lines agree in height to within a descender or so; their centres are this close, in line heights.
 _SAME_ROW = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Placed:
     """A line's upright box in layout coordinates; ``middle`` and ``height`` follow from it and are looked at often."""
 
@@ -40,7 +42,17 @@ class Placed:
         cls, index: int, left: float, right: float, top: float, bottom: float, *, vertical: bool, is_value: bool
     ) -> Placed:
         """The box of line ``index``."""
-        return cls(index, left, right, top, bottom, (top + bottom) / 2, bottom - top, vertical, is_value)
+        return cls(
+            index=index,
+            left=left,
+            right=right,
+            top=top,
+            bottom=bottom,
+            middle=(top + bottom) / 2,
+            height=bottom - top,
+            vertical=vertical,
+            is_value=is_value,
+        )
 
     @property
     def width(self) -> float:
@@ -60,33 +72,44 @@ class Placed:
         )
 
 
+_left = attrgetter("left")
+_from_the_top = attrgetter("middle", "left")
+_right_edge = itemgetter(1)
+
 Region = list[Placed]
 Row = list[Placed]
 Gap = tuple[float, float]
 
 
-def place(index: int, quad: Quad, *, skew_deg: float, vertical: bool, is_value: bool = False) -> Placed:
-    """The line's box on the page turned level.
+class Leveller:
+    """Takes a page's skew out of the quads of its lines."""
 
-    The box is as long and as high as the quad itself, not as its bounding box, which grows with the skew.
-    """
-    centre_x = sum(x for x, _ in quad) / 4
-    centre_y = sum(y for _, y in quad) / 4
-    sine, cosine = math.sin(math.radians(skew_deg)), math.cos(math.radians(skew_deg))
-    x = centre_x * cosine + centre_y * sine
-    y = centre_y * cosine - centre_x * sine
-    along = (math.dist(quad[0], quad[1]) + math.dist(quad[3], quad[2])) / 2
-    across = (math.dist(quad[0], quad[3]) + math.dist(quad[1], quad[2])) / 2
-    if 45 < abs(angle_deg(quad)) < 135:
-        along, across = across, along
-    return Placed.at(
-        index, x - along / 2, x + along / 2, y - across / 2, y + across / 2, vertical=vertical, is_value=is_value
-    )
+    def __init__(self, skew_deg: float) -> None:
+        """``skew_deg`` is the text's mean direction, clockwise from level."""
+        self._sine, self._cosine = math.sin(math.radians(skew_deg)), math.cos(math.radians(skew_deg))
+
+    def place(self, index: int, quad: Quad, *, vertical: bool, is_value: bool = False) -> Placed:
+        """The line's box on the page turned level.
+
+        The box is as long and as high as the quad itself, not as its bounding box, which grows with the skew.
+        """
+        p0, p1, p2, p3 = quad
+        centre_x = (p0[0] + p1[0] + p2[0] + p3[0]) / 4
+        centre_y = (p0[1] + p1[1] + p2[1] + p3[1]) / 4
+        x = centre_x * self._cosine + centre_y * self._sine
+        y = centre_y * self._cosine - centre_x * self._sine
+        along = (math.dist(p0, p1) + math.dist(p3, p2)) / 2
+        across = (math.dist(p0, p3) + math.dist(p1, p2)) / 2
+        if runs_down(quad):
+            along, across = across, along
+        return Placed.at(
+            index, x - along / 2, x + along / 2, y - across / 2, y + across / 2, vertical=vertical, is_value=is_value
+        )
 
 
 def from_the_top(region: Sequence[Placed]) -> Region:
     """The region's boxes by their middles; its parts, however they are split off, keep that order."""
-    return sorted(region, key=lambda box: (box.middle, box.left))
+    return sorted(region, key=_from_the_top)
 
 
 def line_height(region: Sequence[Placed]) -> float:
@@ -102,20 +125,42 @@ def rows_of(region: Region) -> list[Row]:
     """Visual rows of a region sorted ``from_the_top``: from the top down, each from left to right."""
     rows: list[Row] = []
     row: Row = []
+    covered: list[tuple[float, float]] = []
     middle = height = 0.0
     for box in region:
-        if row and box.middle - middle <= _SAME_ROW * min(height, box.height) and _beside(box, row):
+        if row and box.middle - middle <= _SAME_ROW * min(height, box.height) and _is_beside(box, covered):
             row.append(box)
             middle += (box.middle - middle) / len(row)
             height = min(height, box.height)
         else:
             row = [box]
             rows.append(row)
+            covered = []
             middle, height = box.middle, box.height
+        if box.left < box.right:  # one without width covers nothing
+            insort(covered, (box.left, box.right))
     for row in rows:
         if len(row) > 1:
             row.sort(key=_left)
     return rows
+
+
+def _is_beside(box: Placed, covered: Sequence[tuple[float, float]]) -> bool:
+    """Whether the box stands beside all boxes of a row, rather than on top of one of them.
+
+    Args:
+        box: The box.
+        covered: The x intervals of the row's boxes, ascending. As none of them stands on top of another, their right
+            edges ascend too and no point is covered more than twice: only a few neighbours have to be looked at, also
+            in a row of thousands.
+    """
+    for at in range(bisect_right(covered, box.left, key=_right_edge), len(covered)):
+        left, right = covered[at]
+        if left >= box.right:
+            break
+        if min(box.right, right) - max(box.left, left) > 0.5 * min(box.width, right - left):
+            return False
+    return True
 
 
 def x_gaps(region: Sequence[Placed], more_than: float) -> list[Gap]:
@@ -159,16 +204,3 @@ def _gaps(spans: list[tuple[float, float]], more_than: float) -> list[Gap]:
             found.append((reach, start))
         reach = max(reach, end)
     return found
-
-
-def _left(box: Placed) -> float:
-    return box.left
-
-
-def _beside(box: Placed, row: Row) -> bool:
-    """Whether the box stands beside all boxes of the row, rather than on top of one of them."""
-    for other in row:
-        shared = min(box.right, other.right) - max(box.left, other.left)
-        if shared > 0 and shared > 0.5 * min(box.width, other.width):
-            return False
-    return True

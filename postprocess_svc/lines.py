@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ocr_core.contracts.geometry import Point, Quad, angle_deg
+from ocr_core.contracts.geometry import Point, Quad
 from ocr_core.contracts.reading import LineReading
 from postprocess_svc.ctc import DecodedLine
+from postprocess_svc.frozen import value
 
 if TYPE_CHECKING:
     from postprocess_svc.tables.table import TextTable
@@ -24,7 +25,7 @@ _MAX_HALF_CHARACTER = 0.6
 _MIN_COLUMN_RATIO = 1.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Word:
     """A run of characters without white space."""
 
@@ -34,7 +35,7 @@ class Word:
     """Index of the first character in the line's ``text``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TextLine:
     """One line as printed (full and half width are kept), in pixels of the upright page.
 
@@ -58,6 +59,21 @@ class TextLine:
     """Which block of rows (a column, a table, an address) the line belongs to, counted in reading order."""
     stamp: int | None = None
     """Which of the page's stamps the line is read in: text of the page, but no part of its fields and tables."""
+
+    def placed(self, *, row: int, block: int) -> TextLine:
+        """The same line in its place among the page's rows and blocks."""
+        # Not by ``replace``, which costs several times as much, a line.
+        return TextLine(
+            text=self.text,
+            confidence=self.confidence,
+            quad=self.quad,
+            positions=self.positions,
+            character_confidences=self.character_confidences,
+            vertical=self.vertical,
+            row=row,
+            block=block,
+            stamp=self.stamp,
+        )
 
     def span_quad(self, start: int, end: int) -> Quad:
         """The quad of ``text[start:end]``; the whole line's where the span is empty or not within the text."""
@@ -155,12 +171,24 @@ def text_line(reading: LineReading, decoded: DecodedLine) -> TextLine:
         text=text,
         confidence=decoded.confidence,
         quad=reading.quad,
-        positions=tuple([min(1.0, (step + _MIDDLE) * scale) for step in decoded.timesteps[kept]]),
+        positions=_within([(step + _MIDDLE) * scale for step in decoded.timesteps[kept]]),
         character_confidences=decoded.probabilities[kept],
-        vertical=len(text) > 1
-        and (45 < abs(angle_deg(reading.quad)) < 135 or math.dist(p0, p3) > _MIN_COLUMN_RATIO * length),
+        vertical=len(text) > 1 and (runs_down(reading.quad) or math.dist(p0, p3) > _MIN_COLUMN_RATIO * length),
         stamp=reading.stamp,
     )
+
+
+def _within(positions: list[float]) -> tuple[float, ...]:
+    """Ascending positions, none beyond the edge's end."""
+    if positions and positions[-1] > 1.0:
+        return tuple([min(1.0, position) for position in positions])
+    return tuple(positions)
+
+
+def runs_down(quad: Quad) -> bool:
+    """Whether the quad's reading edge is nearer to the vertical, downwards or upwards."""
+    (x0, y0), (x1, y1) = quad[0], quad[1]
+    return abs(y1 - y0) > abs(x1 - x0)
 
 
 def _between(start: Point, end: Point, fraction: float) -> Point:

@@ -9,16 +9,16 @@ their values)? ``columns.py`` answers it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from postprocess_svc.columns import columns_of, has_prose_columns
+from postprocess_svc.frozen import value
 from postprocess_svc.layout import (
     Gap,
+    Leveller,
     Region,
     Row,
     from_the_top,
     line_height,
-    place,
     rows_of,
     split_y,
     y_gaps,
@@ -44,15 +44,16 @@ def in_reading_order(lines: Sequence[TextLine], *, skew_deg: float) -> tuple[Tex
         lines: In any order, in pixels of the upright page.
         skew_deg: The text's mean direction, clockwise from level.
     """
+    leveller = Leveller(skew_deg)
     placed = [
-        place(at, line.quad, skew_deg=skew_deg, vertical=line.vertical, is_value=_is_value(line.text))
+        leveller.place(at, line.quad, vertical=line.vertical, is_value=_is_value(line.text))
         for at, line in enumerate(lines)
     ]
     ordering = _Ordering()
     if placed:
         ordering.add(from_the_top(placed))
     return tuple(
-        replace(lines[box.index], row=number, block=row.block)
+        lines[box.index].placed(row=number, block=row.block)
         for number, row in enumerate(ordering.rows)
         for box in row.boxes
     )
@@ -70,14 +71,17 @@ def followed_by_stamps(lines: Sequence[TextLine], stamped: Iterable[TextLine]) -
     for line in stamped:
         block += line.stamp != stamp
         stamp = line.stamp
-        after.append(replace(line, row=row + len(after), block=block))
+        after.append(line.placed(row=row + len(after), block=block))
     return (*lines, *after)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _NumberedRow:
     boxes: Row
     block: int
+    bottom: float
+    height: float
+    """Of a line in it, in pixels."""
 
 
 class _Ordering:
@@ -89,7 +93,7 @@ class _Ordering:
 
     def add(self, region: Region, *, turned: bool = False) -> None:
         """Order the lines of a region, sorted from the top, and append its rows."""
-        if not turned and 2 * sum(box.vertical for box in region) > len(region):
+        if not turned and 2 * sum([box.vertical for box in region]) > len(region):
             turned = True
             region = from_the_top([box.turned() for box in region])
         if row := _single_row(region):
@@ -117,18 +121,20 @@ class _Ordering:
         self._block += tall > 1
 
     def _append(self, row: Row) -> None:
+        height = line_height(row)
         if self.rows and self.rows[-1].block == self._block:
-            above = self.rows[-1].boxes
-            gap = min(box.top for box in row) - max(box.bottom for box in above)
-            limit = _BLOCK_GAP if len(row) == 1 or len(above) == 1 else _TABLE_GAP
-            if gap > limit * min(line_height(row), line_height(above)):
+            above = self.rows[-1]
+            gap = min([box.top for box in row]) - above.bottom
+            limit = _BLOCK_GAP if len(row) == 1 or len(above.boxes) == 1 else _TABLE_GAP
+            if gap > limit * min(height, above.height):
                 self._block += 1
-        self.rows.append(_NumberedRow(boxes=row, block=self._block))
+        bottom = max([box.bottom for box in row])
+        self.rows.append(_NumberedRow(boxes=row, block=self._block, bottom=bottom, height=height))
 
 
 def _is_value(text: str) -> bool:
-    letters = sum(map(str.isalpha, text))
-    return letters <= _MAX_UNIT_LETTERS and sum(map(str.isdigit, text)) > letters
+    digits = sum(map(str.isdigit, text))
+    return digits > 0 and sum(map(str.isalpha, text)) <= min(_MAX_UNIT_LETTERS, digits - 1)
 
 
 def _single_row(region: Region) -> Row:

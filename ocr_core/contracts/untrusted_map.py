@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import msgpack
@@ -80,8 +80,8 @@ class UntrustedMap:
         if (count != exactly) if exactly is not None else (count > at_most):
             raise InvalidRequest(f"{self.where}.{key} has {count} rows")
         column = np.frombuffer(value, dtype)
-        # Written so that NaN, which compares false with everything, does not pass.
-        if count and not bool(np.all((column >= least) & (column <= most))):
+        # Written so that NaN, which is the least and the greatest of its column and compares false, does not pass.
+        if count and not (column.min() >= least and column.max() <= most):
             raise InvalidRequest(f"{self.where}.{key} has a value outside {least} to {most}")
         return column
 
@@ -101,7 +101,9 @@ class UntrustedMap:
         points = column.reshape(-1, 4, 2)
         if not bool(on_page(points, width_px, height_px).all()):
             raise InvalidRequest(f"{self.where}.{key} has a quad that lies off the page")
-        return [_quad(corners) for corners in points.tolist()]
+        numbers = iter(column.tolist())
+        corners = iter(list(zip(numbers, numbers, strict=True)))
+        return list(zip(corners, corners, corners, corners, strict=True))
 
     def segments(self, key: str, at_most: int, width_px: int, height_px: int) -> list[tuple[Point, Point]]:
         """A column of up to ``at_most`` segments that lie on the page, or not far off it."""
@@ -184,8 +186,3 @@ def on_page(points: NDArray[np.generic], width_px: int, height_px: int) -> NDArr
     values = points.astype(np.float64)
     within: NDArray[np.bool_] = np.asarray(((values >= low) & (values <= high)).all(axis=(1, 2)))
     return within
-
-
-def _quad(corners: Sequence[Sequence[float]]) -> Quad:
-    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
-    return ((x0, y0), (x1, y1), (x2, y2), (x3, y3))

@@ -13,6 +13,7 @@ from ocr_core.contracts.geometry import Quad, bounds
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.page_index import Row
+from postprocess_svc.frozen import value
 from postprocess_svc.lines import TextLine
 
 
@@ -47,7 +48,7 @@ class FieldKind(StrEnum):
     """A list of line items."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Span:
     """Where a candidate is printed: a span of a row's text."""
 
@@ -79,7 +80,7 @@ class ItemDetails:
     tax_rate_percent: int | str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Candidate:
     """A proposed value with its evidence and the features that speak for or against it."""
 
@@ -109,7 +110,7 @@ class Candidate:
         return min(span.row.confidence(span.start, span.end) for span in self.evidence)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LinesCandidate(Candidate):
     """A candidate with the lines that it was read from, in place of spans of rows: what a table holds."""
 
@@ -134,7 +135,7 @@ class LinesCandidate(Candidate):
         return min(line.confidence for line in self.lines)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Choice:
     """The scorer's pick for a field."""
 

@@ -16,6 +16,7 @@ from postprocess_svc.fields.page_index import PageIndex, Row, index_page
 from postprocess_svc.fields.values.amounts import UNKNOWN_CURRENCY, PrintedAmount, find_amounts
 from postprocess_svc.fields.values.dates import DayOrder, PrintedDate, find_dates
 from postprocess_svc.fields.values.folding import count_cjk, count_kana
+from postprocess_svc.frozen import value
 from postprocess_svc.lines import PageLines
 from postprocess_svc.tables.table import TextTable
 
@@ -33,7 +34,7 @@ class Language(StrEnum):
     ENGLISH = "en"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RowFacts:
     """A row and what was found in it; spans are spans of ``row.text``."""
 
@@ -155,6 +156,11 @@ _CURRENCY_BY_COUNTRY = (
     (re.compile(r"\b(?:united kingdom|london)\b", re.IGNORECASE), "GBP"),
     (re.compile(r"\bGB\d{2}[A-Z]{4}\d{6}|\bGB ?\d{9}\b|\bsort code\b"), "GBP"),
 )
+# A town, the state and its postcode, as an address of the United States ends.
+_STATE_AND_POSTCODE = re.compile(
+    r",? (?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]"
+    r"|W[AIVY]),? \d{5}(?:-\d{4})?(?!\d)"
+)
 _UNITED_STATES = re.compile(r"united states|\bU\.?S\.?A\.?\b|\b[A-Z]{2},? ?\d{5}(?:-\d{4})?\b")
 
 
@@ -176,7 +182,8 @@ def _currency(facts: Sequence[RowFacts], text: str, language: Language) -> str:
         return "JPY"
     if "€" in text or language in {Language.GERMAN, Language.FRENCH, Language.DUTCH}:
         return "EUR"
-    return next((code for pattern, code in _CURRENCY_BY_COUNTRY if pattern.search(text)), UNKNOWN_CURRENCY)
+    code = next((code for pattern, code in _CURRENCY_BY_COUNTRY if pattern.search(text)), UNKNOWN_CURRENCY)
+    return "USD" if code == UNKNOWN_CURRENCY and _STATE_AND_POSTCODE.search(text) is not None else code
 
 
 def _day_order(facts: Sequence[RowFacts], text: str, currency: str) -> DayOrder:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from postprocess_svc.fields.page_index import Row
-from postprocess_svc.fields.values.folding import fold, is_cjk, squash_character
+from postprocess_svc.fields.values.folding import fold, is_cjk, squash_folded
 from postprocess_svc.fields.vocabulary import Role, wordings
+from postprocess_svc.frozen import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Label:
     """A wording in a row; the span is one of ``row.text``."""
 
@@ -22,7 +23,7 @@ class Label:
     wording: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Phrase:
     """Labels that stand together (合計 + 税込, 10% + 対象): what they say, they say as one."""
 
@@ -37,15 +38,21 @@ class Phrase:
 
 def squash(text: str) -> str:
     """A wording in the form in which labels are compared."""
-    return "".join(squash_character(character) for character in fold(text) if character not in " .-'*_")
+    return squash_folded(fold(text))
+
+
+_BEGINNING = 2
+_LONGER_BEGINNING = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Entries:
     """The wordings that begin with the same two characters (or are one character)."""
 
-    lengths: tuple[int, ...]
-    """Of these wordings, longest first."""
+    short: tuple[int, ...]
+    """Lengths of those of less than four characters, longest first."""
+    lengths: dict[str, tuple[int, ...]]
+    """By their first four characters, lengths of those that begin so and of the short ones, longest first."""
     roles: dict[str, frozenset[Role]]
 
 
@@ -58,11 +65,25 @@ def _dictionary() -> dict[str, _Entries]:
             roles_of.setdefault(squash(wording), set()).add(role)
     by_beginning: dict[str, dict[str, frozenset[Role]]] = {}
     for wording, roles in roles_of.items():
-        by_beginning.setdefault(wording[:2], {})[wording] = frozenset(roles)
-    return {
-        beginning: _Entries(tuple(sorted({len(wording) for wording in found}, reverse=True)), found)
-        for beginning, found in by_beginning.items()
-    }
+        by_beginning.setdefault(wording[:_BEGINNING], {})[wording] = frozenset(roles)
+    return {beginning: _entries(found) for beginning, found in by_beginning.items()}
+
+
+def _entries(roles: dict[str, frozenset[Role]]) -> _Entries:
+    short = {len(wording) for wording in roles if len(wording) < _LONGER_BEGINNING}
+    lengths: dict[str, set[int]] = {}
+    for wording in roles:
+        if len(wording) >= _LONGER_BEGINNING:
+            lengths.setdefault(wording[:_LONGER_BEGINNING], set(short)).add(len(wording))
+    return _Entries(
+        short=_longest_first(short),
+        lengths={beginning: _longest_first(found) for beginning, found in lengths.items()},
+        roles=roles,
+    )
+
+
+def _longest_first(lengths: set[int]) -> tuple[int, ...]:
+    return tuple(sorted(lengths, reverse=True))
 
 
 def prepare() -> None:
@@ -86,7 +107,8 @@ def find_labels(row: Row) -> list[Label]:
     labels: list[Label] = []
     at, length = 0, len(text)
     while at < length:
-        match = _longest(row, at, entries) if (entries := table.get(text[at : at + 2])) is not None else None
+        entries = table.get(text[at : at + _BEGINNING])
+        match = None if entries is None else _longest(row, at, entries)
         if match is None and (single := table.get(text[at])) is not None:
             match = (text[at], single.roles[text[at]]) if _stands_alone(row, at, text[at]) else None
         if match is None:
@@ -102,7 +124,7 @@ def find_labels(row: Row) -> list[Label]:
 def _longest(row: Row, at: int, entries: _Entries) -> tuple[str, frozenset[Role]] | None:
     """The longest wording that stands here by itself; None also where it only begins a number."""
     text = row.squashed
-    for length in entries.lengths:
+    for length in entries.lengths.get(text[at : at + _LONGER_BEGINNING], entries.short):
         wording = text[at : at + length]
         roles = entries.roles.get(wording)
         if roles is not None and _stands_alone(row, at, wording):

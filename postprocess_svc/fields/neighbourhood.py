@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.labels import Phrase
 from postprocess_svc.fields.page_index import Extent
 from postprocess_svc.fields.vocabulary import Role
+from postprocess_svc.frozen import value
 
 
 class Relation(StrEnum):
@@ -22,7 +22,7 @@ class Relation(StrEnum):
     """First in the row that follows the label's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Governor:
     """A label phrase that may speak for a value."""
 
@@ -74,9 +74,9 @@ def governors(
         if in_row is not None and _is_under(above) and _is_elsewhere(facts, in_row, start):
             found = []
         found.append(above)
-    if in_row is None and not any(other_end <= start for _, other_end in values):
+    if in_row is None and above is None and not any(other_end <= start for _, other_end in values):
         following = _row_before(context, facts, extent, roles)
-        if following is not None and above is None:
+        if following is not None:
             found.append(following)
     return found
 
@@ -97,14 +97,14 @@ def _before(
 ) -> Governor | None:
     text = facts.row.text
     for phrase in reversed(facts.phrases):
-        if phrase.end > start or not phrase.roles & roles:
+        if phrase.end > start or roles.isdisjoint(phrase.roles):
             continue
         closed = text.find(")", phrase.end, start) if phrase.bracket >= 0 else -1
         if closed >= 0 and any(phrase.end <= other < closed for other, _ in values):
             # (内消費税 80) says nothing of what follows the bracket.
             continue
         # A value may have its label's last word in its own span (No:T123).
-        skipped = sum(1 for _, other_end in values if phrase.end < other_end <= start)
+        skipped = sum([phrase.end < other_end <= start for _, other_end in values])
         left, right = facts.row.extent(phrase.start, phrase.end), facts.row.extent(start, end)
         gap = max(0.0, right.left - left.right) / max(1.0, right.height)
         return Governor(phrase=phrase, row=facts.row.number, relation=Relation.ROW, distance=gap, skipped=skipped)
@@ -113,27 +113,27 @@ def _before(
 
 def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: frozenset[Role]) -> Governor | None:
     skipped = 0
+    own_height = extent.height
     for count, other in enumerate(context.rows_above(facts)):
-        height = max(1.0, min(extent.height, other.row.height))
-        if count >= _MAX_ROWS_ABOVE or extent.top - other.row.bottom > _MAX_HEIGHTS_ABOVE * height:
+        row = other.row
+        height = max(1.0, min(own_height, row.height))
+        if count >= _MAX_ROWS_ABOVE or extent.top - row.bottom > _MAX_HEIGHTS_ABOVE * height:
             return None
         for phrase in other.phrases:
-            if not phrase.roles & roles:
+            if roles.isdisjoint(phrase.roles):
                 continue
             # By the label's own place: beside it its row may hold what stands lower, in another column.
-            label = other.row.extent(phrase.start, phrase.end)
+            label = row.extent(phrase.start, phrase.end)
             distance = (extent.top - label.bottom) / height
             if distance >= _LEAST_HEIGHTS_ABOVE and _aligned(label, extent):
                 return Governor(
                     phrase=phrase,
-                    row=other.row.number,
+                    row=row.number,
                     relation=Relation.BELOW,
                     distance=max(0.0, distance),
                     skipped=skipped,
                 )
-        if (extent.top - other.row.bottom) / height >= _LEAST_HEIGHTS_ABOVE and any(
-            piece.extent.overlap_x(extent) > 0 for piece in other.row.pieces
-        ):
+        if (extent.top - row.bottom) / height >= _LEAST_HEIGHTS_ABOVE and row.covers_x_of(extent):
             skipped += 1
     return None
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ocr_core.contracts.geometry import Quad, bounds
-from postprocess_svc.fields.values.folding import fold, fold_character, is_cjk, squash_character
+from postprocess_svc.fields.values.folding import NOT_IN_LABELS, fold, fold_character, is_cjk, squash_folded
+from postprocess_svc.frozen import value
 from postprocess_svc.lines import PageLines, TextLine
 
 # Distances in line heights. Characters of one word stand at most one height apart, also when letters are spaced out
@@ -25,14 +26,15 @@ _INNER_TAB_GAP = 3.0
 _MAX_LINE_CHARACTERS = 1000
 # Pieces share a row where their centres differ by less than this share of the lower piece's height.
 _ROW_TOLERANCE = 0.5
+# No document has rows of so many; where thousands of specks stand level, each would be held against all others.
+_MAX_PIECES = 200
 
 _LAST_LATIN = "\u2e7f"
 """East Asian writing comes after it."""
 _VOICED = re.compile("[\uff9e\uff9f\u3099\u309a]")
-_DROPPED_IN_SQUASH = frozenset(" .-'*_")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Extent:
     """Where a span stands: an upright box in page pixels with the page's skew taken out of its height."""
 
@@ -56,7 +58,7 @@ class Extent:
         return min(self.right, other.right) - max(self.left, other.left)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Piece:
     """A line's place in a row."""
 
@@ -97,9 +99,12 @@ class Row:
 
     def _squash(self) -> None:
         text = self.text
-        self.squash_origins = [index for index, character in enumerate(text) if character not in _DROPPED_IN_SQUASH]
-        self.squashed = "".join([squash_character(text[index]) for index in self.squash_origins])
-        self.squash_origins.append(len(text))
+        self.squashed = squash_folded(text)
+        if len(self.squashed) == len(text):
+            self.squash_origins = list(range(len(text) + 1))
+        else:
+            origins = [index for index, character in enumerate(text) if character not in NOT_IN_LABELS]
+            self.squash_origins = [*origins, len(text)]
 
     def begins_word(self, index: int) -> bool:
         """Whether a word begins at a character of ``squashed``."""
@@ -116,6 +121,10 @@ class Row:
         spans: list[tuple[Piece, int, int]] = []
         origins = self.origins
         for piece in self.pieces:
+            if piece.end <= start:
+                continue
+            if piece.start >= end:
+                break
             # Within a piece origins ascend, so the first and the last say all; only joints (-1) lie between.
             first, last = max(start, piece.start), min(end, piece.end) - 1
             while first <= last and origins[first] < 0:
@@ -149,6 +158,10 @@ class Row:
         total = sum(b - a for _, a, b in spans)
         return sum(piece.line.span_confidence(a, b) * (b - a) for piece, a, b in spans) / total
 
+    def covers_x_of(self, extent: Extent) -> bool:
+        """Whether any piece stands above or below some part of the extent."""
+        return any(piece.extent.left < extent.right and extent.left < piece.extent.right for piece in self.pieces)
+
     def extent(self, start: int, end: int) -> Extent:
         """Where a span stands: horizontally its own characters, vertically its pieces."""
         known = self._extents.get((start, end))
@@ -160,15 +173,21 @@ class Row:
         spans = self._origin_spans(start, end)
         if not spans:
             return self.pieces[0].extent
-        if len(spans) == 1 and spans[0][2] - spans[0][1] == len(spans[0][0].line.text):
-            return spans[0][0].extent
-        boxes = [bounds(piece.line.span_quad(a, b)) for piece, a, b in spans]
-        return Extent(
-            left=min(box.left for box in boxes),
-            right=max(box.right for box in boxes),
-            top=min(piece.extent.top for piece, _, _ in spans),
-            bottom=max(piece.extent.bottom for piece, _, _ in spans),
-        )
+        lefts, rights, tops, bottoms = [], [], [], []
+        for piece, first, last in spans:
+            whole = piece.extent
+            if last - first < len(piece.line.text):
+                xs = [x for x, _ in piece.line.span_quad(first, last)]
+                lefts.append(min(xs))
+                rights.append(max(xs))
+            elif len(spans) == 1:
+                return whole
+            else:
+                lefts.append(whole.left)
+                rights.append(whole.right)
+            tops.append(whole.top)
+            bottoms.append(whole.bottom)
+        return Extent(left=min(lefts), right=max(rights), top=min(tops), bottom=max(bottoms))
 
     @property
     def vertical(self) -> bool:
@@ -219,43 +238,44 @@ def index_page(page: PageLines, *, first_row: int = 0) -> PageIndex:
     """Arrange what is printed on a page into rows; ``first_row`` is the number of its first row in the document."""
     slope = math.tan(math.radians(page.skew_deg))
     placed = [_place(line, slope) for line in page.printed if line.text.strip()]
-    placed.sort(key=lambda item: item.extent.top + item.extent.bottom)
+    placed.sort(key=_centres)
     rows = [
         _make_row(members, page=page.number, number=first_row + number) for number, members in enumerate(_rows(placed))
     ]
     return PageIndex(number=page.number, width_px=page.width_px, height_px=page.height_px, rows=tuple(rows))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _Placed:
     line: TextLine
     extent: Extent
     vertical: bool
 
 
+def _centres(item: _Placed) -> float:
+    return item.extent.top + item.extent.bottom
+
+
 def _place(line: TextLine, slope: float) -> _Placed:
-    vertical = _is_vertical(line)
-    return _Placed(line=line, extent=_extent(line, slope, vertical=vertical), vertical=vertical)
-
-
-def _is_vertical(line: TextLine) -> bool:
-    """Set in a column, or turned by a quarter: its height says nothing of the size of its type."""
-    if line.vertical:
-        return True
-    xs, ys = [x for x, _ in line.quad], [y for _, y in line.quad]
-    return len(line.text) > 2 and max(ys) - min(ys) > 1.8 * (max(xs) - min(xs))
-
-
-def _extent(line: TextLine, slope: float, *, vertical: bool) -> Extent:
     """The line's box with the skew taken out: a tilted line is not taller than a level one."""
-    xs = [x for x, _ in line.quad]
-    if vertical:
-        ys = [y - x * slope for x, y in line.quad]
-        return Extent(left=min(xs), right=max(xs), top=min(ys), bottom=max(ys))
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = line.quad
+    left, right = min(x0, x1, x2, x3), max(x0, x1, x2, x3)
+    if _is_vertical(line, width=right - left):
+        ys = [y - x * slope for x, y in line.quad]
+        return _Placed(line=line, extent=Extent(left=left, right=right, top=min(ys), bottom=max(ys)), vertical=True)
     top = (y0 + y1) / 2 - slope * (x0 + x1) / 2
     bottom = (y2 + y3) / 2 - slope * (x2 + x3) / 2
-    return Extent(left=min(xs), right=max(xs), top=min(top, bottom), bottom=max(top, bottom))
+    if bottom < top:
+        top, bottom = bottom, top
+    return _Placed(line=line, extent=Extent(left=left, right=right, top=top, bottom=bottom), vertical=False)
+
+
+def _is_vertical(line: TextLine, *, width: float) -> bool:
+    """Set in a column, or turned by a quarter: its height says nothing of the size of its type."""
+    if line.vertical or len(line.text) <= 2:
+        return line.vertical
+    ys = [y for _, y in line.quad]
+    return max(ys) - min(ys) > 1.8 * width
 
 
 @dataclass(slots=True)
@@ -268,30 +288,39 @@ class _Gathering:
     lowest: float
     """The least height among them."""
 
-    def takes(self, item: _Placed) -> bool:
+    def takes(self, item: _Placed, centres: float, height: float) -> bool:
         """Whether an item is level with the row and stands free of its members."""
+        count = len(self.members)
+        lowest = min(self.lowest, height)
+        if abs(centres / 2 - self.centres / (2 * count)) >= _ROW_TOLERANCE * lowest or count == _MAX_PIECES:
+            return False
         if item.vertical or self.members[0].vertical:
             return False
-        lowest = min(self.lowest, item.extent.height)
-        centre = (item.extent.top + item.extent.bottom) / 2
-        if abs(centre - self.centres / (2 * len(self.members))) >= _ROW_TOLERANCE * lowest:
-            return False
         return all(item.extent.overlap_x(other.extent) < 0.5 * lowest for other in self.members)
+
+    def add(self, item: _Placed, centres: float, height: float) -> None:
+        """Take it."""
+        self.members.append(item)
+        self.centres += centres
+        self.lowest = min(self.lowest, height)
 
 
 def _rows(placed: list[_Placed]) -> list[list[_Placed]]:
     """Group lines (sorted by their centres) whose centres are level; members from left to right."""
     rows: list[_Gathering] = []
     for item in placed:
-        centres = item.extent.top + item.extent.bottom
-        target = next((row for row in reversed(rows[-3:]) if row.takes(item)), None)
-        if target is None:
-            rows.append(_Gathering([item], centres, item.extent.height))
-            continue
-        target.members.append(item)
-        target.centres += centres
-        target.lowest = min(target.lowest, item.extent.height)
-    return [sorted(row.members, key=lambda item: item.extent.left) for row in rows]
+        centres, height = _centres(item), item.extent.height
+        for row in reversed(rows[-3:]):
+            if row.takes(item, centres, height):
+                row.add(item, centres, height)
+                break
+        else:
+            rows.append(_Gathering([item], centres, height))
+    return [sorted(row.members, key=_left) if len(row.members) > 1 else row.members for row in rows]
+
+
+def _left(item: _Placed) -> float:
+    return item.extent.left
 
 
 def _make_row(members: list[_Placed], *, page: int, number: int) -> Row:
@@ -318,8 +347,8 @@ def _make_row(members: list[_Placed], *, page: int, number: int) -> Row:
         pieces=tuple(pieces),
         text="".join(text),
         origins=tuple(origins),
-        top=min(piece.extent.top for piece in pieces),
-        bottom=max(piece.extent.bottom for piece in pieces),
+        top=min([piece.extent.top for piece in pieces]),
+        bottom=max([piece.extent.bottom for piece in pieces]),
     )
 
 
@@ -351,7 +380,7 @@ def _fold_line(line: TextLine, position: int, *, vertical: bool) -> tuple[list[s
             else:
                 text.append("\t")
                 origins.append(-1)
-        for part in fold_character(character):
+        for part in fold(character):
             if part in "\uff9e\uff9f\u3099\u309a" and text:
                 # A voiced mark of its own (half-width kana) joins the character before it.
                 text[-1] = fold_character(text[-1] + ("\u3099" if part in "\uff9e\u3099" else "\u309a"))[:1]

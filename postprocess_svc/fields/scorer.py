@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 
@@ -60,7 +60,7 @@ class FieldModel:
 
     def score(self, features: Mapping[str, float]) -> float:
         """Log odds that a candidate with these features is the value, against the field's not being printed."""
-        return self.weights[BIAS] + sum(self.weights.get(name, 0.0) * value for name, value in features.items())
+        return self.weights[BIAS] + sum([self.weights.get(name, 0.0) * value for name, value in features.items()])
 
     def reasons(self, features: Mapping[str, float]) -> dict[str, float]:
         """What each feature adds to the score, the weightiest first, for whoever wants to know why."""
@@ -69,14 +69,23 @@ class FieldModel:
 
 
 def model_of(name: str, starting: Mapping[str, float] | None = None) -> FieldModel:
-    """A field's model: learned, or else what its family starts with.
+    """A field's model: learned, or else what its family starts with; a feature that nothing was learned of starts so too.
 
     Args:
         name: The field.
         starting: The weights that its family brings, for a field that ``weights.py`` does not know.
     """
+    return _shipped_model(name) if name in _STARTING else _with_learned(name, starting_weights(name, starting))
+
+
+@cache
+def _shipped_model(name: str) -> FieldModel:
+    return _with_learned(name, _STARTING[name])
+
+
+def _with_learned(name: str, start: Mapping[str, float]) -> FieldModel:
     learned = learned_models().get(name)
-    return learned if learned is not None else FieldModel(weights=starting_weights(name, starting))
+    return FieldModel(weights=start) if learned is None else replace(learned, weights={**start, **learned.weights})
 
 
 def starting_weights(name: str, starting: Mapping[str, float] | None = None) -> Mapping[str, float]:

@@ -60,7 +60,9 @@ _TOTAL = {
     "closed": 2.5,  # ¥33,000-
     "negative": -0.5,
     "zero": -2.0,
-    "before_tax": -2.0,  # with a tax added, it gives another printed amount
+    "before_tax": -2.0,  # with a tax added, or less what is withheld, it gives another printed amount
+    "is_change": -4.0,  # what is left of the cash that stands before it
+    "in_sentence": -2.5,  # a sentence goes on after it
     "less_paid": 4.0,  # a total less what was paid before
     "large_type": 1.6,  # height over the page's ordinary height, less 1, at most 1
     "adds_up": 1.8,  # subtotal + tax (- withholding) gives it
@@ -98,7 +100,9 @@ _SUBTOTAL = {
     "bare": -1.0,
     "zero": -3.0,
     "makes_total": 4.5,  # with a tax beside it, it gives the total
-    "repeats_total": 4.0,  # a total before the amount to pay, which is the same
+    "repeats_total": 4.0,  # a total right before the amount to pay, which is the same
+    "of_rate": -1.5,  # of one rate, by its label
+    "priced": -3.0,  # quantity times price of its own row
     "over_total": -1.5,
     "last": 0.5,  # the last of several
     "qualified": -1.5,
@@ -143,6 +147,7 @@ _DATE_SHAPE = {
     "compact": -2.5,
     "range": -3.5,  # one end of a period
     "implausible_year": -6.0,
+    "in_items": -2.0,  # of a line item
 }
 
 _DOCUMENT_DATE = {
@@ -162,6 +167,7 @@ _DOCUMENT_DATE = {
     "with_time": 1.6,
     "by_then": -4.0,  # followed by まで, until
     "titled": 6.0,  # Rechnung Nr. 7 vom 3.4.2018
+    "in_sentence": -2.5,  # told in passing: 前回のお取引は…でした
     "repeated": 0.5,
     **_DATE_SHAPE,
 }
@@ -241,6 +247,7 @@ _RECIPIENT = {
     "later_block": 1.2,
     "first_block": -1.2,  # the letterhead's own address comes first where no window says otherwise
     "contact_in_block": -1.6,
+    "other_firm": 3.6,  # the one firm in the upper half that does not name itself again
 }
 
 _ISSUER = {
@@ -266,7 +273,10 @@ _ISSUER = {
     "implausible": -6.0,
     "bottom": -0.6,
     "repeated": 0.8,
-    "branch_alone": -2.5,  # 東口店 and no more
+    "block_head": 2.4,  # right over an address or phone and under none, in Japanese
+    "branch_alone": -4.5,  # 東口店 and no more
+    "branch_below": 1.2,  # a chain's name over which shop it is
+    "larger_below": -2.4,  # a trade or motto over a name in larger type
     "store_branch": -1.4,  # a branch's name (…店) under a chain's
     "in_items": -3.0,
     "under_number": -1.5,  # of a Western receipt: below its number or date
@@ -287,6 +297,7 @@ _PHONE = {
     "near_issuer": 1.5,
     "first": 1.0,
     "odd_length": -2.0,
+    "direct": -4.0,  # of a department or person in charge: 直通, 内線
 }
 
 _BANK_ACCOUNTS = {
@@ -299,6 +310,8 @@ _BANK_ACCOUNTS = {
     "labelled_number": 1.6,
     "usual_length": 0.8,
     "holder": 0.5,
+    "holder_odd": -4.0,  # signs or letters in it that no holder has: misread
+    "holder_agrees": 1.0,  # the document names the same firm elsewhere
     "post_symbol": 5.0,
     "tabular": 1.0,  # out of a table whose keys name its parts
     "account_word": 2.0,  # a label calls it an account, outside Japan

@@ -27,7 +27,7 @@ from ocr_core.contracts.result import (
 CONTENT_TYPE = "application/json"
 
 _CONFIDENCE_DIGITS = 4
-_PIXEL_DIGITS = 1  # of a pixel; detection itself is no finer
+_PARTS_OF_A_PIXEL = 10  # detection itself is no finer
 _MILLISECOND_DIGITS = 1
 
 # Written out by hand rather than by reflection over the dataclasses: the interface is api.md, which must not change
@@ -178,4 +178,8 @@ def _confidence(confidence: float) -> float:
 
 
 def _quad(quad: Quad) -> Json:
-    return [[round(x, _PIXEL_DIGITS), round(y, _PIXEL_DIGITS)] for x, y in quad]
+    # ``round`` to a digit goes through decimal digits and costs three times as much, for eight numbers a line.
+    return [
+        [round(x * _PARTS_OF_A_PIXEL) / _PARTS_OF_A_PIXEL, round(y * _PARTS_OF_A_PIXEL) / _PARTS_OF_A_PIXEL]
+        for x, y in quad
+    ]

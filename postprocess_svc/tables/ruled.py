@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 
 from postprocess_svc.tables.joining import Sets
 from postprocess_svc.tables.level import Box, Level, LevelPage
@@ -20,6 +21,8 @@ _COVERED = 0.5
 _SAME_ROW = 0.5
 _HEADER_REACH = 1.3
 """How far above a grid the middles of a header's lines stand."""
+_APART = 1.0
+"""Texts with so much white between them are not one text."""
 _MAX_FRAMES = 60
 _MAX_CELLS = 4_000
 """Of a grid; a page ruled as squared paper has more."""
@@ -123,7 +126,30 @@ class _Boundaries:
         for box in inside:
             here = (bisect_right(ys, box.y) - 1) * columns + bisect_right(self._xs, box.x) - 1
             members.setdefault(here, []).append(box.index)
-        return Grid(self._xs, ys, list(_areas(sets, columns, rows, members)))
+        areas = _areas(sets, columns, rows, members)
+        return Grid(self._xs, ys, [part for area in areas for part in self._by_columns(area)])
+
+    def _by_columns(self, area: Area) -> Iterator[Area]:
+        """A cell over several columns in parts, where texts far apart on one line each keep to columns of their own.
+
+        Headers set in white on a bar, and a sum beside its name, often have no rulings between them.
+        """
+        boxes = sorted([self._page.boxes[index] for index in area.members], key=lambda box: box.left)
+        em = self._page.em
+        apart = all(right.left - left.right > _APART * em for left, right in pairwise(boxes))
+        if area.column_span < 2 or area.row_span > 1 or len(boxes) < 2 or not apart:
+            yield area
+            return
+        columns = [bisect_right(self._xs, box.x) - 1 for box in boxes]
+        level = max(box.y for box in boxes) - min(box.y for box in boxes) < _SAME_ROW * em
+        crossing = any(box.left + em < x < box.right - em for box in boxes for x in self._xs)
+        if len(set(columns)) < len(columns) or not level or crossing:
+            yield area
+            return
+        ends = [*columns[1:], area.column + area.column_span]
+        for number, (box, column, end) in enumerate(zip(boxes, columns, ends, strict=True)):
+            first = area.column if number == 0 else column
+            yield Area(area.row, first, 1, end - first, (box.index,))
 
     def _walls(self, ys: Sequence[float]) -> set[tuple[int, int]]:
         """(boundary between columns, row) wherever a vertical ruling stands."""

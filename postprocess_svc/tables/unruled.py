@@ -9,8 +9,9 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
+from postprocess_svc.tables.cells import Cell, Row
 from postprocess_svc.tables.level import Level, LevelPage
-from postprocess_svc.tables.rows import Cell, Row, rows_of_lines
+from postprocess_svc.tables.rows import rows_of_lines
 from postprocess_svc.tables.table import Area, Grid
 from postprocess_svc.tables.wrapping import Rules, Wrapping
 
@@ -27,6 +28,8 @@ _MAX_LONE_ROWS = 4
 """Rows of a single cell (a wrapped description, a heading) between two rows of a table."""
 _SLACK = 0.3
 """A cell may reach over a boundary by so much: boxes are generous."""
+_MIN_HEADERS = 3
+_PAIR = 2
 _ALIGNED = 0.7
 """Values of a column end, or begin, within this of each other."""
 _FILLED = 0.75
@@ -157,12 +160,22 @@ def _grown(rows: Sequence[Row], start: int, page: LevelPage) -> tuple[_Run, int]
             if lone > _MAX_LONE_ROWS:
                 break
             continue
-        if len(row.cells) > _MAX_COLUMNS or not run.take(row):
+        if len(row.cells) > _MAX_COLUMNS or _begins_anew(run, row, rows[at + 1 : at + 2]) or not run.take(row):
             break
         run.rows[-1:-1] = rows[last + 1 : at]  # the lone rows before it
         last, lone = at, 0
     run.join_headers()
     return run, last + 1
+
+
+def _begins_anew(run: _Run, row: Row, following: Sequence[Row]) -> bool:
+    """Whether a row is the header of a further table: words alone, below rows of numbers and above one of several."""
+    if len(row.cells) < _MIN_HEADERS or row.has_value or not following:
+        return False
+    if sum([cell.is_value for cell in following[0].cells]) < 2:
+        return False
+    widest = max([len(above.cells) for above in run.rows])
+    return len(row.cells) > widest + 1 or any([above.has_value for above in run.rows[1:]])  # noqa: C419 - quicker
 
 
 def _without_strangers(run: _Run, rows: Sequence[Row], start: int, end: int, page: LevelPage) -> _Run:
@@ -217,10 +230,17 @@ def _is_table(run: _Run, page: LevelPage) -> bool:
     valued = [_holds_values(cells, _ALIGNED * page.em) for cells in columns]
     if len(columns) == 2:
         return valued[1] and len(rows) > 1
-    if any(valued[1:]):
+    if any(valued[1:]) or _is_header_with_row(rows):
         return True
     filled = sum([len(cells) for cells in columns])
     return len(rows) > 2 and filled >= _FILLED * len(rows) * len(columns)
+
+
+def _is_header_with_row(rows: Sequence[Row]) -> bool:
+    """Whether two rows are a header and the only row of its table: words above several numbers."""
+    if len(rows) != _PAIR or rows[0].has_value or min(len(row.cells) for row in rows) < _MIN_HEADERS:
+        return False
+    return sum([cell.is_value for cell in rows[1].cells]) > 1
 
 
 def _holds_values(cells: Sequence[tuple[float, float, bool]], near: float) -> bool:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
+from postprocess_svc.tables.cells import Row
 from postprocess_svc.tables.level import Level, LevelPage
-from postprocess_svc.tables.rows import Row
+from postprocess_svc.tables.values import is_note
 
 _NEAR = 0.8
 """A row without values nearer to its neighbour than this share of the usual distance goes on with it."""
@@ -59,7 +60,9 @@ class Wrapping:
 
     def goes_on(self, row: Row, above: Row) -> bool:
         """Whether a row goes on with the row of text above it."""
-        return row.y - above.y < self._near and not self._bridges(row) and not row.has_value
+        if row.y - above.y >= self._near or self._bridges(row) or row.has_value:
+            return False
+        return not is_note(self._page.lines[row.cells[0].members[0]].text)
 
     def grouped(self, rules: Rules) -> list[list[Row]]:
         """The rows of the table, each as its rows of text."""
@@ -86,7 +89,9 @@ class Wrapping:
         row, above = self._rows[at], self._rows[at - 1]
         if at < self._first:  # a header of several lines
             return row.y - above.y < _NEAR_EM * self._page.em and not self._bridges(row)
-        return by_rules or self.goes_on(row, above)
+        if by_rules:
+            return not is_note(self._page.lines[row.cells[0].members[0]].text)
+        return self.goes_on(row, above)
 
     def _bridges(self, row: Row) -> bool:
         return any(cell.left + self._slack < cut < cell.right - self._slack for cell in row.cells for cut in self._cuts)

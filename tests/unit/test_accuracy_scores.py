@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evaluation.accuracy.judged import JudgedDocument, judge
-from evaluation.accuracy.line_items import match_line_items
+from evaluation.accuracy.line_items import match_line_items, sure_rows
 from evaluation.accuracy.names import is_same_name
 from evaluation.accuracy.reliability import Judgement, reliability
 from evaluation.api_reader import Answer, DocumentRead
@@ -133,6 +134,17 @@ class TestLineItems:
         truth = [{"description": "Tea", "quantity": 2, "unit_price": "1.50", "amount": "3.00"}]
         read = [{"description": "Tea", "quantity": "2.0", "unit_price": "1.5", "amount": "3"}]
         assert match_line_items(truth, read).documents_right == 1
+
+    def test_rows_that_a_caller_is_not_given_are_not_judged(self) -> None:
+        surplus = {"description": "車番", "amount": 1180, "confidence": 0.3}
+        rows = [dict(row) | {"confidence": 0.5} for row in self.TRUTH]
+        assert sure_rows([*rows, surplus], 0.5) == tuple(rows)
+        assert sure_rows(self.TRUTH, 0.5) == self.TRUTH
+        made = judged({}, {})
+        labelled = replace(made.document, line_items=self.TRUTH)
+        counts = judge(labelled, replace(made.read, line_items=(*rows, surplus))).line_items
+        assert counts is not None
+        assert counts.documents_right == 1
 
     def test_counts_add_up_over_documents(self) -> None:
         total = match_line_items(self.TRUTH, self.TRUTH) + match_line_items(self.TRUTH, [])

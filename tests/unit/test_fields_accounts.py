@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ocr_core.contracts.result import DocumentType
+from postprocess_svc.fields.accounts.blocks import block_accounts
+from postprocess_svc.fields.accounts.tables import table_accounts
 from postprocess_svc.fields.context import build_context
-from postprocess_svc.fields.families.account_tables import table_accounts
 from postprocess_svc.fields.families.banks import BankFamily
-from postprocess_svc.fields.families.japanese_accounts import japanese_accounts
 from postprocess_svc.lines import PageLines
 from tests.support.fields_layout import Placed, page
 from tests.support.table_layout import grid, page_of
@@ -23,7 +23,7 @@ def details(candidate: object) -> Account:
 
 def in_blocks(*placed: Placed) -> list[Account]:
     context = build_context([page(placed)], document_type=DocumentType.INVOICE)
-    return [details(candidate) for candidate in japanese_accounts(context)]
+    return [details(candidate) for candidate in block_accounts(context)]
 
 
 def in_tables(shown: PageLines) -> list[Account]:

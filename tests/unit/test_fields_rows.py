@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from ocr_core.contracts.result import DocumentType
 from postprocess_svc.fields import FIELD_NAMES
 from postprocess_svc.fields.candidate import Candidate, FieldName, Span
 from postprocess_svc.fields.context import Language, build_context
-from postprocess_svc.fields.labels import find_labels, phrases
+from postprocess_svc.fields.labels import find_labels, phrases, squash
 from postprocess_svc.fields.page_index import Row, index_page
 from postprocess_svc.fields.scorer import (
     MIN_ANSWER_CONFIDENCE,
@@ -18,12 +19,15 @@ from postprocess_svc.fields.scorer import (
     FieldModel,
     choose,
     choose_by,
+    model_of,
+    starting_weights,
     value_log_odds,
 )
 from postprocess_svc.fields.vocabulary import Role, wordings
 from postprocess_svc.fields.weights import BIAS, WEIGHTS
 from postprocess_svc.lines import PageLines
 from tests.support.fields_layout import line, page, read
+from tests.support.steps import steps
 
 
 def only_row(*placed: tuple[float, float, str]) -> Row:
@@ -165,3 +169,28 @@ def test_an_endless_line_is_read_as_far_as_lines_go(unit: str) -> None:
     """A text layer may hold anything; the time that it costs is bounded by the runner's time limit."""
     outcome = read(page([(10, 10, unit * 20_000)]))
     assert set(outcome.fields) == set(FIELD_NAMES)
+
+
+def test_specks_that_stand_level_by_the_thousand_are_not_each_held_against_all_others() -> None:
+    specks = page([(20.0 * at, 50.0, "、") for at in range(1_200)])
+    half = steps(lambda: index_page(replace(specks, lines=specks.lines[:600])))
+    assert steps(lambda: index_page(specks)) < 2.4 * half
+
+
+@pytest.mark.parametrize(
+    ("read_as", "meant"),
+    [("稅込金額", "税込金額"), ("請求書番號", "請求書番号"), ("Übertrag", "ubertrag"), ("ポイント", "ホイント")],
+)
+def test_labels_are_compared_without_what_a_recogniser_mistakes(read_as: str, meant: str) -> None:
+    assert squash(read_as) == meant
+
+
+def test_a_label_keeps_nothing_of_its_spacing_and_its_points() -> None:
+    assert squash("請 求 日 / P.O. No.") == "請求日/pono"
+
+
+def test_a_feature_that_nothing_was_learned_of_counts_as_its_family_starts() -> None:
+    for field in FIELD_NAMES:
+        start = starting_weights(field)
+        assert set(model_of(field).weights) >= set(start)
+    assert model_of("other", {BIAS: -1.0, "new": 2.0}).weights == {BIAS: -1.0, "new": 2.0}

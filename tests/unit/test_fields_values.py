@@ -199,6 +199,7 @@ def test_both_ways_of_writing_decimals(value: Decimal) -> None:
 
 def test_letters_become_digits_only_among_digits() -> None:
     assert read_digits("¥1,O00 OIL BOX l,234") == "¥1,000 OIL BOX l,234"
+    assert read_digits("1、234 り、3 ¥lOO 2O26/1l/3l O") == "1,234 り、3 ¥100 2026/11/3l O"
 
 
 @pytest.mark.parametrize("number", ["7000012050002", "8700110005901"])

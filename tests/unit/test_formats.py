@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from async_worker.result_lines import MEDIA_TYPES
 from async_worker.stages.structure_stage import FILE_EXTENSIONS
@@ -310,3 +312,11 @@ def test_a_job_stores_and_serves_every_format_as_what_it_is(output_format: Outpu
     written = searchable_pdf.CONTENT_TYPE if is_pdf else formats.render(RESULT, output_format).content_type
     assert MEDIA_TYPES[output_format.value] == written
     assert len(set(FILE_EXTENSIONS.values())) == len(FILE_EXTENSIONS) == len(OutputFormat)
+
+
+@given(st.floats(min_value=-4_000, max_value=12_000, width=32))
+def test_coordinates_are_rounded_to_the_nearest_tenth_of_a_pixel(pixels: float) -> None:
+    at = Line(text="x", confidence=1.0, quad=((pixels, 0.0), (pixels, 0.0), (pixels, 0.0), (pixels, 0.0)))
+    page = PageResult(number=1, width_px=1, height_px=1, dpi=0, rotation_deg=0, lines=(at,))
+    written = json.loads(formats.render(replace(RESULT, pages=(page,)), OutputFormat.JSON).body)
+    assert written["pages"][0]["lines"][0]["quad"][0] == [round(pixels, 1), 0.0]

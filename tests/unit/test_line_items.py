@@ -159,6 +159,47 @@ def test_a_table_that_goes_on_needs_no_second_header() -> None:
     assert [item.page for item in items] == [1, 1, 1, 2, 2]
 
 
+def test_what_is_carried_from_page_to_page_is_no_item() -> None:
+    header, *rows = JAPANESE
+    first = invoice([header, *rows[:2], ["次ページへ繰越", "", "", "", "231,600"]])
+    second = invoice([header, ["前ページより繰越", "", "", "", "231,600"], *rows[2:]], JAPANESE_SUMS, number=2)
+    assert values_of(items_of(first, second)) == JAPANESE_VALUES
+
+
+def test_headers_that_are_not_known_are_told_by_what_multiplies() -> None:
+    rows = [["品名", "甲", "単位", "乙", "金額"], *JAPANESE[1:]]
+    assert values_of(items_of(invoice(rows, JAPANESE_SUMS))) == JAPANESE_VALUES
+
+
+def test_a_column_of_words_is_the_description_whatever_its_header_promises() -> None:
+    rows = [["Position", "Stückzahl", "Preis", "Wert"], ["Pflanzarbeiten", "7", "71,90 €", "503,30 €"]]
+    rows += [["Steckdose weiß", "8", "13,84 €", "110,72 €"]]
+    items = items_of(invoice(rows, [("Nettobetrag", "614,02 €"), ("Rechnungsbetrag", "730,68 €")], title="Rechnung"))
+    assert [(item.description, item.quantity, item.unit_price) for item in items] == [
+        ("Pflanzarbeiten", 7, "71.90"),
+        ("Steckdose weiß", 8, "13.84"),
+    ]
+
+
+def test_a_quantity_that_was_not_detected_is_what_price_and_amount_leave() -> None:
+    rows = [*JAPANESE[:3], ["配送料", "", "", "9,600", "9,600"]]
+    assert values_of(items_of(invoice(rows, JAPANESE_SUMS)))[-1] == ("配送料", 1, None, 9600, 9600, None)
+
+
+def test_what_a_mark_means_is_no_part_of_the_last_item() -> None:
+    page = invoice(JAPANESE, JAPANESE_SUMS, ruled=False)
+    (bottom,) = [each.quad[2][1] for each in page.lines if each.text == "配線カバー 2m"]
+    lines = [*page.lines, line(160, bottom + 4, "※は軽減税率(8%)対象品目です", 26)]
+    assert [item.description for item in items_of(page_of(lines))][-1] == "配線カバー 2m"
+
+
+def test_a_discount_below_the_table_does_not_part_items_from_their_sum() -> None:
+    sums = [("値引", "-¥41,200"), ("小計", "¥200,000"), ("消費税(10%)", "¥20,000"), ("合計", "¥220,000")]
+    items = items_of(invoice(JAPANESE, sums))
+    assert values_of(items) == JAPANESE_VALUES
+    assert min(item.confidence for item in items) > 0.9
+
+
 def test_sums_within_the_table_are_no_items() -> None:
     rows = [
         *JAPANESE,
@@ -290,6 +331,34 @@ class TestReceipts:
         )
         found = [(item.description, item.quantity, item.unit_price, item.amount) for item in items_of(page)]
         assert found == [("EPOXY PUTTY", 1, "8.50", "8.50"), ("CORD TIE", 2, "2.70", "5.40")]
+
+    def test_a_number_in_the_head_is_no_item_where_the_others_add_up(self) -> None:
+        page = receipt(
+            ["みほん商店", "領収証", ("取引番号", "4321"), ("靴下", "¥500"), ("帽子", "¥700"), ("合計", "¥1,200")]
+        )
+        assert [item.description for item in items_of(page)] == ["靴下", "帽子"]
+
+    def test_counts_before_every_name(self) -> None:
+        page = receipt(
+            ["SAMPLE CAFE", "Receipt", ("2 Pancakes", "17.24"), ("1 Still water", "2.88"), ("Total", "20.12")]
+        )
+        assert [(item.description, item.quantity, item.amount) for item in items_of(page)] == [
+            ("Pancakes", 2, "17.24"),
+            ("Still water", 1, "2.88"),
+        ]
+
+    def test_a_number_before_one_name_is_a_part_of_it(self) -> None:
+        page = receipt(
+            ["SAMPLE SHOP", "Receipt", ("7 Seas tea", "1.20"), ("Bread", "2.80"), ("Milk", "1.00"), ("Total", "5.00")]
+        )
+        first, *_ = items_of(page)
+        assert (first.description, first.quantity) == ("7 Seas tea", None)
+
+    def test_a_discount_of_all_at_their_end_is_none_of_them(self) -> None:
+        page = receipt(
+            ["みほん商店", "領収証", ("シャツ", "¥3,000"), ("靴下", "¥500"), ("値引", "-¥350"), ("合計", "¥3,150")]
+        )
+        assert [(item.description, item.amount) for item in items_of(page)] == [("シャツ", 3000), ("靴下", 500)]
 
     def test_discounts_go_off(self) -> None:
         page = receipt(

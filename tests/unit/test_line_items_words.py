@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postprocess_svc.fields.line_items.counts import find_count
+from postprocess_svc.fields.line_items.counts import bare_count, find_count
 from postprocess_svc.fields.line_items.headers import Column, column_of, column_words
+from postprocess_svc.fields.line_items.item import PrintedItem
+from postprocess_svc.fields.line_items.mending import mend
 from postprocess_svc.fields.line_items.numbers import find_number, plain, split_quantity
 from postprocess_svc.fields.line_items.summaries import is_discount, is_summary
 from postprocess_svc.fields.values.folding import fold
@@ -45,6 +47,18 @@ class TestWords:
             ("Unit Price Disc.", Column.UNIT_PRICE),
             ("Total (₹)", Column.AMOUNT),
             ("Tax(%)", Column.TAX_RATE),
+            ("点数", Column.QUANTITY),
+            ("使用日数", Column.QUANTITY),
+            ("1単位価格", Column.UNIT_PRICE),
+            ("仕入単価", Column.UNIT_PRICE),
+            ("御売上額", Column.AMOUNT),
+            ("軽減税率", Column.TAX_RATE),
+            ("納入年月日", Column.DATE),
+            ("Stückzahl", Column.QUANTITY),
+            ("Liefermenge", Column.QUANTITY),
+            ("Listenpreis", Column.UNIT_PRICE),
+            ("Zeilenbetrag", Column.AMOUNT),
+            ("Cost per unit", Column.UNIT_PRICE),
             ("Kundennummer", None),
             ("振込先", None),
             ("", None),
@@ -75,6 +89,12 @@ class TestWords:
             "Zwischensumme",
             "Rechnungsbetrag",
             "Positionssumme",
+            "消費税(税率10%)",
+            "10%分",
+            "次ページへ繰越",
+            "前頁より繰越",
+            "Carried forward",
+            "Übertrag",
         ],
     )
     def test_sums_are_told_by_name(self, text: str) -> None:
@@ -157,6 +177,11 @@ class TestNumbers:
             ("(2点)", (2, "点", None)),
             ("3点塩バターパン", (3, "点", None)),
             ("150x3", (3, None, 150)),
+            ("2袋×単¥160", (2, "袋", 160)),
+            ("1 @ $1.34", (1, None, "1.34")),
+            ("3 x EUR 2.50", (3, None, "2.50")),
+            ("1点¥740", (1, "点", None)),
+            ("2点1,660", (2, "点", None)),
             ("単3電池4本", None),
             ("10% × 100", None),
             ("サンドイッチ", None),
@@ -167,6 +192,65 @@ class TestNumbers:
         found = None if count is None else (count.count, count.unit, count.price)
         wanted = expected and (expected[0], expected[1], expected[2] and Decimal(expected[2]))
         assert found == wanted
+
+    def test_a_mark_before_the_amount_multiplies_nothing(self) -> None:
+        assert find_count("食パン 6枚 *\t194") is None
+
+    @pytest.mark.parametrize(
+        ("text", "name", "expected"),
+        [
+            ("2 Pancakes", "2 Pancakes", ("Pancakes", 2)),
+            ("2x Pancakes", "2x Pancakes", ("Pancakes", 2)),
+            ("生ビール\t3\t", "生ビール", ("生ビール", 3)),
+            ("生ビール\t", "生ビール", None),
+            ("007 Martini", "007 Martini", None),
+        ],
+    )
+    def test_counts_without_a_unit(self, text: str, name: str, expected: tuple[str, int] | None) -> None:
+        assert bare_count(text, name) == expected
+
+
+class TestMending:
+    SUMS = (Decimal(1150),)
+
+    @staticmethod
+    def items(*rows: tuple[int, int, int]) -> list[PrintedItem]:
+        return [
+            PrintedItem(
+                description="品",
+                quantity=Decimal(quantity),
+                unit_price=Decimal(price),
+                amount=Decimal(amount),
+                page=1,
+                lines=[],
+            )
+            for quantity, price, amount in rows
+        ]
+
+    def test_a_digit_of_the_price_where_the_amounts_add_up(self) -> None:
+        items = self.items((2, 500, 1000), (3, 80, 150))
+        mend(items, self.SUMS)
+        assert items[1].unit_price == 50
+
+    def test_a_digit_of_the_quantity_where_the_amounts_add_up(self) -> None:
+        items = self.items((2, 500, 1000), (8, 50, 150))
+        mend(items, self.SUMS)
+        assert items[1].quantity == 3
+
+    def test_a_digit_of_the_amount_where_the_product_makes_the_sum(self) -> None:
+        items = self.items((2, 500, 1000), (3, 50, 180))
+        mend(items, self.SUMS)
+        assert items[1].amount == 150
+
+    def test_nothing_where_no_sum_speaks_for_it(self) -> None:
+        items = self.items((2, 500, 1000), (3, 50, 180))
+        mend(items, (Decimal(2000),))
+        assert items[1].amount == 180
+
+    def test_nothing_where_more_than_a_digit_differs(self) -> None:
+        items = self.items((2, 500, 1000), (1, 20, 150))
+        mend(items, self.SUMS)
+        assert (items[1].quantity, items[1].unit_price) == (1, 20)
 
 
 words = st.text("品名数量単価金額合計小計値引xX×@単コ点 .,-%¥$0123456789abcDEF※", max_size=24)

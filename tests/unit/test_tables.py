@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from ocr_core.contracts.geometry import bounds
 from ocr_core.contracts.reading import Ruling
 from postprocess_svc.lines import PageLines
+from postprocess_svc.tables.beside import joined_beside
+from postprocess_svc.tables.cells import Cell, Row
 from tests.support.fields_layout import Placed, line, width_px
 from tests.support.table_layout import grid, page_of, rules, spans, tables_of, texts
 
@@ -19,6 +21,7 @@ ITEMS = [
     ["配線カバー 2m", "20", "480", "9,600"],
 ]
 XS = [150.0, 800.0, 950.0, 1200.0, 1500.0]
+BOX = (XS[0], 400.0, XS[-1], 400.0 + 44 * len(ITEMS))
 
 
 class TestRuled:
@@ -115,6 +118,13 @@ class TestRuled:
         (table,) = tables_of(lines, shortened)
         assert texts(table) == ITEMS
 
+    def test_texts_of_a_row_without_inner_rulings_keep_to_the_columns_below(self) -> None:
+        lines, _ = grid(ITEMS, xs=XS)
+        rulings = rules(across=[400 + 44 * at for at in range(len(ITEMS) + 1)], down=XS[:1] + XS[-1:], box=BOX)
+        inner = rules(down=XS[1:-1], box=(BOX[0], 444, BOX[2], BOX[3]))
+        (table,) = tables_of(lines, [*rulings, *inner])
+        assert texts(table) == ITEMS
+
     def test_a_frame_around_the_page_hides_no_table_in_it(self) -> None:
         lines, rulings = grid(ITEMS, xs=XS)
         frame = rules(across=(60, 2280), down=(60, 1590), box=(60, 60, 1590, 2280))
@@ -190,6 +200,45 @@ class TestUnruled:
         assert tables_of(placed) == ()
         (table,) = tables_of(placed, under)
         assert texts(table) == ITEMS
+
+    def test_numbers_far_from_their_descriptions_are_columns_of_their_table(self) -> None:
+        left = [Row([Cell(100, 180 + 20 * at, [at])], 100.0 + 50 * at, 140.0 + 50 * at) for at in range(4)]
+        right = [
+            Row([Cell(900, 960, [10 + 2 * at], at > 0), Cell(1100, 1160, [11 + 2 * at], at > 0)], top, top + 40)
+            for at, top in enumerate((102.0, 151.0, 199.0))
+        ]
+        sums = [Row([Cell(900, 960, [20]), Cell(1100, 1160, [21], is_value=True)], 330.0, 370.0)]
+        joined = joined_beside([*left, *right, *sums], [1] * 4 + [2] * 4, near=12.0)
+        assert [[cell.members for cell in row.cells] for row in joined] == [
+            [[0], [10], [11]],
+            [[1], [12], [13]],
+            [[2], [14], [15]],
+            [[3]],
+            [[20], [21]],
+        ]
+
+    def test_letterheads_beside_each_other_are_left_alone(self) -> None:
+        left = [Row([Cell(100, 400, [at])], 100.0 + 50 * at, 140.0 + 50 * at) for at in range(4)]
+        right = [Row([Cell(900, 1200, [10 + at], at == 2)], 102.0 + 50 * at, 142.0 + 50 * at) for at in range(3)]
+        assert len(joined_beside([*left, *right], [1] * 4 + [2] * 3, near=12.0)) == 7
+
+    def test_a_header_and_its_only_row(self) -> None:
+        (table,) = tables_of(borderless(ITEMS[:2]))
+        assert texts(table) == ITEMS[:2]
+
+    def test_a_header_below_other_rows_begins_a_table(self) -> None:
+        before = [
+            (150.0, 320.0, "前回残高"),
+            (700.0, 320.0, "52,000"),
+            (150.0, 380.0, "入金"),
+            (700.0, 380.0, "52,000"),
+        ]
+        tables = tables_of([*before, *borderless(ITEMS, top=440.0)])
+        assert texts(tables[-1]) == ITEMS
+
+    def test_a_note_is_no_part_of_the_row_above(self) -> None:
+        (table,) = tables_of([*borderless(ITEMS, pitch=95), (150.0, 822.0, "※は軽減税率対象", 24.0)])
+        assert texts(table)[3][0] == ITEMS[3][0]
 
     def test_a_wrapped_description_belongs_to_its_row(self) -> None:
         placed = [*borderless(ITEMS, pitch=95), (150.0, 627.0, "天板ホワイト"), (150.0, 655.0, "幅1800 奥行600", 24.0)]

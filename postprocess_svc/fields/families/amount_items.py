@@ -8,77 +8,21 @@ from decimal import Decimal
 
 from postprocess_svc.fields.candidate import Span, span
 from postprocess_svc.fields.context import DocumentContext, RowFacts
-from postprocess_svc.fields.labels import Phrase
+from postprocess_svc.fields.families.amount_labels import MONEY, governed, strip_governors
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.page_index import Extent
 from postprocess_svc.fields.values.amounts import UNKNOWN_CURRENCY, WITHOUT_MINOR_UNIT, PrintedAmount
-from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
+from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES
 
 _MAX_ROUNDING = Decimal("0.05")
 """Cash is rounded to five or ten hundredths where one- and two-hundredths coins are gone."""
 # Categories of a row's own label that a column's header may add to; any other label has said all there is to say.
 _VAGUE = frozenset({None, "other", "amount", "tax_base"})
-_MONEY = frozenset(
-    {
-        Role.TOTAL_DUE,
-        Role.TOTAL,
-        Role.SUBTOTAL,
-        Role.EXCLUSIVE,
-        Role.INCLUSIVE,
-        Role.TAX,
-        Role.TAX_BASE,
-        Role.WITHHOLDING,
-        Role.PREVIOUS,
-        Role.PAID,
-        Role.TENDERED,
-        Role.CHANGE,
-        Role.POINTS,
-        Role.DISCOUNT,
-        Role.COUNT,
-        Role.UNIT_PRICE,
-        Role.AMOUNT,
-        Role.ROUNDING,
-    }
-)
-_HEADS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
-_MIN_HEADS = 2
-_LABELS = _MONEY | NUMBERS_AND_DATES
-# The role that decides where a phrase has several: 合計点数 counts, 前回 + 請求額 is previous, 消費税 + 対象 is a base.
-_PRECEDENCE = (
-    Role.POINTS,
-    Role.COUNT,
-    Role.PREVIOUS,
-    Role.CHANGE,
-    Role.WITHHOLDING,
-    Role.TAX_BASE,
-    Role.ROUNDING,
-    Role.DISCOUNT,
-)
-
-
-def amount_category(phrase: Phrase) -> str:
-    """What a phrase says an amount is, as the name of a feature."""
-    roles = phrase.roles
-    decisive = next((role for role in _PRECEDENCE if role in roles), None)
-    if decisive is not None and not (decisive is Role.ROUNDING and roles & {Role.TOTAL, Role.TOTAL_DUE}):
-        return str(decisive)
-    whole = roles & {Role.TOTAL, Role.TOTAL_DUE}
-    if Role.EXCLUSIVE in roles and (
-        whole or Role.AMOUNT in roles or Role.SUBTOTAL in roles or roles == {Role.EXCLUSIVE}
-    ):
-        return str(Role.SUBTOTAL)
-    if Role.SUBTOTAL in roles or {Role.TAX, Role.EXCLUSIVE} <= roles:
-        return str(Role.SUBTOTAL)
-    if Role.TAX in roles:
-        return str(Role.TOTAL if whole and Role.INCLUSIVE in roles else Role.TAX)
-    for role in (Role.TOTAL_DUE, Role.TOTAL, Role.PAID, Role.TENDERED, Role.INCLUSIVE, Role.UNIT_PRICE, Role.AMOUNT):
-        if role in roles:
-            return str(role)
-    return "other"
-
+_LABELS = MONEY | NUMBERS_AND_DATES
 
 # Between a label and its amount these say nothing: currencies, rates, counts.
 _NO_QUALIFIER = re.compile(r"(?i)eur(?:o|os)?|usd|myr|chf|gbp|inr|rm|%|\(.*?\)|\d+\s*(?:点|個|items?|pcs|x)|in|円|金")
+_LEAST_QUALIFIER = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +37,8 @@ class Item:
     above: Governor | None
     """A label above, beside the one that decides."""
     category: str | None
+    above_category: str | None
+    """What ``above`` would make of it."""
 
     @property
     def value(self) -> Decimal:
@@ -103,35 +49,42 @@ class Item:
 def collect(context: DocumentContext) -> list[Item]:
     """All amounts of a document with their labels."""
     items: list[Item] = []
+    strips = strip_governors(context)
     for facts in context.facts:
         values = [(amount.start, amount.end) for amount in facts.amounts]
         for amount in facts.amounts:
             if amount.measure:
                 continue
-            found = governors(context, facts, start=amount.start, end=amount.end, roles=_LABELS, values=values)
-            decisive = next((g for g in found if g.relation is not Relation.BELOW), None)
-            above = next((g for g in found if g.relation is Relation.BELOW), None)
-            governor = decisive or above
-            items.append(
-                Item(
-                    facts=facts,
-                    amount=amount,
-                    extent=facts.row.extent(amount.start, amount.end),
-                    governor=governor,
-                    above=above if decisive is not None else None,
-                    category=None if governor is None else _category(context, governor),
-                )
+            strip = strips.get((facts.row.number, amount.start)) if strips else None
+            found = (
+                [strip]
+                if strip is not None
+                else governors(context, facts, start=amount.start, end=amount.end, roles=_LABELS, values=values)
             )
+            items.append(_item(context, facts, amount, found))
     return items
 
 
-def _category(context: DocumentContext, governor: Governor) -> str:
-    """What a label says; the head of a column of items (税抜価格, Net amount) speaks of items, not of their sum."""
-    category = amount_category(governor.phrase)
-    if category != Role.SUBTOTAL or governor.relation is not Relation.BELOW:
-        return category
-    heads = [label for label in context.facts[governor.row].labels if label.roles & _HEADS]
-    return str(Role.AMOUNT) if len(heads) >= _MIN_HEADS else category
+def _item(context: DocumentContext, facts: RowFacts, amount: PrintedAmount, found: list[Governor]) -> Item:
+    extent = facts.row.extent(amount.start, amount.end)
+    decisive = next((g for g in found if g.relation is not Relation.BELOW), None)
+    above = next((g for g in found if g.relation is Relation.BELOW), None)
+    governor, category, above_category = decisive, None, None
+    if above is not None:
+        above, above_category = governed(context, above, extent)
+    if decisive is not None:
+        governor, category = governed(context, decisive, extent)
+    else:
+        governor, category, above, above_category = above, above_category, None, None
+    return Item(
+        facts=facts,
+        amount=amount,
+        extent=extent,
+        governor=governor,
+        above=above,
+        category=category,
+        above_category=above_category,
+    )
 
 
 def shape(context: DocumentContext, item: Item) -> dict[str, float]:
@@ -147,7 +100,7 @@ def shape(context: DocumentContext, item: Item) -> dict[str, float]:
         if governor.relation is Relation.ROW:
             features["far"] = min(3.0, max(0.0, governor.distance - 12.0) / 10.0)
     if item.above is not None and item.category in _VAGUE:
-        name = f"below:{amount_category(item.above.phrase)}"
+        name = f"below:{item.above_category}"
         # A column's header says less than the row's own label, and the less the more stands between.
         features[name] = features.get(name, 0.0) + 0.4 / (1 + item.above.skipped)
     has_decimals = context.currency not in WITHOUT_MINOR_UNIT
@@ -162,7 +115,8 @@ def shape(context: DocumentContext, item: Item) -> dict[str, float]:
     features["column_part"] = float(id(item) in parts)
     if governor is not None and governor.relation is Relation.ROW:
         between = item.facts.row.text[governor.phrase.end : item.amount.start]
-        features["qualified"] = float(sum(map(str.isalpha, _NO_QUALIFIER.sub("", between))) >= 4)
+        words = len(between) >= _LEAST_QUALIFIER and sum(map(str.isalpha, _NO_QUALIFIER.sub("", between)))
+        features["qualified"] = float(words >= _LEAST_QUALIFIER)
     return features
 
 

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName
-from postprocess_svc.fields.context import DocumentContext
+from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.amount_items import (
     Item,
     after_rounding,
-    amount_category,
     collect,
     item_currency,
     item_span,
     shape,
+)
+from postprocess_svc.fields.families.amount_sums import (
+    WHOLE,
+    amounts_of_change,
+    differences,
+    has_usual_rate,
+    is_net_of,
+    is_priced,
+    sums_before_total,
+    sums_to_pay,
+    values_by_category,
 )
 from postprocess_svc.fields.neighbourhood import Relation
 from postprocess_svc.fields.values.amounts import WITHOUT_MINOR_UNIT, money_value
 from postprocess_svc.fields.vocabulary import Role
 
 _LARGEST_TAX_SHARE = Decimal("0.4")
-# Per cent, of the countries whose documents are read most.
-_USUAL_RATES = (10, 8, 19, 20, 7, 6, 21, 5, 9, 22, 25, 5.5, 18, 23, 12, 15)
 _PARTS = frozenset({"subtotal", "tax", "tax_base", "withholding", "discount", "unit_price", "total", "total_due"})
-_MAX_PARTS = 60
 _MAYBE_NET = frozenset({"total", "amount", "other", None})
 """Labels under which what is paid before tax stands where no label says so: 商品代金計."""
+_MAX_ASIDE = 6
 _NO_TOTAL = frozenset({"previous", "tendered", "points", "count", "other", "unit_price", "paid", "change"})
+# A sentence goes on after the amount: 運送料¥2,000を含みます, ¥500引き, Deposit of 500.00 already credited.
+_GOES_ON = re.compile(
+    r"\W{0,2}(?:引き|割引|オフ|OFF|以上|未満|[ぁ-ん]{2}|[ぁ-ん][一-鿿]|(?-i:[a-zß-ÿ]{2,} [a-zß-ÿ]{2,}))"
+)
 
 
 class AmountFamily(FieldFamily):
@@ -55,17 +68,19 @@ FAMILY = AmountFamily()
 
 def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
     values = Counter(item.value for item in items)
-    by_category = _by_category(items)
-    sums = _sums(by_category)
+    by_category = values_by_category(items)
+    sums = sums_to_pay(items, by_category)
     cash = {a - b for a in by_category["tendered"] for b in by_category["change"] if a > b}
     payments = by_category["tendered"] | by_category["paid"]
     eligible = [item.value for item in items if _may_be_total(context, item)]
     largest = max(eligible, default=None)
     labelled = [item.value for item in items if item.category in {"total", "total_due"}]
-    owed = _differences(labelled, by_category["paid"])
-    rest = _differences(labelled, {item.value for item in items if item.category not in _PARTS})
+    owed = differences(labelled, by_category["paid"])
+    rest = differences(labelled, {item.value for item in items if item.category not in _PARTS})
     taxes = [tax for tax in by_category["tax"] if tax > 0]
+    withheld = {abs(value) for value in by_category["withholding"]}
     corrected = after_rounding(items)
+    change = amounts_of_change(items)
     candidates = []
     for item in items:
         features = shape(context, item)
@@ -82,7 +97,12 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         features["corrects"] = float(is_rounded and item.category != "rounding")
         features["rounded_total"] = float(is_rounded and item.category == "rounding")
         features["negative"] = float(value < 0)
-        features["before_tax"] = float(value > 0 and any(value + tax in values for tax in taxes))
+        features["before_tax"] = float(
+            value > 0
+            and (any(value + tax in values for tax in taxes) or any(value - held in values for held in withheld))
+        )
+        features["is_change"] = float(id(item) in change)
+        features["in_sentence"] = float(_GOES_ON.match(item.facts.row.text, item.amount.end) is not None)
         features["less_paid"] = float(
             (value in owed and item.category not in _NO_TOTAL) or (item.category == "total_due" and value in rest)
         )
@@ -91,16 +111,21 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
     return candidates
 
 
-def _differences(wholes: Sequence[Decimal], parts: set[Decimal]) -> set[Decimal]:
-    """What is left of totals once something was paid."""
-    paid = sorted({abs(part) for part in parts if part})[:_MAX_PARTS]
-    return {whole - part for whole in set(wholes) for part in paid if part != whole}
-
-
 def _wholes(items: list[Item], total: Decimal | None) -> set[Decimal]:
-    """What parts may add up to: the amount to pay, and totals from which something was paid already."""
-    labelled = {item.value for item in items if item.category in {"total", "total_due"} and item.value}
-    return labelled if total is None else labelled | {total}
+    """What subtotal and tax may add up to.
+
+    The amount to pay, totals from which something was paid already, and what these were before a discount or a withheld
+    tax was taken off or a balance carried over was added.
+    """
+    wholes = {item.value for item in items if item.category in WHOLE and item.value}
+    if total is not None:
+        wholes.add(total)
+    aside = [item for item in items if item.category in {"discount", "withholding", "previous"} and item.value]
+    return wholes | {
+        whole - item.value if item.category == "previous" else whole + abs(item.value)
+        for whole in wholes
+        for item in aside[:_MAX_ASIDE]
+    }
 
 
 def _may_be_total(context: DocumentContext, item: Item) -> bool:
@@ -110,29 +135,8 @@ def _may_be_total(context: DocumentContext, item: Item) -> bool:
         item.amount.currency
         or item.amount.decimals == 2
         or item.amount.grouped
-        or (context.currency == "JPY" and item.value >= 10)
+        or (context.currency == "JPY" and item.category is not None and item.value >= 10)
     )
-
-
-def _by_category(items: list[Item]) -> dict[str, set[Decimal]]:
-    found: dict[str, set[Decimal]] = {
-        name: set() for name in ("subtotal", "tax", "tax_base", "withholding", "tendered", "change", "paid", "rounding")
-    }
-    for item in items:
-        if item.category in found and item.value:
-            found[item.category].add(item.value)
-    return found
-
-
-def _sums(by_category: dict[str, set[Decimal]]) -> set[Decimal]:
-    """Amounts to pay that subtotals, taxes and withholding make."""
-    bases = sorted(by_category["subtotal"] | by_category["tax_base"])[:12]
-    taxes = sorted(by_category["tax"])[:12]
-    withheld = [abs(value) for value in by_category["withholding"]][:4]
-    sums = {base + tax for base in bases for tax in taxes}
-    sums |= {base + first + second for base in bases for first in taxes for second in taxes if first < second}
-    sums |= {value - held for value in list(sums) for held in withheld}
-    return sums
 
 
 def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | None) -> list[Candidate]:
@@ -141,23 +145,28 @@ def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | Non
     last = max((index for index, item in enumerate(items) if item.category == "subtotal"), default=-1)
     candidates = []
     wholes = _wholes(items, total)
+    repeated = sums_before_total(items) if context.language is Language.JAPANESE else set()
     for index, item in enumerate(items):
         rests = {whole - item.value for whole in wholes} - {Decimal(0)}
         makes_total = not rests.isdisjoint(taxes) or not rests.isdisjoint(pairs)
-        labelled = item.category in {"subtotal", "tax_base"} or (
-            item.above is not None and amount_category(item.above.phrase) == "subtotal"
-        )
-        # A till's 計 before its お支払額: the sum of the items, tax included.
-        again = item.category == "total" and any(
-            later.category == "total_due" and later.value == item.value for later in items[index + 1 :]
-        )
-        if not labelled and not again and not (makes_total and item.category in _MAYBE_NET):
+        # No tax is printed: a rate in use makes the total of it.
+        makes_total = makes_total or (len(taxes) == 1 and total is not None and is_net_of(item.value, total))
+        labelled = item.category in {"subtotal", "tax_base"} or item.above_category == "subtotal"
+        again = id(item) in repeated
+        maybe = makes_total and (item.category in _MAYBE_NET or item.category == "total_due")
+        if not labelled and not again and not maybe:
             continue
         features = shape(context, item)
+        if item.category in WHOLE and (again or makes_total):
+            # Its label says "total", its place or the arithmetic says of what.
+            features.pop(f"row:{item.category}", None)
         features["repeats_total"] = float(again)
         features["makes_total"] = float(makes_total)
         features["over_total"] = float(total is not None and abs(item.value) > abs(total))
         features["last"] = float(index == last)
+        rate = None if item.governor is None else item.governor.phrase.rate_percent
+        features["of_rate"] = float(labelled and rate is not None)
+        features["priced"] = float(not labelled and not again and is_priced(context, item))
         candidates.append(_candidate(context, item, features))
     return candidates
 
@@ -172,8 +181,7 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
     taxes = [
         item
         for item in items
-        if item.category == "tax"
-        or (item.above and amount_category(item.above.phrase) == "tax" and item.category in {None, "other"})
+        if item.category == "tax" or (item.above_category == "tax" and item.category in {None, "other"})
     ]
     parts = _rate_parts(context, taxes)
     whole = sum((item.value for item in parts), Decimal(0))
@@ -186,7 +194,7 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
         features = shape(context, item)
         features["makes_total"] = float(item.value in dues and (item.value != 0 or nought))
         features["large_share"] = float(total is not None and abs(item.value) > abs(total) * _LARGEST_TAX_SHARE)
-        features["usual_rate"] = float(_has_usual_rate(item.value, bases))
+        features["usual_rate"] = float(has_usual_rate(item.value, bases))
         features["over_total"] = float(total is not None and abs(item.value) >= abs(total) > 0)
         features["part_of_sum"] = float(item in parts and not explained)
         features["sum_of_rates"] = float(item in stated)
@@ -234,19 +242,6 @@ def _sum_of(context: DocumentContext, parts: list[Item], dues: set[Decimal]) -> 
         currency=currency,
         evidence=tuple(item_span(item) for item in parts),
         features=features,
-    )
-
-
-def _has_usual_rate(tax: Decimal, bases: Sequence[float]) -> bool:
-    """The tax is a usual share of a base, or the usual share contained in it, within a unit of rounding."""
-    unit = 1.0 if tax == tax.to_integral_value() else 0.01
-    value = float(tax)
-    if abs(value) <= 5 * unit:
-        return False
-    return any(
-        abs(value - base * rate / 100) <= unit or abs(value - base * rate / (100 + rate)) <= unit
-        for base in bases
-        for rate in _USUAL_RATES
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from postprocess_svc.fields.accounts.blocks import block_accounts
+from postprocess_svc.fields.accounts.latin import iban_accounts, labelled_accounts
+from postprocess_svc.fields.accounts.tables import table_accounts
 from postprocess_svc.fields.candidate import BankDetails, Candidate, Chosen, FieldFamily, FieldKind, FieldName
 from postprocess_svc.fields.context import DocumentContext
-from postprocess_svc.fields.families.account_tables import table_accounts
-from postprocess_svc.fields.families.japanese_accounts import japanese_accounts
-from postprocess_svc.fields.families.latin_accounts import iban_accounts, labelled_accounts
 
 
 class BankFamily(FieldFamily):
@@ -23,7 +23,7 @@ class BankFamily(FieldFamily):
         unique: dict[str, Candidate] = {}
         for candidate in (
             *table_accounts(context),
-            *japanese_accounts(context),
+            *block_accounts(context),
             *iban_accounts(context),
             *labelled_accounts(context),
         ):
@@ -31,7 +31,12 @@ class BankFamily(FieldFamily):
                 known = unique.get(candidate.value.number)
                 if known is None or _parts(candidate) > _parts(known):
                     unique[candidate.value.number] = candidate
-        return list(unique.values())
+        return [candidate for number, candidate in unique.items() if not _is_piece(number, unique)]
+
+
+def _is_piece(number: str, others: Collection[str]) -> bool:
+    """The last line of a longer number that its column cut apart (00190-6- and 119515)."""
+    return any(other != number and other.endswith(f"-{number}") for other in others)
 
 
 def _parts(candidate: Candidate) -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
+from postprocess_svc.fields.cells import find_cells
 from postprocess_svc.fields.context import DocumentContext, RowFacts
+from postprocess_svc.fields.families.amount_labels import heads_items
+from postprocess_svc.fields.misread_labels import label_text_before, nearly_role
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.values.dates import PrintedDate
 from postprocess_svc.fields.vocabulary import Role
@@ -23,22 +26,43 @@ _RANGE_AFTER = re.compile(
     r"^\s*(?:\(.\))?\s*(?:~|から|より|分|度|締|現在|\bto\b| - ?\d|-\s*\d|bis\b|au\b|\bthrough\b)", re.IGNORECASE
 )
 _BY_THEN = re.compile(r"^\s*(?:\(.\))?\s*(?:まで|迄|限|期限)")
-_BY_BEFORE = re.compile(r"(?:until|before|by|bis zum|bis|avant le|le|spätestens|am|on)\s*:?\s*$", re.IGNORECASE)
+# まで may have come to stand on the next line, with what is left of the date.
+_BY_THEN_BELOW = re.compile(r"日?(?:\(.\))? ?(?:まで|迄)")
+_BY_BEFORE = re.compile(r"(?:until|before|by|bis zum|bis|avant le|le|spätestens|am|on|than)\s*:?\s*$", re.IGNORECASE)
+_BY_SURELY = re.compile(r"(?:before|by|than|bis zum|bis|avant le|spätestens am)\s*:?\s*$", re.IGNORECASE)
 _PAYMENT_WORDS = re.compile(
-    r"支払|振込|振替|引落|入金|zahl|überweis|fällig|begleich|abgebucht"
-    r"|payment|please pay|payable|échéance|règlement|régler|betal",
+    r"支払|振り?込|払い?込|振替|引き?落|入金|送金|決済|納付|お納め|精算|zahl|überweis|fällig|begleich|ausgleich|abgebucht"
+    r"|payment|payable|\bpay\b|to be paid|settle|remit|échéance|règlement|régler|betal",
     re.IGNORECASE,
 )
+# A sentence with these is about something else than payment: 登録情報の変更は…までにご連絡ください.
+_OTHER_MATTERS = re.compile(
+    r"連絡|変更|有効|見積|返品|交換|申込|申し込|応募|回答|返信|キャンペーン|クーポン|納品|出荷|発送"
+)
+# What a date by which to pay an invoice may be told with, besides words of payment: settle this invoice by ….
+_INVOICE_WORDS = re.compile(r"invoice|rechnung|facture|\bbill\b|amount|balance|betrag|montant", re.IGNORECASE)
+# A date that a sentence tells in passing: 納品書は…に発送済みです, Order placed on ….
+_SENTENCE_AFTER = re.compile(r"^\s*(?:\(.*?\))?\s*(?:に|の|は|より|から|以降|です|でした|をもって)")
+_SENTENCE_BEFORE = re.compile(
+    r"(?:[はがをに、]\s*|[a-zà-ÿ]{2,} [a-zà-ÿ]{3,} (?:on|le|am|since|from|until|by|bis|au)\s+)$", re.IGNORECASE
+)
+_HAS_KANA = re.compile(r"[ぁ-ん]")
 _TITLE_GOES_ON = re.compile(r"(?:vom|du|dated|dtd|date|of|del|van)\s*:?\s*$", re.IGNORECASE)
 _FIRST_YEAR, _LAST_YEAR = 1980, 2060
+_MISREAD = 0.7
+"""How much of a label a misread one is."""
+_MIN_AMOUNTS_OF_ITEM = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
     facts: RowFacts
     date: PrintedDate
-    value: dt.date | None
     governors: list[Governor]
+    features: dict[str, float]
+    """What holds for both fields."""
+    by_then: bool
+    """まで, until or their like belong to it."""
 
 
 class DateFamily(FieldFamily):
@@ -52,88 +76,110 @@ class DateFamily(FieldFamily):
         """Candidates for one of the two."""
         issued = chosen.get(FieldName.DOCUMENT_DATE)
         issue_date = None if issued is None else dt.date.fromisoformat(str(issued.candidate.value))
-        items = _collect(context, issue_date)
+        items = [(item, _resolved(context, item.date, issue_date)) for item in context.shared(_collect)]
+        dated = [(item, value) for item, value in items if value is not None]
         if field == FieldName.DOCUMENT_DATE:
-            return _document_dates(context, items)
-        return _due_dates(items, issue_date)
+            return _document_dates(context, [(item, value) for item, value in dated if item.date.year is not None])
+        return _due_dates(context, dated, issue_date)
 
 
 FAMILY = DateFamily()
 
 
-def _collect(context: DocumentContext, issue_date: dt.date | None) -> list[_Item]:
+def _collect(context: DocumentContext) -> list[_Item]:
     items = []
     for facts in context.facts:
         values = [(date.start, date.end) for date in facts.dates]
         for date in facts.dates:
             found = governors(context, facts, start=date.start, end=date.end, roles=_OF_INTEREST, values=values)
-            value = date.resolve(context.day_order, default_year=issue_date.year if issue_date else None)
-            if value is not None and date.year is None and issue_date is not None and value < issue_date:
-                # 1月31日 on an invoice of December is next year's.
-                value = date.resolve(context.day_order, default_year=issue_date.year + 1)
-            items.append(_Item(facts=facts, date=date, value=value, governors=found))
+            items.append(
+                _Item(
+                    facts=facts,
+                    date=date,
+                    governors=found,
+                    features=_features(context, facts, date, found),
+                    by_then=_is_by_then(context, facts, date),
+                )
+            )
     return items
 
 
-def _document_dates(context: DocumentContext, items: list[_Item]) -> list[Candidate]:
-    dated = [item for item in items if item.value is not None and item.date.year is not None]
-    counts = Counter(item.value for item in dated)
-    free = [item for item in dated if not _is_taken(item)]
+def _resolved(context: DocumentContext, date: PrintedDate, issue_date: dt.date | None) -> dt.date | None:
+    value = date.resolve(context.day_order, default_year=issue_date.year if issue_date else None)
+    if value is not None and date.year is None and issue_date is not None and value < issue_date:
+        # 1月31日 on an invoice of December is next year's.
+        value = date.resolve(context.day_order, default_year=issue_date.year + 1)
+    return value
+
+
+def _document_dates(context: DocumentContext, dated: list[tuple[_Item, dt.date]]) -> list[Candidate]:
+    counts = Counter(value for _, value in dated)
+    first = next((item for item, _ in dated if not _is_taken(item)), None)
     candidates = []
-    for item in dated:
-        if item.value is None:
-            continue
-        features = _features(item)
+    for item, value in dated:
+        text, extent = item.facts.row.text, item.facts.row.extent(item.date.start, item.date.end)
+        features = dict(item.features)
+        features["in_sentence"] = float(_is_in_sentence(item))
         features["alone"] = float(len(counts) == 1)
-        features["first"] = float(bool(free) and item is free[0])
-        features["repeated"] = float(counts[item.value] > 1)
-        extent = item.facts.row.extent(item.date.start, item.date.end)
+        features["first"] = float(item is first)
+        features["repeated"] = float(counts[value] > 1)
         features["near_top"] = float(item.facts.page.depth(extent) < 0.3)
-        features["with_time"] = float(bool(_TIME.match(item.facts.row.text[item.date.end :])))
-        features["by_then"] = float(_is_by_then(item))
+        features["with_time"] = float(bool(_TIME.match(text[item.date.end :])))
+        features["by_then"] = float(item.by_then)
         features["titled"] = float(_is_titled(context, item))
-        candidates.append(_candidate(item, item.value, features))
+        candidates.append(_candidate(item, value, features))
     return candidates
 
 
-def _due_dates(items: list[_Item], issue_date: dt.date | None) -> list[Candidate]:
+def _due_dates(
+    context: DocumentContext, dated: list[tuple[_Item, dt.date]], issue_date: dt.date | None
+) -> list[Candidate]:
     candidates = []
-    for item in items:
-        labelled = any(Role.DUE_DATE in governor.phrase.roles for governor in item.governors)
-        by_then = _is_by_then(item)
-        if item.value is None or not (labelled or by_then or _PAYMENT_WORDS.search(item.facts.row.text)):
+    for item, value in dated:
+        labelled = any(item.features.get(name) for name in ("row:due_date", "below:due_date"))
+        about_payment = _is_about_payment(context, item)
+        if not labelled and not about_payment:
             continue
-        features = _features(item)
-        features["by_then"] = float(by_then)
-        features["payment_words"] = float(not labelled and bool(_PAYMENT_WORDS.search(item.facts.row.text)))
-        features["before_issue"] = float(issue_date is not None and item.value < issue_date)
-        candidates.append(_candidate(item, item.value, features))
+        features = dict(item.features)
+        features["by_then"] = float(item.by_then)
+        features["payment_words"] = float(not labelled and about_payment)
+        features["before_issue"] = float(issue_date is not None and value < issue_date)
+        candidates.append(_candidate(item, value, features))
     return candidates
 
 
-def _features(item: _Item) -> dict[str, float]:
+def _features(
+    context: DocumentContext, facts: RowFacts, date: PrintedDate, governors_found: list[Governor]
+) -> dict[str, float]:
+    text = facts.row.text
     features: dict[str, float] = {}
-    for governor in item.governors:
+    features["in_items"] = float(_is_of_item(context, facts, governors_found))
+    if not any(governor.relation is Relation.ROW for governor in governors_found):
+        misread = nearly_role(label_text_before(text, date.start))
+        if misread in _OF_INTEREST:
+            features[f"row:{misread}"] = _MISREAD
+            governors_found = []
+    for governor in governors_found:
         role = next(role for role in _DATE_ROLES if role in governor.phrase.roles)
         if governor.relation is Relation.ROW:
-            between = item.facts.row.text[governor.phrase.end : item.date.start]
+            between = text[governor.phrase.end : date.start]
             # The label's own value may stand between; with words between, the label belongs to something else.
             strength = 1.0 if sum(map(str.isalnum, between)) <= 8 or governor.skipped else 0.4
             features[f"row:{role}"] = strength
             features["skipped"] = float(min(3, governor.skipped))
+        elif heads_items(context.facts[governor.row]):
+            continue
         elif "row" not in {name.split(":")[0] for name in features}:
             features[f"below:{role}"] = 1.0 if governor.skipped == 0 else 0.4
         else:
             features[f"below:{role}"] = 0.2
-    text = item.facts.row.text
     features["range"] = float(
-        bool(_RANGE_AFTER.match(text[item.date.end :]))
-        or bool(_RANGE_BEFORE.search(text[: item.date.start]) and len(item.facts.dates) > 1)
+        bool(_RANGE_AFTER.match(text[date.end :]))
+        or bool(_RANGE_BEFORE.search(text[: date.start]) and len(facts.dates) > 1)
     )
-    features["guessed_year"] = float(item.date.guessed_year)
-    features["no_year"] = float(item.date.year is None)
-    features["compact"] = float(item.date.compact)
-    features["implausible_year"] = float(item.value is not None and not _FIRST_YEAR <= item.value.year <= _LAST_YEAR)
+    features["guessed_year"] = float(date.guessed_year)
+    features["no_year"] = float(date.year is None)
+    features["compact"] = float(date.compact)
     return features
 
 
@@ -143,12 +189,66 @@ def _is_taken(item: _Item) -> bool:
     return item.date.compact or (first is not None and bool(first.phrase.roles & {Role.DUE_DATE, Role.OTHER_DATE}))
 
 
-def _is_by_then(item: _Item) -> bool:
-    text = item.facts.row.text
-    if _BY_THEN.match(text[item.date.end :]):
+def _is_of_item(context: DocumentContext, facts: RowFacts, governors_found: list[Governor]) -> bool:
+    """The day that a line item is of: in its row, or in a column of the table of items."""
+    amounts = sum(1 for amount in facts.amounts if amount.currency or amount.grouped or amount.decimals == 2)
+    if amounts >= _MIN_AMOUNTS_OF_ITEM:
         return True
-    before = text[: item.date.start]
-    return bool(_BY_BEFORE.search(before) and _PAYMENT_WORDS.search(text))
+    first = governors_found[0] if governors_found else None
+    return first is not None and first.relation is Relation.BELOW and heads_items(context.facts[first.row])
+
+
+def _is_in_sentence(item: _Item) -> bool:
+    text = item.facts.row.text
+    return (
+        _SENTENCE_AFTER.match(text[item.date.end :]) is not None
+        or _SENTENCE_BEFORE.search(text[: item.date.start]) is not None
+    )
+
+
+def _is_about_payment(context: DocumentContext, item: _Item) -> bool:
+    """Its cell speaks of payment; where まで follows, also the lines above and below, which the sentence may fill."""
+    facts, date = item.facts, item.date
+    cell, before = _cell_around(facts, date)
+    if _PAYMENT_WORDS.search(cell) is not None:
+        return True
+    if _BY_SURELY.search(before) is not None and _INVOICE_WORDS.search(cell) is not None:
+        return True
+    if _OTHER_MATTERS.search(cell) is not None or not item.by_then:
+        return False
+    return any(_PAYMENT_WORDS.search(text) for text in _lines_around(context, facts, date))
+
+
+def _cell_around(facts: RowFacts, date: PrintedDate) -> tuple[str, str]:
+    """The cell that the date stands in, and its part before the date."""
+    text, start = facts.row.text, date.start
+    left, right = text.rfind("\t", 0, start) + 1, text.find("\t", date.end)
+    return text[left : right if right >= 0 else len(text)], text[left:start]
+
+
+def _lines_around(context: DocumentContext, facts: RowFacts, date: PrintedDate) -> Iterator[str]:
+    """Cells right above the date and in the two rows below it."""
+    rows = context.shared(find_cells)
+    extent = facts.row.extent(date.start, date.end)
+    for number in (facts.row.number + 1, facts.row.number + 2, facts.row.number - 1):
+        for cell in rows[number] if 0 <= number < len(rows) else ():
+            if cell.facts.row.page == facts.row.page and cell.extent.overlap_x(extent) > 0:
+                yield cell.text
+
+
+def _is_by_then(context: DocumentContext, facts: RowFacts, date: PrintedDate) -> bool:
+    after = facts.row.text[date.end :]
+    if _BY_THEN.match(after):
+        return True
+    cell, before = _cell_around(facts, date)
+    # A sentence that breaks off behind the date: まで may have come to stand on the next line.
+    if len(cell) - len(before) <= date.end - date.start + 1 and _HAS_KANA.search(before) is not None:
+        return any(_BY_THEN_BELOW.match(text) for text in _lines_around(context, facts, date))
+    if _BY_BEFORE.search(before) is None:
+        return False
+    if _PAYMENT_WORDS.search(cell) is not None:
+        return True
+    return _BY_SURELY.search(before) is not None and _INVOICE_WORDS.search(cell) is not None
 
 
 def _is_titled(context: DocumentContext, item: _Item) -> bool:
@@ -168,6 +268,7 @@ def _is_titled(context: DocumentContext, item: _Item) -> bool:
 
 
 def _candidate(item: _Item, value: dt.date, features: dict[str, float]) -> Candidate:
+    features["implausible_year"] = float(not _FIRST_YEAR <= value.year <= _LAST_YEAR)
     return Candidate(
         value=value.isoformat(), evidence=(span(item.facts, item.date.start, item.date.end),), features=features
     )

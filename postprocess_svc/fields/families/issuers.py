@@ -4,52 +4,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ocr_core.contracts.result import DocumentType
-from postprocess_svc.fields.candidate import (
-    BankDetails,
-    Candidate,
-    Chosen,
-    FieldFamily,
-    FieldKind,
-    FieldName,
-    Span,
-    span,
-)
-from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells, near_rows
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, Span, span
+from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.families.broken_names import Rest, rest_of_name
+from postprocess_svc.fields.families.issuer_evidence import Known, judge
 from postprocess_svc.fields.families.naming import (
+    CONTACT,
     SEPARATORS,
     has_form,
     is_contact,
+    is_header,
     is_implausible,
     is_sender_line,
     labelled_names,
     name_span,
     name_text,
     name_value,
+    type_size,
 )
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import has_cjk
 from postprocess_svc.fields.vocabulary import Role
 
-_DOMAIN = re.compile(r"(?:www\.|@|//)([a-z0-9][a-z0-9-]{2,})\.", re.IGNORECASE)
-_FREE_MAIL = frozenset(
-    {"gmail", "yahoo", "hotmail", "outlook", "icloud", "gmx", "web", "tonline", "example", "facebook", "localhost"}
-)
-_BANK_NAME = re.compile(r"銀行$|信用金庫$|信用組合$|農業協同組合$")
-_BRANCH_ALONE = re.compile(r"[^\s]{1,4}店")
-"""東口店: which shop of a chain; whose, a logo may say."""
 _TOP_ROWS = 12
 _HEADING = frozenset({Role.DATE, Role.ISSUE_DATE, Role.INVOICE_NUMBER})
-_NEAR_REGISTRATION_ROWS = 6
-_TRADE_WORD = 0.45
-_SHORT_NAME = 3
 _LARGE_TYPE = 1.6
+_POSTCODE = re.compile(r"〒|(?<!\d)\d{3}-\d{4}(?!\d)")
+_TITLE_BEHIND = re.compile(
+    r"\s+(?:(?:tax|payment|sales|final|cash)\s+)*(?:invoice|receipt|rechnung|facture|factuur)$", re.IGNORECASE
+)
+_COUNTED = re.compile(r"\d ?[点個コ]\s ?\d")
+"""1点 142: goods of a till that prints no currency."""
+_PERSON_IN_CHARGE = re.compile(
+    r"(?:suivi par|votre (?:interlocuteur|contact)|ihre?[rn]? ansprechpartner(?:in)?|(?:sach)?bearbeiter|served by|"
+    r"account manager|your contact|prepared by) ",
+    re.IGNORECASE,
+)
+_DOUBTS = ("implausible", "sentence", "same_as_recipient", "recipients_block", "short", "branch_alone")
 
 
 class IssuerFamily(FieldFamily):
-    """Proposes what looks like a firm anywhere, and every name at the top."""
+    """Proposes what looks like a firm anywhere, every name at the top, and what stands over an address or phone."""
 
     name = "issuer"
     kind = FieldKind.TEXT
@@ -58,40 +57,48 @@ class IssuerFamily(FieldFamily):
 
     def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """Candidates for the issuer's name; ``chosen`` tells the recipient, the registration number and the account."""
-        return list(_issuers(context, chosen))
+        return _compared(list(_issuers(context, Known.of(context, chosen))))
 
 
 FAMILY = IssuerFamily()
 
 
-def _issuers(context: DocumentContext, chosen: Chosen) -> Iterator[Candidate]:
-    domains = {match[1].lower().replace("-", "") for match in _DOMAIN.finditer(context.text)} - _FREE_MAIL
+def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
     first_items = _first_item_row(context)
+    last_top = min(_TOP_ROWS, first_items, _first_header(context))
     first_number = _first_number_row(context)
     top_names = 0
     for row in context.shared(find_cells):
         for position, cell in enumerate(row):
             if not names.has_letters(cell.text):
                 continue
-            top = cell.facts.row.number < min(_TOP_ROWS, first_items)
+            top = cell.facts.row.number < last_top
             for owner, piece, own_features in _proposals(context, row, position, top=top):
-                judged = _judge(context, owner, piece, domains, chosen)
+                judged = judge(context, owner, piece, known)
                 features = {**judged, **own_features}
-                believable = not any(
-                    judged[name] > 0.5
-                    for name in ("implausible", "sentence", "same_as_recipient", "recipients_block", "short")
-                )
-                if top and believable:
+                rest = rest_of_name(context, owner, name_text(piece)) if piece.end == owner.end else None
+                if rest is not None:
+                    features |= judge(context, rest.cell, rest.piece, known) | {"company_form": 1.0}
+                if top and judged["branch_alone"]:
+                    top_names += 1  # what follows it is no logo any more
+                elif top and not any(judged[name] > 0.5 for name in _DOUBTS):
                     top_names += 1
                     features["top_line"] = float(top_names == 1)
                     features["second_line"] = float(top_names == 2)
+                    features["larger_below"] = float(_is_smaller_than_next(context, owner))
                 name = name_text(piece)
                 features["under_number"] = float(cell.facts.row.number > first_number)
-                features["in_items"] = float(cell.facts.row.number >= first_items and not has_form(name))
-                yield Candidate(value=name_value(piece), evidence=(piece,), features=features)
-            joined = _joined(context, cell, domains, chosen) if top else None
-            if joined is not None:
-                yield joined
+                features["in_items"] = float(
+                    cell.facts.row.number >= first_items and not has_form(name) and not features.get("block_head")
+                )
+                yield _candidate(piece, rest, features)
+
+
+def _candidate(piece: Span, rest: Rest | None, features: dict[str, float]) -> Candidate:
+    if rest is None:
+        return Candidate(value=name_value(piece), evidence=(piece,), features=features)
+    value = names.mended(f"{name_value(piece)}{rest.joint}{name_value(rest.piece)}")
+    return Candidate(value=value, evidence=(piece, rest.piece), features=features)
 
 
 def _proposals(
@@ -102,103 +109,93 @@ def _proposals(
     for (owner, piece), relation, _ in labelled_names(context, row, position, Role.ISSUER):
         yield owner, piece, {f"labelled_{relation}": 1.0}
     text = cell.text
-    firm = has_form(text) or (context.document_type is DocumentType.RECEIPT and names.has_trade_word(text))
-    large = cell.extent.height > _LARGE_TYPE * cell.facts.page.text_height
-    if not (top or firm or large or is_sender_line(text)):
+    sender = is_sender_line(text)
+    features = {"block_head": 1.0} if _heads_block(context, row, position) else {}
+    if not (top or features or sender or _is_outstanding(context, cell)):
         return
-    if names.HONORIFIC.search(text) or _is_labelled_otherwise(cell):
+    if _is_labelled_otherwise(cell) or (not text.isascii() and names.HONORIFIC.search(text)):
         return
-    if is_sender_line(text):
+    if sender:
         cut = SEPARATORS.search(text)
         if cut is not None and cut.start() > 2:
             yield cell, span(cell.facts, cell.start, cell.start + cut.start()), {"sender_line": 1.0}
         return
-    whole = name_span(cell)
-    if whole is not None and not is_implausible(cell, whole):
-        yield cell, whole, {}
+    whole = name_span(cell, end=_before_title(context, cell) if top else None)
+    if (
+        whole is not None
+        and not is_implausible(cell, whole)
+        and (has_form(text) or ":" not in text[: whole.start - cell.start])
+    ):
+        yield cell, whole, features
 
 
-def _joined(context: DocumentContext, cell: Cell, domains: set[str], chosen: Chosen) -> Candidate | None:
-    """A name over two lines, the second of which brings the legal form."""
-    below = column_below(context, cell, limit=1, max_gap=0.9)
-    first = name_span(cell)
-    if not below or first is None or has_form(cell.text) or not names.has_latin_form("- " + below[0].text):
+def _is_outstanding(context: DocumentContext, cell: Cell) -> bool:
+    """A firm by its form, a shop by its trade, or type of a logo's size."""
+    if has_form(cell.text) or type_size(cell) > _LARGE_TYPE * cell.facts.page.text_height:
+        return True
+    return context.document_type is DocumentType.RECEIPT and names.has_trade_word(cell.text)
+
+
+def _before_title(context: DocumentContext, cell: Cell) -> int | None:
+    """Where a name ends that the title follows (OYO PAYMENT RECEIPT), if the document names it elsewhere too."""
+    match = _TITLE_BEHIND.search(cell.text)
+    if match is None or context.text.count(cell.text[: match.start()]) < 2:
         return None
-    other = below[0]
-    alike = 0.8 < cell.extent.height / max(1.0, other.extent.height) < 1.25
-    if not (names.is_form_alone(other.text) or (alike and other.text.isupper() and cell.text.isupper())):
-        return None
-    if any(names.is_address(text) or names.is_phrase(text) for text in (cell.text, other.text)):
-        return None
-    second = name_span(other)
-    if second is None or is_implausible(cell, first):
-        return None
-    features = {**_judge(context, other, second, domains, chosen), "company_form": 1.0, "top_line": 1.2}
-    return Candidate(value=f"{name_value(first)} {name_value(second)}", evidence=(first, second), features=features)
+    return cell.start + match.start()
 
 
-def _judge(context: DocumentContext, cell: Cell, piece: Span, domains: set[str], chosen: Chosen) -> dict[str, float]:
-    name = name_text(piece)
-    own = names.comparable(name)
-    page, extent = cell.facts.page, cell.extent
-    japanese = context.language is Language.JAPANESE
-    below = [other for other in near_rows(context, cell, below=5) if other.extent.top >= extent.top]
-    above = column_above(context, cell, limit=1, max_gap=1.0)
-    latin = not has_cjk(name)
-    return {
-        "company_form": 1.0 if has_form(name) else (_TRADE_WORD if names.has_trade_word(name) else 0.0),
-        "near_contact": float(any(is_contact(other) for other in below)),
-        "near_registration": float(_near_registration(cell, chosen)),
-        "large_type": min(1.0, max(0.0, extent.height / page.text_height - 1.0))
-        if not cell.facts.row.vertical
-        else 0.0,
-        "upper_half": float(page.depth(extent) < 0.5),
-        "bottom": float(page.depth(extent) > 0.8),
-        "right_half": float(japanese and context.document_type is DocumentType.INVOICE and page.side(extent) > 0.5),
-        "same_as_recipient": _is_recipient(own, chosen),
-        "recipients_block": float(_in_recipients_block(cell, chosen)),
-        "bank": float(
-            _BANK_NAME.search(name) is not None
-            or any(Role.BANK in label.roles and label.start <= piece.start for label in cell.facts.labels)
-        ),
-        "account_holder": float(_is_account_holder(own, chosen)),
-        "web_name": float(any(_names_domain(own, domain) for domain in domains)),
-        "sentence": float(names.is_phrase(cell.text)),
-        "implausible": float(is_implausible(cell, piece)),
-        "repeated": float(context.text.count(name) > 1),
-        "short": float(latin and sum(map(str.isalpha, name)) <= _SHORT_NAME),
-        "latin_among_japanese": float(japanese and latin),
-        "store_branch": float(
-            japanese
-            and name.endswith(("店", "支店", "営業所"))
-            and not has_form(name)
-            and any(_may_be_name(other) for other in above)
-        ),
-        "branch_alone": float(_BRANCH_ALONE.fullmatch(name) is not None),
-        "in_address": float(_is_in_address(context, cell, name, above)),
-        "comma": float(cell.text.endswith(",")),
-    }
+def _heads_block(context: DocumentContext, row: list[Cell], position: int) -> bool:
+    """A line right over an address, a phone or a registration number, and under none: the head of a Japanese block.
+
+    No amount follows it, as it follows the last line of a receipt's sums over the shop's address.
+    """
+    cell = row[position]
+    if context.language is not Language.JAPANESE or ":" in cell.text:
+        return False
+    if position + 1 < len(row) and not names.has_letters(row[position + 1].text.replace("円", "")):
+        return False
+    own = cell.facts.row.number
+    contacts = context.shared(_contact_rows)
+    if not any(number in contacts for number in range(own + 1, own + 3)) or is_contact(context, cell):
+        return False
+    below = column_below(context, cell, limit=1, max_gap=1.0)
+    if not below or not is_contact(context, below[0]):
+        return False
+    above = column_above(context, cell, limit=1, max_gap=0.7)
+    return not above or not is_contact(context, above[0])
 
 
-def _may_be_name(cell: Cell) -> bool:
-    piece = name_span(cell)
-    return piece is not None and not is_implausible(cell, piece)
+def _contact_rows(context: DocumentContext) -> frozenset[int]:
+    """Numbers of the rows in which a postcode, a phone or a registration number is said to be."""
+    return frozenset(
+        facts.row.number
+        for facts in context.facts
+        if any(label.roles & CONTACT for label in facts.labels) or _POSTCODE.search(facts.row.text) is not None
+    )
+
+
+def _is_smaller_than_next(context: DocumentContext, cell: Cell) -> bool:
+    """A line of ordinary type over a logo: a trade or a motto (製麺所 over 花見川製麺)."""
+    rows = context.shared(find_cells)
+    own, large = cell.facts.row.number, _LARGE_TYPE * type_size(cell)
+    for number in range(own + 1, min(own + 4, len(rows))):
+        for other in rows[number]:
+            if type_size(other) > large and other.facts.row.page == cell.facts.row.page:
+                piece = name_span(other)
+                if piece is not None and not is_implausible(other, piece):
+                    return True
+    return False
 
 
 def _is_labelled_otherwise(cell: Cell) -> bool:
-    """A label and a colon say whose or what name it is, and it is not the issuer's (Cashier: Ann)."""
-    own = [label for label in cell.facts.labels if cell.start <= label.start <= cell.start + 1]
-    return bool(own) and Role.ISSUER not in own[0].roles and cell.facts.row.text[own[0].end : cell.end].startswith(":")
-
-
-def _is_in_address(context: DocumentContext, cell: Cell, name: str, above: list[Cell]) -> bool:
-    """A line between others of an address, such as a street without a word that says so."""
-    if not above or has_form(name):
-        return False
-    if is_contact(above[0]):
+    """A label says whose or what name it is, and it is not the issuer's: Cashier: Ann, Bill to Acme."""
+    if _PERSON_IN_CHARGE.match(cell.text) is not None:
         return True
-    below = column_below(context, cell, limit=1, max_gap=1.0)
-    return bool(below) and any(map(str.isdigit, name)) and names.POSTCODE_TOWN.search(below[0].text) is not None
+    label = next((label for label in cell.facts.labels if cell.start <= label.start <= cell.start + 1), None)
+    if label is None or Role.ISSUER in label.roles:
+        return False
+    rest = cell.facts.row.text[label.end : cell.end]
+    return rest.startswith(":") or (Role.RECIPIENT in label.roles and rest[:1] == " " and len(label.wording) > 4)
 
 
 def _first_item_row(context: DocumentContext) -> int:
@@ -211,7 +208,15 @@ def _first_item_row(context: DocumentContext) -> int:
         has_words = has_words or any(map(str.isalpha, facts.row.text))
         if has_words and any(amount.currency or amount.decimals == 2 or amount.grouped for amount in facts.amounts):
             return facts.row.number
+        if _COUNTED.search(facts.row.text) is not None:
+            return facts.row.number
     return len(context.facts)
+
+
+def _first_header(context: DocumentContext) -> int:
+    """Number of the first row that is the header of a table: below it stand goods."""
+    rows = context.shared(find_cells)
+    return next((number for number, row in enumerate(rows) if row and is_header(row[0])), len(rows))
 
 
 def _first_number_row(context: DocumentContext) -> int:
@@ -223,47 +228,34 @@ def _first_number_row(context: DocumentContext) -> int:
     return len(context.facts)
 
 
-def _near_registration(cell: Cell, chosen: Chosen) -> bool:
-    choice = chosen.get(FieldName.REGISTRATION_NUMBER)
-    if choice is None:
+def _compared(candidates: list[Candidate]) -> list[Candidate]:
+    """The candidates beside each other: names that are one name, printed twice, do not compete.
+
+    Of two that differ in a character or two both get the value and evidence of the one that the recogniser is surer of;
+    a logo's word gets those of the whole name that it begins.
+    """
+    believable = [c for c in candidates if not c.features["implausible"]]
+    own = {id(c): names.comparable(str(c.value)) for c in believable}
+    found: list[Candidate] = []
+    for candidate in candidates:
+        mine = own.get(id(candidate), "")
+        best = candidate
+        for other in believable if len(mine) > 3 else ():
+            theirs = own[id(other)]
+            fuller = len(theirs) > len(mine) and _begins(mine, theirs, candidate, other)
+            clearer = (
+                mine != theirs
+                and names.are_readings_of_one(mine, theirs)
+                and other.reading_confidence() > best.reading_confidence()
+            )
+            if fuller or clearer:
+                best = replace(best, value=other.value, evidence=other.evidence)
+        found.append(best)
+    return found
+
+
+def _begins(mine: str, theirs: str, candidate: Candidate, other: Candidate) -> bool:
+    """One word of Latin letters near the whole name that begins with it: azure, Azure Interior."""
+    if has_cjk(mine) or " " in str(candidate.value) or not theirs.startswith((mine, f"the{mine}")):
         return False
-    number = choice.candidate.evidence[0]
-    if (
-        number.row.page != cell.facts.row.page
-        or abs(number.row.number - cell.facts.row.number) > _NEAR_REGISTRATION_ROWS
-    ):
-        return False
-    return number.row.extent(number.start, number.end).overlap_x(cell.extent) > -2 * cell.extent.height
-
-
-def _is_recipient(own: str, chosen: Chosen) -> float:
-    """How sure it is that the name is the recipient's."""
-    choice = chosen.get(FieldName.RECIPIENT_NAME)
-    if choice is None:
-        return 0.0
-    other = names.comparable(str(choice.candidate.value))
-    return choice.confidence if own == other or own in other or other in own else 0.0
-
-
-def _in_recipients_block(cell: Cell, chosen: Chosen) -> bool:
-    choice = chosen.get(FieldName.RECIPIENT_NAME)
-    if choice is None or choice.confidence < 0.5:
-        return False
-    piece = choice.candidate.evidence[0]
-    below = cell.facts.row.number - piece.row.number
-    extent = piece.row.extent(piece.start, piece.end)
-    near = abs(extent.left - cell.extent.left) < 2 * extent.height
-    return piece.row.page == cell.facts.row.page and 0 <= below <= 4 and near
-
-
-def _is_account_holder(own: str, chosen: Chosen) -> bool:
-    choice = chosen.get(FieldName.BANK_ACCOUNTS)
-    details = None if choice is None else choice.candidate.value
-    holder = details.holder if isinstance(details, BankDetails) else None
-    return holder is not None and names.comparable(holder) == own
-
-
-def _names_domain(own: str, domain: str) -> bool:
-    if len(domain) < 4 or len(own) < 4:
-        return False
-    return domain in own or own in domain or own.startswith(domain[:6])
+    return candidate.page == other.page and abs(candidate.evidence[0].row.number - other.evidence[0].row.number) < 4

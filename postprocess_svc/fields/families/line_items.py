@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import ClassVar
@@ -20,15 +20,23 @@ from postprocess_svc.fields.candidate import (
 )
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.line_items.item import PrintedItem, sum_of
+from postprocess_svc.fields.line_items.mending import mend
 from postprocess_svc.fields.line_items.numbers import plain
 from postprocess_svc.fields.line_items.rates import rates_of
 from postprocess_svc.fields.line_items.receipts import items_of_rows
 from postprocess_svc.fields.line_items.tabular import items_of_tables
 from postprocess_svc.fields.values.amounts import money_value
+from postprocess_svc.fields.vocabulary import Role
 from postprocess_svc.fields.weights import BIAS
 
 _ROUNDING = Decimal("0.05")
 """By how much a sum of amounts may differ from the sum that is printed: rounding of single lines, cash."""
+
+_MAX_DISCOUNTS = 3
+_MAX_LEFT_OUT = 3
+"""Rows at either end of a receipt's items that may be none."""
+_NAMELESS = 4.0
+"""Points off a way to read the items, where they have no names."""
 
 _WEIGHTS = {
     BIAS: -1.0,
@@ -54,12 +62,10 @@ class LineItemFamily(FieldFamily):
     def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:
         """The items, in the order in which they are printed."""
         del field
-        found = _best(context, _printed_sums(chosen))
-        items = found.items
-        if context.document_type is DocumentType.INVOICE:
-            # What goes off the whole is a part of the sums, not of what was delivered.
-            while items and items[-1].quantity is None and items[-1].amount and items[-1].amount < 0:
-                items = items[:-1]
+        sums = _printed_sums(chosen) | _sums_before_discounts(context, chosen)
+        found = _best(context, sums)
+        mend(found.items, sums)
+        items = _without_discount_of_all(found.items, context.document_type)
         rates_of(context).settle(items)
         return [_candidate(item, found.features, context.currency) for item in items]
 
@@ -76,7 +82,8 @@ class _Reading:
         """By the weights that single items are believed by; quantity times price counts by the share that fits."""
         checks = [check for item in self.items if (check := item.multiplies()) is not None]
         fits = 2.0 * sum(checks) / len(checks) - 1.0 if checks else 0.0
-        return sum(_WEIGHTS[name] * value for name, value in self.features.items()) + fits
+        nameless = sum(not item.description for item in self.items) / max(1, len(self.items))
+        return sum(_WEIGHTS[name] * value for name, value in self.features.items()) + fits - _NAMELESS * nameless
 
 
 def _printed_sums(chosen: Chosen) -> set[Decimal]:
@@ -94,6 +101,31 @@ def _printed_sums(chosen: Chosen) -> set[Decimal]:
     return sums
 
 
+def _sums_before_discounts(context: DocumentContext, chosen: Chosen) -> set[Decimal]:
+    """What the items add up to where what goes off the whole stands elsewhere: among the sums, below the table."""
+    discounts = [
+        abs(facts.amounts[-1].value)
+        for facts in context.facts
+        if facts.amounts and any(Role.DISCOUNT in phrase.roles for phrase in facts.phrases)
+    ]
+    if not 0 < len(discounts) <= _MAX_DISCOUNTS:
+        return set()
+    return {amount + sum(discounts) for amount in _printed_sums(chosen)}
+
+
+def _without_discount_of_all(items: Sequence[PrintedItem], document_type: DocumentType | None) -> Sequence[PrintedItem]:
+    """The items without what goes off the whole at their end: a part of the sums, not of what was delivered.
+
+    On a receipt a discount stands below its item, so that it is of all only where no other item has one.
+    """
+    kept = items
+    while kept and kept[-1].quantity is None and kept[-1].amount and kept[-1].amount < 0:
+        kept = kept[:-1]
+    if document_type is DocumentType.RECEIPT and any(item.amount is not None and item.amount < 0 for item in kept):
+        return items
+    return kept
+
+
 def _best(context: DocumentContext, sums: set[Decimal]) -> _Reading:
     """The items of the tables, all of them or those of one that adds up, or else those of a receipt's rows."""
     tables = items_of_tables(context.tables)
@@ -106,11 +138,37 @@ def _best(context: DocumentContext, sums: set[Decimal]) -> _Reading:
         unsure = [_reading(table.items, sums) for table in tables if not table.is_sure]
         readings += [reading for reading in unsure if _hangs_together(reading, context)]
     best = max(readings, key=lambda reading: reading.points if reading.items else 0.0)
-    if not best.items or best.points < _WEIGHTS["sums"]:
-        rows = _reading(items_of_rows(context), sums, receipt=True)
-        if rows.items and _hangs_together(rows, context) and (not best.items or rows.points > best.points):
-            best = rows
+    if not best.items or best.points < _WEIGHTS["sums"] or any(not item.description for item in best.items):
+        of_tables = [item for table in sure for item in table.items]
+        for below_total in (False, True) if context.document_type is DocumentType.INVOICE else (False,):
+            items = _that_add_up(items_of_rows(context, below_total=below_total), sums)
+            rows = _reading(items, sums, receipt=True)
+            if items and _hangs_together(rows, context) and (not best.items or rows.points > best.points):
+                best = replace(rows, items=_told_better(items, of_tables))
+                break
     return best
+
+
+def _told_better(items: Sequence[PrintedItem], of_tables: Sequence[PrintedItem]) -> Sequence[PrintedItem]:
+    """The items of rows, each as a table with a header has it where that has the same amount on the same lines."""
+    by_line = {id(line): item for item in of_tables if item.amount is not None for line in item.lines}
+    found = []
+    for item in items:
+        same = [by_line[id(line)] for line in item.lines if id(line) in by_line]
+        is_same = bool(same) and all(each is same[0] for each in same) and same[0].amount == item.amount
+        found.append(same[0] if is_same and same[0].description else item)
+    return found
+
+
+def _that_add_up(items: Sequence[PrintedItem], sums: set[Decimal]) -> Sequence[PrintedItem]:
+    """The items without the first or last of them where the others add up: numbers of the head, payments."""
+    if not sums or len(items) < 2 or _adds_up(items, sums):
+        return items
+    for left_out in range(1, min(_MAX_LEFT_OUT, len(items) - 1) + 1):
+        for kept in (items[left_out:], items[:-left_out]):
+            if _adds_up(kept, sums):
+                return kept
+    return items
 
 
 def _reading(
@@ -123,15 +181,17 @@ def _reading(
             "header": float(header),
             "receipt": float(receipt),
             "sums": float(adds_up),
-            "other_sum": float(bool(sums) and not adds_up),
+            # Delivery notes have no amounts, and their numbers add up to nothing.
+            "other_sum": float(bool(sums) and not adds_up and any(item.amount is not None for item in items)),
         },
     )
 
 
 def _hangs_together(reading: _Reading, context: DocumentContext) -> bool:
-    """Whether items that no header speaks for are items: several that add up, or a receipt's."""
+    """Whether items that no header speaks for are items: several that add up, one that multiplies, or a receipt's."""
     if context.document_type is DocumentType.INVOICE:
-        return len(reading.items) > 1 and reading.features["sums"] > 0
+        several = len(reading.items) > 1 or any(item.multiplies() for item in reading.items)
+        return several and reading.features["sums"] > 0
     return context.document_type is DocumentType.RECEIPT
 
 

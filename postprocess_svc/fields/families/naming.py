@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from postprocess_svc.fields.candidate import Span, span
 from postprocess_svc.fields.cells import Cell, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
-from postprocess_svc.fields.labels import is_nearly_title
+from postprocess_svc.fields.labels import Label, is_nearly_title
 from postprocess_svc.fields.values import names
+from postprocess_svc.fields.values.addresses import has_town, is_address
+from postprocess_svc.fields.values.folding import has_digits, is_kana
 from postprocess_svc.fields.values.identifiers import find_registration_numbers
 from postprocess_svc.fields.values.phones import find_phones
 from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
@@ -19,19 +21,35 @@ CONTACT = frozenset({Role.PHONE, Role.FAX, Role.REGISTRATION, Role.TAX_NUMBER})
 # These end a name that shares its cell with other things.
 _ENDS_NAME = CONTACT | {Role.DATE, Role.ISSUE_DATE, Role.DUE_DATE}
 _SEAL = re.compile(r"[\s(]*[印㊞]\)?$")
+_STRAYS = re.compile(r"(?: [\u3400-\u9fff]{1,2})+$")
+_MAY_END_HONORIFIC = frozenset("中方様樣殿ま宛て)、,.: ")
 _BEFORE_COLON = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
 _NAME_LABEL = re.compile(
     r"^(?:name|firma|company(?: name)?|nom|naam|会社名|氏名|名称|社名|貴社名)\s*:?$", re.IGNORECASE
 )
 SEPARATORS = re.compile(r"\s*(?:[·•|*;]|\s-\s|,\s|\s–\s)\s*")
+_SENDERS_SEPARATORS = re.compile(r"\s*[·•|*;]|\s?[-–]\s|\s[-–]|,\s|\s{2,}")
 SALUTATION = re.compile(
     r"^(?:herrn?|frau|firma|an|to|mr|mrs|ms|monsieur|madame|m\.|mme|familie|company|z\. ?hd\.?)[ .:]*$", re.IGNORECASE
 )
 _MAX_NAME = 60
 _BULLETS = "■●◆・※▼○□◇▶★☆ "
-_ADDRESSING = ("alattention", "lattention", "zuhanden", "zhd", "fortheattention")
+_ADDRESSING = re.compile(
+    r"(?:[aà] ?l ?['’]? ?at{1,2}ent[a-z]{2,5} d(?:e |u |')|z\. ?h(?:d|änden)\.?:? |c/o |adressé à )\s*", re.IGNORECASE
+)
+"""What a name follows without a colon, letters of it lost."""
+_ADDRESSING_LABELS = ("alattention", "lattention", "zuhanden", "zhd", "fortheattention")
 """Labels, as they are compared, that a name follows without a colon."""
 _MONEY_IN_WORDS = re.compile(r"^金.*(?:円|也)$")
+_REGISTERED = frozenset({Role.REGISTRATION, Role.TAX_NUMBER})
+_COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
+_NUMBER_ENDINGS = ("番号", "コート")
+"""Of wordings as they are compared, ド without its mark."""
+_SHORTEST_SENDER = 20
+_LEAST_HEADING = 5
+_LONGEST_TITLE = 32
+_LOGO_SIZE = 1.6
+"""Of a name set from the top down, over the page's ordinary height: other columns of text are no names."""
 # Line heights between a label and its name in the same row.
 _REACH = 15.0
 _REACH_WITHOUT_COLON = 6.0
@@ -41,31 +59,55 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
     """The part of a cell that may be a name: after a colon, up to the first contact label, phone or register number."""
     begin, stop = cell.start if start is None else start, cell.end if end is None else end
     text = cell.facts.row.text
-    prefix = _BEFORE_COLON.match(text[begin:stop])
-    if prefix is not None and start is None:
+    if start is None and (prefix := _BEFORE_COLON.match(text[begin:stop])) is not None:
         begin += prefix.end()
     while begin < stop and text[begin] in _BULLETS:
         begin += 1
+    if (addressing := _ADDRESSING.match(text[begin:stop])) is not None:
+        begin += addressing.end()
     for label in cell.facts.labels:
         if begin < label.start < stop and label.roles & _ENDS_NAME:
             stop = label.start
-        if label.start <= begin and label.end < stop and label.wording.startswith(_ADDRESSING):
+        if label.start <= begin and label.end < stop and label.wording.startswith(_ADDRESSING_LABELS):
             begin = label.end
-    numbers = [phone.start for phone in find_phones(text[begin:stop])]
-    numbers.extend(number.start for number in find_registration_numbers(text[begin:stop]))
-    stop = min([stop, *(begin + number for number in numbers)])
-    honorific = names.HONORIFIC.search(text[begin:stop])
-    if honorific is not None and honorific.start() > 1:
-        stop = begin + honorific.start()
-    seal = _SEAL.search(text[begin:stop])
-    if seal is not None and seal.start() > 1:
-        stop = begin + seal.start()
+        if begin < label.start < stop and label.roles & NUMBERS_AND_DATES and text[begin].isupper():
+            # "Muster KG Rechnungs Nr": the label of the column beside it came into the same cell.
+            form_end = names.end_of_latin_form(text[begin : label.start])
+            stop = begin + form_end if form_end else stop
+    stop = _before_numbers(text, begin, stop)
+    if stop > begin and text[stop - 1] in _MAY_END_HONORIFIC:
+        honorific = names.HONORIFIC.search(text[begin:stop])
+        if honorific is not None and honorific.start() > 1:
+            stop = begin + honorific.start()
+    stop = _before_seal(text, begin, stop)
     stripped = names.strip_registration(text[begin:stop])
     if stripped:
         begin = text.index(stripped, begin)
         stop = begin + len(stripped)
     piece = span(cell.facts, begin, stop)
     return piece if sum(map(str.isalpha, text[piece.start : piece.end])) >= 2 else None
+
+
+def _before_numbers(text: str, begin: int, stop: int) -> int:
+    """Where a name ends that a phone or a register number follows."""
+    rest = text[begin:stop]
+    if not has_digits(rest, 7):
+        return stop
+    numbers = [phone.start for phone in find_phones(rest)]
+    numbers.extend(number.start for number in find_registration_numbers(rest))
+    return min([stop, *(begin + number for number in numbers)])
+
+
+def _before_seal(text: str, begin: int, stop: int) -> int:
+    """Where a name ends that 印 or characters of the seal set over its end follow."""
+    if stop > begin and text[stop - 1] in "印㊞)":
+        seal = _SEAL.search(text[begin:stop])
+        if seal is not None and seal.start() > 1:
+            stop = begin + seal.start()
+    strays = _STRAYS.search(text[begin:stop])
+    if strays is not None and names.has_japanese_form(name := text[begin : begin + strays.start()]):
+        return stop if names.is_japanese_form_alone(name) else begin + strays.start()
+    return stop
 
 
 def name_text(piece: Span) -> str:
@@ -82,17 +124,9 @@ def name_value(piece: Span) -> str:
     return names.mended(printed).strip(" ,:;・|")
 
 
-def rest_of_form(context: DocumentContext, cell: Cell, name: str) -> Span | None:
-    """The end of a legal form that was set on the next line (GmbH & / Co. KG)."""
-    if not name.endswith("&"):
-        return None
-    below = column_below(context, cell, limit=1)
-    return name_span(below[0]) if below and names.is_form_alone(below[0].text) else None
-
-
 def has_form(name: str) -> bool:
     """A legal form is part of the name."""
-    return names.has_japanese_form(name) or names.has_latin_form(name)
+    return (not name.isascii() and names.has_japanese_form(name)) or names.has_latin_form(name)
 
 
 def is_implausible(cell: Cell, piece: Span) -> bool:
@@ -100,17 +134,31 @@ def is_implausible(cell: Cell, piece: Span) -> bool:
     name = name_text(piece)
     letters = sum(map(str.isalpha, name))
     digits = sum(map(str.isdigit, name))
-    if letters < 2 or digits > letters or len(name) > _MAX_NAME or cell.facts.row.vertical:
+    if letters < 2 or digits > letters or len(name) > _MAX_NAME:
+        return True
+    if cell.facts.row.vertical and type_size(cell) < _LOGO_SIZE * cell.facts.page.text_height:
         return True
     if any(mark in name for mark in "¥%:@") or names.is_web(name) or _MONEY_IN_WORDS.match(name):
         return True
-    if digits and " " not in name and name.isascii() and not name[0].isdigit():
+    if (digits and _is_code(name)) or any(
+        date.start < piece.end and piece.start < date.end for date in cell.facts.dates if not date.compact
+    ):
         return True
-    if names.is_address(name) and not has_form(name):
+    if (is_address(name) or (digits and names.is_measured(name))) and not has_form(name):
         return True
-    if any(date.start < piece.end and piece.start < date.end for date in cell.facts.dates if not date.compact):
-        return True
-    return _is_label(cell, piece) or is_nearly_title(name)
+    return (
+        _is_label(cell, piece) or _begins_label(cell, piece) or (len(name) <= _LONGEST_TITLE and is_nearly_title(name))
+    )
+
+
+def _is_code(name: str) -> bool:
+    """One word of letters and digits, such as a part number."""
+    return " " not in name and name.isascii() and not name[0].isdigit()
+
+
+def type_size(cell: Cell) -> float:
+    """Height of its type in pixels, which of a column of characters is the column's width."""
+    return cell.extent.width if cell.facts.row.vertical else cell.extent.height
 
 
 def _is_label(cell: Cell, piece: Span) -> bool:
@@ -121,24 +169,54 @@ def _is_label(cell: Cell, piece: Span) -> bool:
         if label.start >= piece.end or piece.start >= label.end:
             continue
         covered += min(label.end, piece.end) - max(label.start, piece.start)
+        if label.end < piece.end and is_kana(text[label.end - 1]) and is_kana(text[label.end]):
+            continue  # テーブルテラス is no テーブル
         if label.start <= piece.start and label.roles & NUMBERS_AND_DATES and not has_form(name_text(piece)):
             return True  # 取引先コード C-12, 振込期日
+        if label.end >= piece.end and label.wording.endswith(_NUMBER_ENDINGS) and not has_form(name_text(piece)):
+            return True  # 機械番号
         rest = text[label.end : piece.end].lstrip(" .")
         if label.start <= piece.start and (rest[:1].isdigit() or rest.startswith(("#", "/"))):
             return True
     return covered >= 0.7 * sum(map(str.isalnum, name_text(piece)))
 
 
-def is_contact(cell: Cell) -> bool:
-    """An address, a phone or a registration number."""
-    if names.is_address(cell.text):
-        return True
-    return any(label.roles & CONTACT and cell.start <= label.start < cell.end for label in cell.facts.labels)
+def _begins_label(cell: Cell, piece: Span) -> bool:
+    """One word right before a registration number's label is a part of that label: Identifiant TVA."""
+    if " " in name_text(piece) or piece.end >= cell.end:
+        return False
+    return any(piece.end <= label.start <= piece.end + 1 and label.roles & _REGISTERED for label in cell.facts.labels)
+
+
+def _has_number(cell: Cell) -> bool:
+    """A label says that its digits are somebody's number, and so no postcode."""
+    return any(label.roles & NUMBERS_AND_DATES and cell.start <= label.start < cell.end for label in cell.facts.labels)
+
+
+def is_header(cell: Cell) -> bool:
+    """It stands in the header of a table of items."""
+    return sum(1 for label in cell.facts.labels if label.roles & _COLUMNS) > 1
+
+
+def is_contact(context: DocumentContext, cell: Cell) -> bool:
+    """An address, a phone or a registration number; each cell is looked at once."""
+    known = context.shared(_contacts)
+    key = (cell.facts.row.number, cell.start)
+    found = known.get(key)
+    if found is None:
+        labelled = any(label.roles & CONTACT and cell.start <= label.start < cell.end for label in cell.facts.labels)
+        found = known[key] = labelled or is_address(cell.text)
+    return found
+
+
+def _contacts(context: DocumentContext) -> dict[tuple[int, int], bool]:  # noqa: ARG001
+    """Answers of ``is_contact``, by row and start."""
+    return {}
 
 
 def is_sender_line(text: str) -> bool:
     """Name, street, postcode and town in one line, as above the window of a letter."""
-    return names.POSTCODE_TOWN.search(text) is not None and len(SEPARATORS.findall(text)) >= 2
+    return len(text) > _SHORTEST_SENDER and len(_SENDERS_SEPARATORS.findall(text)) >= 2 and has_town(text)
 
 
 def labelled_names(
@@ -150,6 +228,8 @@ def labelled_names(
         The name's cell and span, the relation (``row`` or ``below``) and the label's wording.
     """
     cell = row[position]
+    if not cell.facts.labels:
+        return
     own = [label for label in cell.facts.labels if cell.start <= label.start and label.end <= cell.end]
     if not own or role not in own[0].roles or own[0].start > cell.start + 1:
         return
@@ -161,9 +241,9 @@ def labelled_names(
     colon = rest.lstrip().startswith(":")
     value_start = label.end + len(rest) - len(rest.lstrip(" :.()-"))
     if value_start < cell.end:
-        # "Customer service" and "Kunde seit" begin with a label too; a name follows a colon.
+        # "Customer service" and "Kunde seit" begin with a label too; a name follows a colon, or an address follows it.
         piece = name_span(cell, start=value_start)
-        if piece is not None and (colon or has_form(name_text(piece))):
+        if piece is not None and (colon or has_form(name_text(piece)) or _heads_address(context, cell, piece, label)):
             yield (cell, piece), "row", label.wording
         return
     if position + 1 < len(row):
@@ -179,9 +259,23 @@ def labelled_names(
         yield found, "below", label.wording
 
 
+def _heads_address(context: DocumentContext, cell: Cell, piece: Span, label: Label) -> bool:
+    """Client Highfield Media, and a street below."""
+    name = name_text(piece)
+    if not name[0].isupper() or len(label.wording) < _LEAST_HEADING or is_implausible(cell, piece):
+        return False
+    below = column_below(context, cell, limit=1, max_gap=1.0)
+    return bool(below) and is_address(below[0].text)
+
+
 def _below(context: DocumentContext, cell: Cell) -> tuple[Cell, Span] | None:
     """The first name under a heading; a form below it may say which line the name is."""
+    western = context.language is not Language.JAPANESE
     for other in column_below(context, cell, limit=5, max_gap=2.5):
+        if western and has_town(other.text) and not _has_number(other):
+            return None  # the address has no name, and what comes below it is none
+        if is_header(other):
+            return None
         following = _after_label(context, other)
         if following is not None and _NAME_LABEL.match(other.text):
             piece = name_span(following, start=following.start + len(following.text) - len(following.text.lstrip(": ")))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
+from postprocess_svc.fields.cells import find_cells
 from postprocess_svc.fields.context import DocumentContext, RowFacts
-from postprocess_svc.fields.neighbourhood import Relation, governors
-from postprocess_svc.fields.values import names
+from postprocess_svc.fields.misread_labels import label_text_before, nearly_role
+from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
+from postprocess_svc.fields.values.addresses import is_address
 from postprocess_svc.fields.values.folding import is_cjk
 from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
@@ -35,11 +38,20 @@ _TOKEN = re.compile(
 )
 _PHONE_LIKE = re.compile(r"0\d{1,4}-\d{1,4}-\d{3,4}|\d{3}-\d{4}")
 _SPEAKING = frozenset({Role.INVOICE_NUMBER, Role.NUMBER})
+_NUMBERS = NUMBERS_AND_DATES | {Role.NUMBER}
 _ROWS_IN_REACH = 7
 _ACCOUNTS = frozenset({Role.POST_SYMBOL, Role.POST_NUMBER})
+_SURE = ("row:invoice_number", "below:invoice_number", "row:title")
 _ITEM_COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
-_EXPLICIT = re.compile(r"番号|no\.?|nr\.?|number|nummer|n°|nº|#|num|コード|id", re.IGNORECASE)
+_EXPLICIT = re.compile(r"番号|ナンバー|no\.?|nr\.?|number|nummer|n°|nº|#|num|コード|id", re.IGNORECASE)
 _MAX_BETWEEN = 12
+_BANK_WORDS = re.compile(r"銀行|支店|信用金庫|信金|農協|ゆうちょ|記号|口座|普通|当座")
+_REGISTRATION = re.compile(r"(?<![A-Za-z0-9])T ?\d(?:[ -]?\d){6,}")
+_LONG_NUMBER = re.compile(r"(?=[A-Za-z-]*\d)[A-Za-z0-9]+(?:[-/][A-Za-z0-9]+)*")
+_LEAST_LENGTH_UNLABELLED = 4
+_ROWS_TO_HEADER = 2
+_MISREAD = 0.7
+"""How much of a label a misread one is."""
 
 
 class DocumentNumberFamily(FieldFamily):
@@ -52,6 +64,8 @@ class DocumentNumberFamily(FieldFamily):
     def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """Tokens with digits after or under a label."""
         found = list(_labelled(context))
+        if not any(candidate.features.get(name) for candidate in found for name in _SURE):
+            found += _by_misread_labels(context)
         counts = Counter(candidate.value for candidate in found)
         return [
             Candidate(
@@ -72,12 +86,42 @@ def _labelled(context: DocumentContext) -> Iterator[Candidate]:
     for facts in context.facts:
         if facts.row.number not in in_reach or any(label.roles & _ACCOUNTS for label in facts.labels):
             continue
-        tokens = [match for match in _TOKEN.finditer(_parted(facts)) if any(c.isdigit() for c in match[0])]
+        parted = _parted(facts)
+        tokens = [match for match in _TOKEN.finditer(parted) if any(c.isdigit() for c in match[0])]
         values = [match.span() for match in tokens]
         for match in tokens:
-            candidate = _judge(context, facts, match, values)
+            candidate = _judge(context, facts, match, values, parted)
             if candidate is not None:
                 yield candidate
+
+
+def _by_misread_labels(context: DocumentContext) -> Iterator[Candidate]:
+    """Numbers under or after what is nearly a label (講求書ナンバー), where a document has none that was read."""
+    for facts in context.facts:
+        text = facts.row.text
+        for match in _LONG_NUMBER.finditer(text):
+            start, end = match.span()
+            if end - start < _LEAST_LENGTH_UNLABELLED or _is_whole_date(facts, start, end):
+                continue
+            left = text.rfind("\t", 0, start) + 1
+            if any(label.roles & _NUMBERS and left <= label.start < end for label in facts.labels):
+                continue
+            relation, label = "row", label_text_before(text, start)
+            role = nearly_role(label) if label else None
+            if role is None:
+                relation, role = "below", _nearly_role_above(context, facts, start, end)
+            if role is Role.INVOICE_NUMBER:
+                features = {f"{relation}:invoice_number": _MISREAD, **_shape(facts, start, end, _parted(facts))}
+                yield Candidate(value=match[0], evidence=(span(facts, start, end),), features=features)
+
+
+def _nearly_role_above(context: DocumentContext, facts: RowFacts, start: int, end: int) -> Role | None:
+    cells, extent = context.shared(find_cells), facts.row.extent(start, end)
+    for other in islice(context.rows_above(facts), _ROWS_TO_HEADER):
+        for cell in cells[other.row.number]:
+            if cell.extent.overlap_x(extent) > 0:
+                return nearly_role(cell.text)
+    return None
 
 
 def _parted(facts: RowFacts) -> str:
@@ -93,7 +137,7 @@ def _parted(facts: RowFacts) -> str:
 
 
 def _judge(
-    context: DocumentContext, facts: RowFacts, match: re.Match[str], values: list[tuple[int, int]]
+    context: DocumentContext, facts: RowFacts, match: re.Match[str], values: list[tuple[int, int]], parted: str
 ) -> Candidate | None:
     text = facts.row.text
     start, end = match.span()
@@ -107,35 +151,77 @@ def _judge(
             start += 1
         if not any(character.isdigit() for character in text[start:end]):
             return None
+    if _is_whole_date(facts, start, end) or (
+        "T" in text and any(other.start() <= start < other.end() for other in _REGISTRATION.finditer(text))
+    ):
+        return None
     found = governors(context, facts, start=start, end=end, roles=_ROLES, values=values)
     # A label whose own value stands between says nothing: in the next column another label may stand above.
     found = [governor for governor in found if governor.relation is not Relation.ROW or not governor.skipped]
+    features = _label_features(context, facts, start, found)
+    if not any(name.endswith((":invoice_number", ":number", ":title")) for name in features):
+        return None
+    features.update(_shape(facts, start, end, parted))
+    value = text[start:end].strip(" .:-/")
+    return Candidate(value=value, evidence=(span(facts, start, end),), features=features)
+
+
+def _label_features(context: DocumentContext, facts: RowFacts, start: int, found: list[Governor]) -> dict[str, float]:
+    """What the labels say whose number it is, the surest first."""
     features: dict[str, float] = {}
     for governor in found:
-        role = next((r for r in (Role.INVOICE_NUMBER, Role.NUMBER) if r in governor.phrase.roles), None)
-        if role is Role.NUMBER and governor.relation is Relation.ROW and _is_titled(facts, governor.phrase.start):
-            # Rechnung (380) Nr. 471102: the title before it says whose number it is.
-            role = Role.INVOICE_NUMBER
-        name = "other_number" if role is None else str(role)
-        label_row = context.facts[governor.row].row.text
-        if governor.relation is not Relation.ROW and governor is found[0]:
-            features["in_table"] = float(_is_table_header(context.facts[governor.row]))
-        wording = label_row[governor.phrase.start : governor.phrase.end + 4]
-        if role is Role.INVOICE_NUMBER and not _EXPLICIT.search(wording):
-            name = "title"
+        name = _named_by(context, facts, governor)
         if governor.relation is Relation.ROW:
-            between = text[governor.phrase.end : start]
+            between = facts.row.text[governor.phrase.end : start]
             if sum(map(str.isalpha, between)) > _MAX_BETWEEN:
                 continue
             features[f"row:{name}"] = 1.0
             features["far"] = min(3.0, max(0.0, governor.distance - 12.0) / 10.0)
-        else:
-            features[f"below:{name}"] = (1.0 if governor.skipped == 0 else 0.3) * (
-                0.2 if governor is not found[0] else 1.0
-            )
-    if not any(name.endswith((":invoice_number", ":number", ":title")) for name in features):
-        return None
+            continue
+        if governor is found[0]:
+            features["in_table"] = float(_is_table_header(context.facts[governor.row]))
+        features[f"below:{name}"] = (1.0 if governor.skipped == 0 else 0.3) * (0.2 if governor is not found[0] else 1.0)
+    return features
+
+
+def _named_by(context: DocumentContext, facts: RowFacts, governor: Governor) -> str:
+    """Whose number a label says that it is, as the end of a feature's name."""
+    phrase = governor.phrase
+    role: Role | None = next((r for r in (Role.INVOICE_NUMBER, Role.NUMBER) if r in phrase.roles), None)
+    if role is Role.NUMBER:
+        role = None if _BANK_WORDS.search(facts.row.text) is not None else _of_longer_word(context, governor)
+    if role is Role.NUMBER and governor.relation is Relation.ROW and _is_titled(facts, phrase.start):
+        # Rechnung (380) Nr. 471102: the title before it says whose number it is.
+        role = Role.INVOICE_NUMBER
+    wording = context.facts[governor.row].row.text[phrase.start : phrase.end + 4]
+    if role is Role.INVOICE_NUMBER and not _EXPLICIT.search(wording):
+        return "title"
+    return "other_number" if role is None else str(role)
+
+
+def _of_longer_word(context: DocumentContext, governor: Governor) -> Role | None:
+    """Whose number a bare 番号 is that ends a longer word: 顆客番号 is 顧客番号 misread, and not the document's."""
+    facts, start = context.facts[governor.row], governor.phrase.start
+    if start == 0 or not is_cjk(facts.row.text[start - 1]):
+        return Role.NUMBER
+    whole = re.split(r"[\t :]", facts.row.text[: governor.phrase.end])[-1]
+    near = nearly_role(whole)
+    return Role.NUMBER if near is None else near if near is Role.INVOICE_NUMBER else None
+
+
+def _is_whole_date(facts: RowFacts, start: int, end: int) -> bool:
+    """A date with its year and marks between: 28.02.2022 is no number, 20220228 may be one."""
+    return any(
+        date.start <= start and end <= date.end and not date.compact and not date.guessed_year and date.year is not None
+        for date in facts.dates
+    )
+
+
+def _shape(facts: RowFacts, start: int, end: int, parted: str) -> dict[str, float]:
+    """What speaks for and against a number besides its label; ``parted`` is the row with tabs where its pieces meet."""
+    text = facts.row.text
     value = text[start:end].strip(" .:-/")
+    features: dict[str, float] = {}
     features["near_top"] = float(facts.page.depth(facts.row.extent(start, end)) < 0.4)
     features["long"] = float(len(value) >= 5)
     features["short"] = float(len(value) <= 2)
@@ -149,13 +235,13 @@ def _judge(
         )
     )
     features["like_phone"] = float(bool(_PHONE_LIKE.fullmatch(value)))
-    cell_start, cell_end = _cell(text, start, end)
+    cell_start, cell_end = _cell(parted, start, end)
     cell = text[cell_start:cell_end].strip()
     labelled = any(cell_start <= label.start < start for label in facts.labels)
     features["whole_cell"] = float(cell == text[start:end])
-    features["in_address"] = float(not labelled and cell != text[start:end] and names.is_address(cell))
+    features["in_address"] = float(not labelled and cell != text[start:end] and is_address(cell))
     features["many_words"] = float(end < len(text) and is_cjk(text[end : end + 1] or " "))
-    return Candidate(value=value, evidence=(span(facts, start, end),), features=features)
+    return features
 
 
 def _cell(text: str, start: int, end: int) -> tuple[int, int]:

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
+from postprocess_svc.fields.labels import Label
+from postprocess_svc.fields.values.folding import has_digits
 from postprocess_svc.fields.values.phones import PrintedPhone, find_phones
 from postprocess_svc.fields.vocabulary import Role
 
 _NEAR_ROWS = 8
+_NATIONAL_DIGITS = 9
+_NOT_PHONES = frozenset(
+    {
+        Role.INVOICE_NUMBER,
+        Role.NUMBER,
+        Role.OTHER_NUMBER,
+        Role.REGISTRATION,
+        Role.ACCOUNT_NUMBER,
+        Role.IBAN,
+        Role.TAX_NUMBER,
+    }
+)
+_PHONE_OR_FAX = frozenset({Role.PHONE, Role.FAX})
+_WORDS_BEFORE = 12
+"""Characters before a number that may say whose it is."""
+_LETTER = re.compile(r"(?<![^\s:,(|/])T[.:]? ?(?=[0(+]\d)")
+"""T 03-1234-5678; with more digits behind it, and no nought first, it is a registration number."""
+_DIRECT = re.compile(r"直通|内線|担当|durchwahl|direct|extension", re.IGNORECASE)
+_CUT_OFF = re.compile(r"(?<!\d)(\(?0\d{1,4}\)?-(?:\d{1,4}-?)?)$")
+_GOES_ON = re.compile(r"(?:\d{1,4}-)?\d{3,4}(?![\d-])")
 
 
 class PhoneFamily(FieldFamily):
@@ -32,26 +56,70 @@ FAMILY = PhoneFamily()
 
 
 def _in_row(context: DocumentContext, facts: RowFacts, chosen: Chosen, *, first: bool) -> Iterator[Candidate]:
-    speaking = [label for label in facts.labels if label.roles & {Role.PHONE, Role.FAX}]
-    labelled_from = min((label.end for label in speaking), default=None)
     text = facts.row.text
+    if not has_digits(text, 2):
+        return
+    speaking = [label for label in facts.labels if label.roles & _PHONE_OR_FAX]
+    if (letter := _LETTER.search(text)) is not None:
+        named = Label(start=letter.start(), end=letter.end(), roles=frozenset({Role.PHONE}), wording="t")
+        speaking = sorted([*speaking, named], key=lambda label: label.start)
+    labelled_from = min((label.end for label in speaking), default=None)
     western = context.language not in {Language.JAPANESE, Language.CHINESE}
+    if speaking and text[-1] == "-":
+        yield from _cut_off(context, facts, speaking, chosen, first=first)
     for phone in find_phones(text, labelled_from=labelled_from, western=western):
         label = next((label for label in reversed(speaking) if label.end <= phone.start), None)
         if label is None and not _has_phone_shape(context, facts, phone):
             continue
-        is_fax = label is not None and Role.FAX in label.roles and Role.PHONE not in label.roles
-        # TEL/FAX: one label for both, or two numbers after "TEL 03-… FAX 03-…".
+        if any(date.start <= phone.start and phone.end <= date.end and not date.compact for date in facts.dates):
+            continue
         features = {
-            "labelled": float(label is not None),
-            "unlabelled": float(label is None),
-            "fax": float(is_fax),
-            "international": float(phone.value.startswith("+")),
-            "first": float(first),
-            "odd_length": float(_has_odd_length(context, phone)),
-            **_places(facts, phone, chosen),
+            **_features(context, facts, phone, label, first=first),
+            **_places(facts, phone.start, phone.end, chosen),
         }
         yield Candidate(value=phone.value, evidence=(span(facts, phone.start, phone.end),), features=features)
+
+
+def _features(
+    context: DocumentContext, facts: RowFacts, phone: PrintedPhone, label: Label | None, *, first: bool
+) -> dict[str, float]:
+    # TEL/FAX: one label for both, or two numbers after "TEL 03-… FAX 03-…".
+    is_fax = label is not None and Role.FAX in label.roles and Role.PHONE not in label.roles
+    before = facts.row.text[max(0, phone.start - _WORDS_BEFORE) : phone.start]
+    return {
+        "labelled": float(label is not None),
+        "unlabelled": float(label is None),
+        "fax": float(is_fax),
+        "international": float(phone.value.startswith("+")),
+        "first": float(first),
+        "odd_length": float(_has_odd_length(context, phone)),
+        "direct": float(_DIRECT.search(before) is not None),
+    }
+
+
+def _cut_off(
+    context: DocumentContext, facts: RowFacts, speaking: list[Label], chosen: Chosen, *, first: bool
+) -> Iterator[Candidate]:
+    """A number that goes on in the next row: TEL 0120- over 986-814."""
+    head = _CUT_OFF.search(facts.row.text)
+    number = facts.row.number + 1
+    if head is None or number >= len(context.facts) or context.facts[number].row.page != facts.row.page:
+        return
+    following = context.facts[number]
+    rest = _GOES_ON.match(following.row.text)
+    label = next((label for label in reversed(speaking) if label.end <= head.start()), None)
+    if rest is None or label is None:
+        return
+    found = find_phones(head[1] + rest[0])
+    if len(found) != 1 or found[0].end != len(head[1] + rest[0]):
+        return
+    phone = replace(found[0], start=head.start(), end=head.end())
+    features = {
+        **_features(context, facts, phone, label, first=first),
+        **_places(facts, head.start(), head.end(), chosen),
+    }
+    evidence = (span(facts, head.start(), head.end()), span(following, 0, rest.end()))
+    yield Candidate(value=phone.value, evidence=evidence, features=features)
 
 
 def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPhone) -> bool:
@@ -71,20 +139,6 @@ def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPh
     return phone.value.startswith("+") or (phone.value.startswith(("0", "(0")) and digits >= _NATIONAL_DIGITS)
 
 
-_NATIONAL_DIGITS = 9
-_NOT_PHONES = frozenset(
-    {
-        Role.INVOICE_NUMBER,
-        Role.NUMBER,
-        Role.OTHER_NUMBER,
-        Role.REGISTRATION,
-        Role.ACCOUNT_NUMBER,
-        Role.IBAN,
-        Role.TAX_NUMBER,
-    }
-)
-
-
 def _has_odd_length(context: DocumentContext, phone: PrintedPhone) -> bool:
     """Japanese numbers have ten digits, eleven for mobile and some service numbers."""
     digits = sum(character.isdigit() for character in phone.value)
@@ -93,9 +147,9 @@ def _has_odd_length(context: DocumentContext, phone: PrintedPhone) -> bool:
     return digits < 8
 
 
-def _places(facts: RowFacts, phone: PrintedPhone, chosen: Chosen) -> dict[str, float]:
+def _places(facts: RowFacts, start: int, end: int, chosen: Chosen) -> dict[str, float]:
     """How near the number stands to the parties' names."""
-    extent = facts.row.extent(phone.start, phone.end)
+    extent = facts.row.extent(start, end)
     near: dict[str, float] = {}
     for feature, field in (("near_issuer", FieldName.ISSUER_NAME), ("recipients", FieldName.RECIPIENT_NAME)):
         choice = chosen.get(field)

@@ -9,24 +9,31 @@ from ocr_core.contracts.result import DocumentType
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, Span
 from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.families.broken_names import rest_of_name
 from postprocess_svc.fields.families.naming import (
     CONTACT,
     SALUTATION,
     SEPARATORS,
     has_form,
+    is_header,
     is_implausible,
     is_sender_line,
     labelled_names,
     name_span,
     name_text,
     name_value,
-    rest_of_form,
 )
 from postprocess_svc.fields.values import names
+from postprocess_svc.fields.values.addresses import has_town
 from postprocess_svc.fields.vocabulary import Role
 
 _SHIP_TO = re.compile(r"ship|deliver|liefer|livraison|waren|納品|届|aflever")
 _MAX_TOWN_LINE = 45
+_BANK = re.compile(r"bank|banque|sparkasse|institut|caisse|crédit", re.IGNORECASE)
+_UPPER = 0.45
+_BOTH_PARTIES = 2
+_OTHERS = frozenset({Role.HOLDER, Role.BANK, Role.ISSUER})
+"""Labels of names that are not the recipient's."""
 
 
 class RecipientFamily(FieldFamily):
@@ -46,6 +53,9 @@ FAMILY = RecipientFamily()
 
 def _recipients(context: DocumentContext) -> Iterator[Candidate]:
     blocks = 0
+    letters = context.language is not Language.JAPANESE and context.document_type is not DocumentType.RECEIPT
+    if letters:
+        yield from _other_firm(context)
     for row in context.shared(find_cells):
         for position, cell in enumerate(row):
             if not names.has_letters(cell.text):
@@ -54,7 +64,7 @@ def _recipients(context: DocumentContext) -> Iterator[Candidate]:
             for found, relation, wording in labelled_names(context, row, position, Role.RECIPIENT):
                 features = {f"labelled_{relation}": 1.0, "ship_to": float(bool(_SHIP_TO.search(wording)))}
                 yield from _candidate(context, *found, features)
-            if context.language is not Language.JAPANESE and context.document_type is not DocumentType.RECEIPT:
+            if letters:
                 for candidate in _addressed(context, cell, first=blocks == 0):
                     blocks += 1
                     yield candidate
@@ -63,7 +73,7 @@ def _recipients(context: DocumentContext) -> Iterator[Candidate]:
 def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Iterator[Candidate]:
     """Names before 御中, 様 and 殿: in the cell, in the cell before it, or in the line above."""
     cell = row[position]
-    match = names.HONORIFIC.search(cell.text)
+    match = names.HONORIFIC.search(cell.text) if not cell.text.isascii() else None
     if match is None:
         return
     feature = "honorific_company" if match[1] == "御中" else "honorific_person"
@@ -81,9 +91,12 @@ def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Itera
     if not names.has_japanese_form(name):
         is_department = names.DEPARTMENT.search(name.strip()) is not None
         company_above = next((o for o in above if names.has_japanese_form(o.text) or is_department), None)
-    if company_above is not None:
-        yield from _whole(context, company_above, {feature: 1.0})
-    piece = name_span(cell, end=cell.start + match.start())
+        if company_above is not None:
+            yield from _whole(context, company_above, {feature: 1.0})
+        if is_department:
+            return
+    name = names.without_department(name)
+    piece = name_span(cell, end=cell.start + len(name))
     if piece is not None:
         features = {feature: 1.0, "person_below_company": float(company_above is not None)}
         yield from _candidate(context, cell, piece, features)
@@ -91,7 +104,7 @@ def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Itera
 
 def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator[Candidate]:
     """The first line of an address block: the lines above a postcode and town."""
-    if names.POSTCODE_TOWN.search(cell.text) is None or is_sender_line(cell.text) or len(cell.text) > _MAX_TOWN_LINE:
+    if len(cell.text) > _MAX_TOWN_LINE or not has_town(cell.text) or is_sender_line(cell.text):
         return
     lines: list[Cell] = []
     under_sender = False
@@ -120,6 +133,45 @@ def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator
     yield from _whole(context, lines[-1], features)
 
 
+def _other_firm(context: DocumentContext) -> Iterator[Candidate]:
+    """The one firm in the upper half that does not name itself a second time, where there is an issuer beside it.
+
+    A page may give the recipient as a name alone, without label or address; issuers come again in the account or foot.
+    """
+    rows = context.shared(find_cells)
+    header = next((number for number, row in enumerate(rows) if row and is_header(row[0])), len(rows))
+    firms = [
+        (cell, piece)
+        for row in rows
+        for cell in row
+        if cell.facts.row.number < header
+        and cell.text[0].isupper()
+        and cell.facts.row.page == context.pages[0].number
+        and cell.facts.page.depth(cell.extent) < _UPPER
+        and not is_sender_line(cell.text)
+        and not any(label.roles & _OTHERS and label.start == cell.start for label in cell.facts.labels)
+        and (piece := name_span(cell, start=cell.start)) is not None
+        and (names.has_latin_form(name_text(piece)) or names.has_trade_word(name_text(piece)))
+        and not any(map(str.isdigit, name_text(piece)))
+        and _BANK.search(name_text(piece)) is None
+        and not is_implausible(cell, piece)
+    ]
+    if len({name_value(piece) for _, piece in firms}) != _BOTH_PARTIES:
+        return
+    once = [(cell, piece) for cell, piece in firms if context.text.count(name_text(piece)) == 1]
+    if len(once) == 1:
+        yield from _candidate(context, *once[0], {"other_firm": 1.0})
+
+
+def _after_label(cell: Cell) -> int | None:
+    """Where a name begins in a cell that begins with a recipient's label, as in "Client Highfield Media"."""
+    label = next((label for label in cell.facts.labels if label.start == cell.start), None)
+    if label is None or Role.RECIPIENT not in label.roles or label.end >= cell.end:
+        return None
+    rest = cell.facts.row.text[label.end : cell.end].lstrip(" :.")
+    return cell.end - len(rest) if rest[:1].isupper() and " " in rest else None
+
+
 def _is_own_contact(cell: Cell) -> bool:
     """A phone or registration number, which letterheads carry and addressees do not."""
     if SEPARATORS.match(cell.text):
@@ -128,7 +180,7 @@ def _is_own_contact(cell: Cell) -> bool:
 
 
 def _whole(context: DocumentContext, cell: Cell, features: dict[str, float]) -> Iterator[Candidate]:
-    piece = name_span(cell)
+    piece = name_span(cell, start=_after_label(cell))
     if piece is not None:
         yield from _candidate(context, cell, piece, features)
 
@@ -136,15 +188,15 @@ def _whole(context: DocumentContext, cell: Cell, features: dict[str, float]) -> 
 def _candidate(context: DocumentContext, cell: Cell, piece: Span, features: dict[str, float]) -> Iterator[Candidate]:
     name, value = name_text(piece), name_value(piece)
     evidence: tuple[Span, ...] = (piece,)
-    rest = rest_of_form(context, cell, name)
+    rest = rest_of_name(context, cell, name)
     if rest is not None:
-        value, evidence = f"{value} {name_value(rest)}", (piece, rest)
+        value, evidence = f"{value}{rest.joint}{name_value(rest.piece)}", (piece, rest.piece)
     yield Candidate(
         value=value,
         evidence=evidence,
         features={
             **features,
-            "company_form": float(has_form(name)),
+            "company_form": float(rest is not None or has_form(name)),
             "upper_half": float(cell.facts.page.depth(cell.extent) < 0.5),
             "implausible": float(is_implausible(cell, piece)),
             "repeated": float(context.text.count(name) > 1),

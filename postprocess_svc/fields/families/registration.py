@@ -10,6 +10,7 @@ from postprocess_svc.fields.candidate import Candidate, Choice, Chosen, FieldFam
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.values.folding import has_digits, read_digits
 from postprocess_svc.fields.values.identifiers import (
+    REGISTRATION_DIGITS,
     Identifier,
     corporate_number_is_valid,
     find_registration_numbers,
@@ -17,7 +18,12 @@ from postprocess_svc.fields.values.identifiers import (
 )
 from postprocess_svc.fields.vocabulary import Role
 
-_BARE_DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){12}(?!\d)")
+_BARE_DIGITS = re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,13}(?!\d)")
+"""Thirteen, or fourteen where the T was read as one of them."""
+_T_AS_DIGIT = frozenset("17")
+_DIGITS_ALONE = re.compile(r"[\d .-]{13,}")
+_AFTER_NOISE = re.compile(r"(?<=[^\x00-\x7f])[A-Z|:;.](?=T ?\d{4})")
+_D_AS_NOUGHT = re.compile(r"(?<![A-Z0-9])[0O]E(?= ?\d{3} ?\d{3} ?\d{3}(?!\d))")
 # A tax number of a country without a shape of its own here: long, mostly digits, no separators but spaces and hyphens.
 _OTHER_ID = re.compile(r"(?<![A-Za-z0-9])[A-Z0-9]{2,4}[- ]?[A-Z0-9]{6,13}(?:[- ]\d{1,6}){0,3}(?![A-Za-z0-9])")
 _RECIPIENT_ROWS = 7
@@ -73,19 +79,20 @@ def _in_row(context: DocumentContext, facts: RowFacts) -> Iterator[Candidate]:
     text = facts.row.text
     if not has_digits(text, 7):
         return
-    japanese = find_registration_numbers(text)
+    japanese = find_registration_numbers(text if text.isascii() else _AFTER_NOISE.sub(" ", text))
     for number in japanese:
         features = {"t_number": 1.0, "check_failed": float(not number.valid)}
         yield _candidate(context, facts, number, features)
     label = next((label for label in facts.labels if Role.REGISTRATION in label.roles), None)
     label_end = label.end if label is not None else (0 if _labelled_above(context, facts) else None)
     if context.language is Language.JAPANESE:
-        if label is not None and not japanese:
-            yield from _without_t(context, facts, label.end)
+        if not japanese and (label is not None or (label_end == 0 and _DIGITS_ALONE.fullmatch(text) is not None)):
+            yield from _without_t(context, facts, 0 if label is None else label.end)
         return
-    for identifier in find_vat_ids(text):
+    identifiers = find_vat_ids(_D_AS_NOUGHT.sub("DE", text) if label_end is not None else text)
+    for identifier in identifiers:
         yield _candidate(context, facts, identifier, {"vat_shape": 1.0})
-    if label_end is not None and not find_vat_ids(text):
+    if label_end is not None and not identifiers:
         match = _OTHER_ID.search(text, label_end)
         if match is not None and match.start() - label_end <= 14 and sum(map(str.isdigit, match[0])) >= 6:
             value = re.sub(r"[ -]", "", match[0])
@@ -99,6 +106,10 @@ def _without_t(context: DocumentContext, facts: RowFacts, label_end: int) -> Ite
     if match is None:
         return
     digits = re.sub(r"\D", "", match[0])
+    if len(digits) > REGISTRATION_DIGITS:
+        if digits[0] not in _T_AS_DIGIT or not corporate_number_is_valid(digits[1:]):
+            return
+        digits = digits[1:]
     identifier = Identifier(
         start=match.start(), end=match.end(), value=f"T{digits}", valid=corporate_number_is_valid(digits)
     )

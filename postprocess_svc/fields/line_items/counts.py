@@ -13,21 +13,23 @@ _ANY_UNIT = r"(?!円)[^\W\d_x×]{1,4}[23²³]?"
 """Beside the sign that multiplies, whatever stands behind a number counts it."""
 _MARK = r"@|単価?|[¥\\$€£]"
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
-_FIRST_UNIT = rf"{_ANY_UNIT}(?=[ \t]?[×*✕@]|[ \t][xX])|(?:{_PIECE})(?![A-WYZa-wyz])"
+_FIRST_UNIT = rf"{_ANY_UNIT}(?=[ \t]?[×✕@]|[ \t]?\*(?!\t)|[ \t][xX])|(?:{_PIECE})(?![A-WYZa-wyz])"
 _SECOND_UNIT = rf"{_ANY_UNIT}(?=[ \t)\]]|$)|(?:{_PIECE})(?![A-WYZa-wyz])"
 _TIMES = re.compile(
     rf"[(\[]?(?<![\d.,])(?P<mark>{_MARK})? ?(?P<first>{_NUMBER}) ?(?P<unit>{_FIRST_UNIT})?(?:円)? ?"
-    rf"(?:[x×*✕X][ \t]?(?P<mark2>{_MARK})?|(?P<at>@)) ?"
+    rf"(?:(?:[x×✕X]|(?P<at>@))[ \t]?|\* ?)(?P<mark2>{_MARK}|EUR|USD|GBP|RM)?[¥\\$€£]? ?"
     rf"(?P<second>{_NUMBER})(?![\d.,]*%) ?(?P<unit2>{_SECOND_UNIT})?(?:円)?[)\]]?",
     re.IGNORECASE,
 )
 _ALONE = re.compile(
-    rf"(?:^|\t)(?P<count>\d{{1,3}}) ?(?P<unit>{_PIECE})(?=[ \t]|$)"
+    rf"(?:^|\t)(?P<count>\d{{1,3}}) ?(?P<unit>{_PIECE})(?=[ \t¥]|$|[\d,]{{2,}}円?$)"
     rf"|[(\[](?P<count2>\d{{1,3}}) ?(?P<unit2>{_PIECE})[)\]]"
     r"|^(?P<count3>\d{1,2})(?P<unit3>点)",  # no name begins so
     re.IGNORECASE,
 )
 _PRICE = re.compile(r"[(\[]?(?:単価?|@) ?[¥\\]?(?P<price>\d[\d,]*)(?:円)?[)\]]?")
+_BEFORE_NAME = re.compile(r"(?P<count>[1-9]\d?) ?[xX×]?[ \t]+(?=[^\W\d_]{2})")
+_COLUMN = re.compile(r"[xX×]? ?(?P<count>[1-9]\d?)")
 _HAS_COUNT = re.compile(r"\d")
 
 
@@ -59,6 +61,21 @@ def find_count(folded_text: str) -> Count | None:
         start=match.start(),
         end=match.end(),
     )
+
+
+def bare_count(folded_text: str, name: str) -> tuple[str, Decimal] | None:
+    """A name and the count without a unit beside it: before it (2 Pancakes), or in the column behind it.
+
+    Args:
+        folded_text: The row up to its amount, its columns parted by tabs.
+        name: What of it is the name.
+    """
+    match = _BEFORE_NAME.match(folded_text)
+    if match is not None:
+        return name[match.end() :] if name.startswith(match[0]) else name, Decimal(match["count"])
+    columns = folded_text.rstrip().split("\t")
+    match = _COLUMN.fullmatch(columns[-1].strip()) if len(columns) > 1 else None
+    return None if match is None else (name, Decimal(match["count"]))
 
 
 def counted_name(folded_name: str, amount: Decimal) -> tuple[str, Count] | None:

@@ -8,6 +8,9 @@ from decimal import Decimal
 
 from postprocess_svc.lines import TextLine
 
+_MAX_SUPPLIED = 9
+"""A quantity of more digits would have been detected."""
+
 
 @dataclass(slots=True, kw_only=True)
 class PrintedItem:
@@ -32,6 +35,14 @@ class PrintedItem:
     def product(self) -> Decimal | None:
         """Quantity times unit price, where both are printed."""
         return None if self.quantity is None or self.unit_price is None else self.quantity * self.unit_price
+
+    def supply_quantity(self) -> None:
+        """Set the quantity that price and amount leave, where none was read: a lone 1 is often not detected."""
+        if self.quantity is not None or not self.unit_price or not self.amount or self.is_reduced:
+            return
+        quantity = self.amount / self.unit_price
+        if 0 < quantity <= _MAX_SUPPLIED and quantity == quantity.to_integral_value():
+            self.quantity = quantity
 
     def multiplies(self) -> bool | None:
         """Whether quantity times unit price is the amount, but for rounding; None where that cannot be told."""

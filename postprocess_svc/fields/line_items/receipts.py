@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from postprocess_svc.fields.context import DocumentContext, RowFacts
-from postprocess_svc.fields.line_items.counts import Count, counted_name, find_count
+from postprocess_svc.fields.line_items.counts import Count, bare_count, counted_name, find_count
 from postprocess_svc.fields.line_items.item import PrintedItem
 from postprocess_svc.fields.line_items.summaries import is_discount, is_summary
 from postprocess_svc.fields.values.amounts import PrintedAmount
@@ -22,6 +22,8 @@ _END = frozenset({Role.TOTAL_DUE, Role.TOTAL, Role.SUBTOTAL, Role.TENDERED})
 _AT_EDGE = 2.0
 """Amounts of items end this near to the right edge of amounts, in line heights."""
 _MAX_ROWS = 500
+_MIN_COUNTED = 0.6
+"""Bare numbers beside names are counts where this share of the items has one."""
 _EDGES = " .:-*·・,、"
 _NAME = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uff66-\uff9f]|[^\W\d_]{3}")
 """Two Latin letters are a till's mark for a tax, or a size."""
@@ -43,13 +45,24 @@ class _Part:
         return _NAME.search(self.name) is not None
 
 
-def items_of_rows(context: DocumentContext) -> list[PrintedItem]:
-    """The items between a receipt's head and its sums, page by page."""
+def items_of_rows(context: DocumentContext, *, below_total: bool = False) -> list[PrintedItem]:
+    """The items between a receipt's head and its sums, page by page.
+
+    Args:
+        context: The document.
+        below_total: Of a document that says its total in its head: the items below that.
+    """
     found: list[PrintedItem] = []
     for page in context.pages:
         rows = [context.facts[row.number] for row in page.rows][:_MAX_ROWS]
+        if below_total:
+            rows = rows[next((at + 1 for at, facts in enumerate(rows) if _says_total(facts)), len(rows)) :]
         found += _items(_parts(_zone(rows)), page.number)
     return found
+
+
+def _says_total(facts: RowFacts) -> bool:
+    return bool(facts.amounts) and any(phrase.roles & _END for phrase in facts.phrases)
 
 
 def _zone(rows: Sequence[RowFacts]) -> list[RowFacts]:
@@ -61,15 +74,16 @@ def _zone(rows: Sequence[RowFacts]) -> list[RowFacts]:
         )
         if titles > 1 and not facts.amounts and number < len(rows) - 1:
             start = number + 1
-        if (
-            number > start
-            and facts.amounts
-            and any(phrase.roles & _END for phrase in facts.phrases)
-            and is_summary(facts.row.text[: facts.amounts[-1].start])
-        ):
+        if number > start and _says_total(facts) and _sums_up(facts.row.text[: facts.amounts[-1].start]):
             end = number
             break
     return list(rows[start:end])
+
+
+def _sums_up(before_amount: str) -> bool:
+    """Whether a row says that it sums up: what stands left of the amount does, be it right of something else."""
+    beside = before_amount.rstrip().rpartition("\t")[2]
+    return is_summary(before_amount) or (beside != before_amount and bool(beside) and is_summary(beside))
 
 
 def _parts(rows: Sequence[RowFacts]) -> list[_Part]:
@@ -127,8 +141,11 @@ def _bare_name(text: str) -> str:
 def _items(parts: list[_Part], page: int) -> list[PrintedItem]:
     names_below = _names_stand_below(parts)
     items: list[PrintedItem] = []
+    bare: list[tuple[PrintedItem, str, Decimal]] = []
     for at, part in enumerate(parts):
-        if part.amount is None or part.used or is_summary(part.name) or (part.amount.value == 0 and part.count is None):
+        if part.amount is None or part.used or (part.amount.value == 0 and part.count is None):
+            continue
+        if is_summary(part.name) or _sums_up(part.facts.row.text[: part.amount.start]):
             continue
         part.used = True
         members = [part]
@@ -148,6 +165,13 @@ def _items(parts: list[_Part], page: int) -> list[PrintedItem]:
                 counted.used = True
                 members.append(counted)
         items.append(_item(name, part.amount, None if counted is None else counted.count, members, page))
+        if len(members) == 1 and items[-1].quantity is None:
+            before = bare_count(part.facts.row.text[: part.amount.start], items[-1].description)
+            if before is not None:
+                bare.append((items[-1], *before))
+    if bare and len(bare) >= _MIN_COUNTED * sum(item.quantity is None for item in items if (item.amount or 0) > 0):
+        for item, name, count in bare:
+            item.description, item.quantity = name, count
     return items
 
 

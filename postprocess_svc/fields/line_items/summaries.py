@@ -16,6 +16,11 @@ _SUMMARY_ROLES = (
 _END_ROLES = (Role.TOTAL_DUE, Role.TOTAL, Role.TENDERED, Role.CHANGE)
 _DISCOUNT_ROLES = (Role.DISCOUNT,)
 _NOISE = re.compile(r"[\d%().,:;¥\\€$£\[\]<>@/+&※*|~-]|(?:rm|usd|eur|円)(?![a-z])")
+_BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_CARRIED = re.compile(r"[前次](?:頁|ヘー?シ|葉|紙)|繰り?越|(?:carried|brought)(?:forward|over)|ubertrag|areporter")
+"""What goes on from one page to the next, squashed."""
+_SHARE_OF = 2
+"""With a rate, a word as short as this is a share of the sum: 10%分, 8%込."""
 _LAST_WORDS = re.compile(r"(?:以下余白|以上|余白)")
 _ENDINGS = re.compile(r"(?:summe|betrag|saldo|zahlungen|anzahlungen|zuschlage|abschlage|subtotal|totals?|gesamt)$")
 """German makes one word of what is summed up and the sum."""
@@ -60,8 +65,11 @@ def is_summary(text: str) -> bool:
     """Whether a text says that its row sums up or settles; an item with quantity and price may sound so too."""
     bare = _NOISE.sub("", squash(text))
     if not bare:
-        return "%" in text
-    if bare in _summaries():
+        return "%" in text or "％" in text
+    without = _NOISE.sub("", _BRACKETED.sub("", squash(text)))
+    if bare in _summaries() or without in _summaries() or _CARRIED.search(bare) is not None:
+        return True
+    if len(bare) <= _SHARE_OF and is_cjk(bare[0]) and ("%" in text or "％" in text):
         return True
     return _is_japanese_sum(bare) if is_cjk(bare[0]) else _is_latin_sum(bare, text)
 

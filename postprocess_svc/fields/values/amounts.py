@@ -1,6 +1,7 @@
 """Printed amounts of money as numbers.
 
-Japanese (¥385,000-, 金385,000円也, ▲1,200) and Western forms (1.234,56 €, 1 234,56, RM 12.30, $1,234.56, (12.30)).
+Japanese (¥385,000-, 金385,000円也, ▲1,200, 金壱万弐千円也, a digit a box) and Western forms (1.234,56 €, 1 234,56, RM
+12.30, $1,234.56, (12.30)).
 Which mark separates thousands is decided from the number itself; a lone mark before three digits is a thousands
 separator, which is how prices are printed.
 """
@@ -8,10 +9,12 @@ separator, which is how prices are printed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from postprocess_svc.fields.values.folding import has_digits, read_digits
+from postprocess_svc.fields.values.folding import has_cjk, has_digits, read_digits
+from postprocess_svc.fields.values.kanji_numbers import KANJI_DIGITS, KANJI_UNITS, read_kanji_number
 
 UNKNOWN_CURRENCY = "XXX"
 """ISO 4217's code for "no currency": the document names none, and nothing in it points to one."""
@@ -32,7 +35,7 @@ WITHOUT_MINOR_UNIT = frozenset({"JPY", "KRW", "VND", "IDR"})
 """Currencies that are printed without decimals; their thousands are separated by commas or points."""
 
 _LEADING = (
-    r"¥|\\|€|£|US ?\$|HK\$|NT\$|NZ\$|CA\$|[SACR]\$|\$|₹|₩|₱|₫|₺|฿|金(?=[\d¥ ])"
+    r"¥|\\|€|£|US ?\$|HK\$|NT\$|NZ\$|CA\$|[SACR]\$|\$|₹|₩|₱|₫|₺|฿|(?<!預)金(?=[\d¥ ])"
     r"|(?<![A-Za-z])(?:RM|EUR|USD|JPY|CHF|SFr|GBP|MYR|SGD|HKD|AUD|CAD|NZD|TWD|INR|SEK|NOK|DKK|PLN|CZK|CNY|RMB|KRW|THB"
     r"|PHP|VND|IDR|BRL|AED|ZAR|Rs|Rp|Fr\.|kr)"
 )
@@ -43,7 +46,7 @@ _TRAILING = (
 _NUMBER = (
     r"(?:(?!0+[,.'])\d{1,3}(?:[,.'] ?\d{3})+(?:[,.] ?\d{1,2})?"  # grouped
     r"|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{2})?"  # 12,34,567 in India
-    r"|\d{1,3}(?: \d{3})+,\d{2}"  # 1 234,56
+    r"|\d{1,3}(?: \d{3})+(?:,\d{2}|\.\d{2}(?= ?€))"  # 1 234,56
     r"|0[.,]\d{3}"  # a rate
     r"|\d+[.,] ?\d{2}"  # 1234.56
     r"|\d+[.,]\d"
@@ -64,10 +67,25 @@ _NOT_MONEY = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?|\d+(?:[.,]\d+)? ?%|〒 ?\d{3}-?\d{4}|\d{1,5}\(\d{1,4}\)\d{3,4}"
     r"|\d+(?:-\d+){2,}|(?<![A-Za-z0-9])\d{3}-\d{4}(?!\d)|\d{1,4}(?:/\d{1,4})+"
     # With what of their number stands before; a few marks only, lest a long row of digits be tried at each of them.
-    r"|(?:\d+[,']){0,4}\d+(?:\.\d+){2,}(?![\d,])|(?:\d+[,.]){0,4}\d{9,}"
-    r"|(?:No|Nr|N°|#|TEL|FAX)[.: ]{0,2}[\d-]+|第\d+|\d+(?:年|月|日|時|分|号|丁目|番地?|階|F(?![A-Za-z]))",
+    # Groups of three and then two digits are an amount whose comma was read as a point (1.234.56).
+    r"|(?!\d{1,3}(?:\.\d{3})+\.\d{2}(?![\d.]))(?:\d+[,']){0,4}\d+(?:\.\d+){2,}(?![\d,])|(?:\d+[,.]){0,4}\d{9,}"
+    r"|(?:No|Nr|N°|#|TEL|FAX)[.: ]{0,2}[\d-]+|第\d+|\d+(?:年|月|日|時|分|号|丁目|番地?|階)"
+    r"|(?<![\d,.])\d{1,2}F(?![A-Za-z])",
     re.IGNORECASE,
 )
+# 金壱万弐千円也: in words, which nothing can be added to; a bare 千円 is no sum.
+_IN_KANJI = re.compile(
+    rf"(?P<gold>(?<![\u3400-\u9fff])金 ?)?(?<![{KANJI_DIGITS}{KANJI_UNITS}\d,])"
+    rf"(?P<number>[{KANJI_DIGITS}{KANJI_UNITS}\d,]{{1,24}}) ?(?:[円圓](?P<tail> ?也)?|(?P<bare_tail>也))"
+)
+_HAS_KANJI_NUMBER = re.compile(rf"[{KANJI_DIGITS}{KANJI_UNITS}]")
+# A form's boxes hold a digit each: ¥ 1 2 3 4 5.
+_IN_BOXES = re.compile(
+    r"(?P<mark>¥|(?<![\u3400-\u9fff])金)[ \t]{1,3}(?P<number>\d(?:[ \t]{1,2},?\d){3,8})(?![ \t]?[\d,.])"
+)
+# In a Japanese row: the mark before read as the letter that it resembles, or 円 after it.
+_MISREAD_YEN = re.compile(r"(?<![A-Za-z0-9])[YV](?=\d{1,3}(?:[,.] ?\d{3})+(?!\d)|\d{2,3}(?![\d,.A-Za-z]))")
+_MISREAD_EN = re.compile(r"(?<=[,.]\d{3})[PFHR](?![A-Za-z0-9])")
 _MEASURE = re.compile(
     r" ?(?:点|個|枚|本|台|名|件|冊|箱|袋|式|セット|回|人|杯|泊|時間|ヶ月|か月|カ月|ポイント|pt|pcs?"
     r"|kg|g|ml|l|cm|mm|m|kwh|stk|stück|std|h|x|×|@"
@@ -105,8 +123,15 @@ def find_amounts(folded_text: str, *, hidden: list[tuple[int, int]] | None = Non
     text = read_digits(folded_text)
     for start, end in hidden or ():
         text = text[:start] + "\0" * (end - start) + text[end:]
+    special = list(_special_forms(text)) if "金" in text or "也" in text or "¥" in text else []
+    for known in special:
+        text = text[: known.start] + "\0" * (known.end - known.start) + text[known.end :]
     if not has_digits(text, 1):
-        return []
+        return special
+    if ("Y" in text or "V" in text) and has_cjk(text):
+        text = _MISREAD_YEN.sub("¥", text)
+    if _MISREAD_EN.search(text) is not None and has_cjk(text):
+        text = _MISREAD_EN.sub("円", text)
     for match in list(_NOT_MONEY.finditer(text)):
         text = text[: match.start()] + "\0" * len(match[0]) + text[match.end() :]
     found = []
@@ -114,7 +139,33 @@ def find_amounts(folded_text: str, *, hidden: list[tuple[int, int]] | None = Non
         amount = _amount(match, text) if match["number"] else None
         if amount is not None:
             found.append(amount)
-    return found
+    return sorted([*special, *found], key=lambda amount: amount.start) if special else found
+
+
+def _special_forms(text: str) -> Iterator[PrintedAmount]:
+    """Amounts in kanji, and those that stand a digit a box."""
+    for match in _IN_KANJI.finditer(text) if "金" in text or "也" in text else ():
+        closed = match["tail"] is not None or match["bare_tail"] is not None
+        if _HAS_KANJI_NUMBER.search(match["number"]) is None or not (match["gold"] or closed):
+            continue
+        value = read_kanji_number(match["number"])
+        if value:
+            yield _yen(match, Decimal(value), closed=closed)
+    for match in _IN_BOXES.finditer(text):
+        yield _yen(match, Decimal(re.sub(r"\D", "", match["number"])), closed=False)
+
+
+def _yen(match: re.Match[str], value: Decimal, *, closed: bool) -> PrintedAmount:
+    return PrintedAmount(
+        start=match.start(),
+        end=match.end(),
+        value=value,
+        currency="JPY",
+        decimals=0,
+        grouped=False,
+        closed=closed,
+        measure=False,
+    )
 
 
 def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:

@@ -1,8 +1,8 @@
 """Printed dates as calendar dates.
 
-Eras (令和元年, R8.10.31), year first (2026年10月31日, 26/10/31), day or month first (31.10.2026, 10/31/2026), names of
-months in several languages. Whether the day or the month comes first is the document's business: such dates carry
-both readings and are settled by ``DayOrder``.
+Eras (令和元年, R8.10.31, 令和八年十月三十一日), year first (2026年10月31日, 26/10/31), day or month first (31.10.2026,
+10/31/2026), names of months in several languages. Whether the day or the month comes first is the document's business:
+such dates carry both readings and are settled by ``DayOrder``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 from postprocess_svc.fields.values.folding import has_digits, read_digits
+from postprocess_svc.fields.values.kanji_numbers import KANJI_DIGITS, read_kanji_number
 
 
 class DayOrder(StrEnum):
@@ -91,12 +93,16 @@ _YEAR_FIRST = re.compile(
     r"(?<![\d.,/-])'?((?:19|20)\d{2}|\d{2}|\d(?= ?年)) ?(年|[./-]) ?(\d{1,2}) ?(月|[./-]) ?"
     r"(\d{1,2}(?!\d)|末)(?: ?日)?(?![./-]?\d)"
 )
+# A comma where a point was printed (2025.01,31): only with all digits of the year, or it is a number.
+_YEAR_FIRST_COMMA = re.compile(r"(?<![\d.,/-])((?:19|20)\d{2})[.,](\d{2})[.,](\d{2})(?![.,]?\d)")
 _YEAR_FIRST_TIGHT = re.compile(r"(?<!\d)((?:19|20)\d{2}) ?(年|[./-]) ?(\d{1,2}) ?(月|\2) ?(\d{2})(?=[012]\d:\d\d)")
 _ERA = re.compile(
     r"(令和|平成|昭和|令|平|(?<![A-Za-z])[RHS])[.' ]? ?(元|\d{1,2}) ?(?:年|[./-]) ?(\d{1,2}) ?(?:月|[./-]) ?"
     r"(\d{1,2}(?!\d)|末)(?: ?日)?(?!\d)",
     re.IGNORECASE,
 )
+_NUMERAL = rf"[\d{KANJI_DIGITS}十]{{1,4}}"
+_IN_KANJI = re.compile(rf"(令和|平成|昭和)? ?(元|{_NUMERAL}) ?年 ?({_NUMERAL}) ?月 ?({_NUMERAL}|末) ?日", re.IGNORECASE)
 _YEAR_LAST = re.compile(r"(?<![\d.,/-])(\d{1,2}) ?([./-]) ?(\d{1,2}) ?\2 ?((?:19|20)\d{2}|'?\d{2})(?![\d])(?![./-]\d)")
 # A time printed straight after the year without a space (22/04/201818:54).
 _YEAR_LAST_TIGHT = re.compile(r"(?<![\d.,/-])(\d{1,2})([./-])(\d{1,2})\2((?:19|20)\d{2})(?=[012]\d:\d\d)")
@@ -110,14 +116,17 @@ _NAME_DAY = re.compile(
 )
 _NO_YEAR = re.compile(r"(?<![\d年])(?<!年 )(\d{1,2}) ?月 ?(\d{1,2}|末) ?日")
 _COMPACT = re.compile(r"(?<![\dA-Za-z-])((?:19|20)\d{2})([01]\d)([0-3]\d)(?![\dA-Za-z-])")
-_HAS_MONTH_NAME = re.compile(rf"(?:{_MONTH})", re.IGNORECASE)
+# Asked of lower case: without IGNORECASE the engine skips ahead by first letters.
+_HAS_MONTH_NAME = re.compile(_MONTH)
 # Cheap questions before the dear ones: dates are looked for in every row, and most rows hold none.
+_HAS_KANJI_NUMBER = re.compile(rf"[{KANJI_DIGITS}十元] ?年|[{KANJI_DIGITS}十] ?[月日]")
 _HAS_WORD = re.compile(r"[^\W\d_\u2e80-\U0010ffff]{3}")
 _HAS_DATE_MARK = re.compile(r"\d ?[年月./-]")
 _MAY_BE_ERA = re.compile(r"[令平昭]|[RHSrhs][.' ]? ?[元\d]")
 
 # Reiwa years are printed with two digits as often as Western ones; from 2020 on no Reiwa year reaches 20 before 2038.
 _FIRST_WESTERN_SHORT_YEAR = 17
+_FIRST_LONG_YEAR = 1900
 
 
 def find_dates(folded_text: str, *, short_year_first: bool = False) -> list[PrintedDate]:
@@ -127,12 +136,14 @@ def find_dates(folded_text: str, *, short_year_first: bool = False) -> list[Prin
         folded_text: The text.
         short_year_first: Three two-digit groups are year, month, day, as Japanese tills print 26/10/31.
     """
-    if not has_digits(folded_text, 2):
+    in_kanji = "年" in folded_text and _HAS_KANJI_NUMBER.search(folded_text) is not None
+    if not in_kanji and not has_digits(folded_text, 2):
         return []
     text = read_digits(folded_text)
     found: list[PrintedDate] = []
     taken: list[tuple[int, int]] = []
-    for date in _readings(text, short_year_first=short_year_first):
+    readings = _readings(text, short_year_first=short_year_first)
+    for date in chain(_in_kanji(text), readings) if in_kanji else readings:
         if _is_possible(date) and not any(date.start < end and start < date.end for start, end in taken):
             found.append(date)
             taken.append((date.start, date.end))
@@ -143,6 +154,27 @@ def _is_possible(date: PrintedDate) -> bool:
     return 1 <= date.month <= 12 and (1 <= date.day <= 31 or date.day == LAST_DAY)
 
 
+def _in_kanji(text: str) -> Iterator[PrintedDate]:
+    """令和七年九月二十五日, 二〇二五年九月二十五日."""
+    for match in _IN_KANJI.finditer(text):
+        count = 1 if match[2] == "元" else read_kanji_number(match[2])
+        month = read_kanji_number(match[3])
+        day = LAST_DAY if match[4] == "末" else read_kanji_number(match[4])
+        if count is None or month is None or day is None:
+            continue
+        if match[1]:
+            yield _date(match, year=_ERA_OFFSET[match[1]] + count, month=month, day=day)
+        elif count >= _FIRST_LONG_YEAR:
+            yield _date(match, year=count, month=month, day=day)
+        else:
+            yield _date(match, year=_short_year(count), month=month, day=day, guessed_year=True)
+
+
+def _short_year(count: int) -> int:
+    """26年 is 2026, 8年 is 令和8年."""
+    return 2000 + count if count >= _FIRST_WESTERN_SHORT_YEAR else _ERA_OFFSET["令和"] + count
+
+
 def _readings(text: str, *, short_year_first: bool) -> Iterator[PrintedDate]:
     has_marks = _HAS_DATE_MARK.search(text) is not None
     if has_marks and _MAY_BE_ERA.search(text) is not None:
@@ -150,14 +182,9 @@ def _readings(text: str, *, short_year_first: bool) -> Iterator[PrintedDate]:
             offset = _ERA_OFFSET[match[1].lower()]
             count = 1 if match[2] == "元" else int(match[2])
             yield _date(match, year=offset + count, month=int(match[3]), day=_day(match[4]))
-    for pattern in (_YEAR_FIRST_TIGHT, _YEAR_FIRST) if has_marks else ():
-        for match in pattern.finditer(text):
-            yield from _year_first(match, short=short_year_first)
-    for pattern in (_YEAR_LAST_TIGHT, _YEAR_LAST) if has_marks else ():
-        for match in pattern.finditer(text):
-            if not (short_year_first and len(match[4]) == 2):
-                yield from _year_last(match)
-    if _HAS_WORD.search(text) is not None and _HAS_MONTH_NAME.search(text) is not None:
+    if has_marks:
+        yield from _with_marks(text, short_year_first=short_year_first)
+    if _HAS_WORD.search(text) is not None and _HAS_MONTH_NAME.search(text.lower()) is not None:
         for match in _DAY_NAME.finditer(text):
             yield _date(match, year=_long_year(match[3]), month=_MONTHS[match[2].lower()], day=int(match[1]))
         for match in _NAME_DAY.finditer(text):
@@ -168,14 +195,25 @@ def _readings(text: str, *, short_year_first: bool) -> Iterator[PrintedDate]:
         yield _date(match, year=None, month=int(match[1]), day=_day(match[2]))
 
 
+def _with_marks(text: str, *, short_year_first: bool) -> Iterator[PrintedDate]:
+    """All digits, with marks between year, month and day."""
+    for pattern in (_YEAR_FIRST_TIGHT, _YEAR_FIRST):
+        for match in pattern.finditer(text):
+            yield from _year_first(match, short=short_year_first)
+    for match in _YEAR_FIRST_COMMA.finditer(text) if "," in text else ():
+        yield _date(match, year=int(match[1]), month=int(match[2]), day=int(match[3]))
+    for pattern in (_YEAR_LAST_TIGHT, _YEAR_LAST):
+        for match in pattern.finditer(text):
+            if not (short_year_first and len(match[4]) == 2):
+                yield from _year_last(match)
+
+
 def _year_first(match: re.Match[str], *, short: bool) -> Iterator[PrintedDate]:
     printed_year, mark = match[1], match[2]
     if len(printed_year) == 4:
         yield _date(match, year=int(printed_year), month=int(match[3]), day=_day(match[5]))
     elif mark == "年":
-        # 26年 is 2026, 8年 is 令和8年.
-        count = int(printed_year)
-        year = 2000 + count if count >= _FIRST_WESTERN_SHORT_YEAR else _ERA_OFFSET["令和"] + count
+        year = _short_year(int(printed_year))
         yield _date(match, year=year, month=int(match[3]), day=_day(match[5]), guessed_year=True)
     elif match[0].startswith("'") or (short and match[4] == mark):
         yield _date(match, year=2000 + int(printed_year), month=int(match[3]), day=_day(match[5]), guessed_year=True)

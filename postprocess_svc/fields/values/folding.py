@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
+
+from postprocess_svc.japanese_forms import japanese_variants
 
 # What NFKC leaves apart although a document means the same by it. The prolonged sound mark of katakana is no dash.
 _SAME_AS = {
@@ -37,43 +40,66 @@ _SAME_AS = {
 }
 
 _DIGIT_LIKE = {"O": "0", "o": "0", "Q": "0", "D": "0", "I": "1", "l": "1", "|": "1", "!": "1"}
-_MAY_BE_DIGIT = re.compile(r"[OoQDIl|!、]")
+_MAY_BE_DIGITS = re.compile(r"[OoQDIl|!、](?<=[\d,.¥$€£].)[OoQDIl|!、]*")
 _NUMERIC = frozenset("0123456789,.")
 _DATE_MARKS = frozenset("/年月日")
 
 
-@lru_cache(maxsize=8192)
+_MAX_REMEMBERED = 8192
+
+
+class _Forms(dict[int, str]):
+    """Each character's form, for ``str.translate``: found out when the character is first met, then remembered."""
+
+    def __init__(self, form_of: Callable[[str], str]) -> None:
+        super().__init__()
+        self._form_of = form_of
+
+    def __missing__(self, code_point: int) -> str:
+        form = self._form_of(chr(code_point))
+        if len(self) < _MAX_REMEMBERED:
+            self[code_point] = form
+        return form
+
+
 def fold_character(character: str) -> str:
     """NFKC form of one character, dashes and quotes made one; may be longer than one (``㈱`` is ``(株)``)."""
     form = unicodedata.normalize("NFKC", _SAME_AS.get(character, character))
     return "".join(_SAME_AS.get(part, part) for part in form) or " "
 
 
+_FOLDED = _Forms(fold_character)
+
+
 def fold(text: str) -> str:
     """A text, folded character by character."""
-    return "".join(map(fold_character, text))
+    return text.translate(_FOLDED)
 
 
-# Forms of other countries that the recogniser, trained on all of them, gives for a Japanese character.
-_JAPANESE_FORM = dict(
-    zip(
-        "錄录对對费减钱銭號额總总單单车电话電话發发值內稅银帳账讫收证證据會会员员号订结结买买卖賣销货质调据请诸领领课课计计书书項项",
-        "録録対対費減銭銭号額総総単単車電話電話発発値内税銀帳帳訖収証証据会会員員号訂結結買買売売販貨質調拠請諸領領課課計計書書項項",
-        strict=True,
-    )
-)
+_OLD_FORMS_IN_LABELS = dict(zip("對號總單發账收證据會賣销", "対号総単発帳収証拠会売販", strict=True))
+"""Forms that ``japanese_variants`` leaves alone, since names may have them, or takes for others; labels have not."""
+NOT_IN_LABELS = frozenset(" .-'*_")
+"""What a label may be printed with or without."""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_MAX_REMEMBERED)
 def squash_character(character: str) -> str:
-    """Lower case without accents and voicing marks, in the Japanese form; one character for one.
-
-    Labels are compared in this form: the recogniser mistakes ポ for ボ and 録 for 錄 far more often than one label for
-    another.
-    """
-    lower = _JAPANESE_FORM.get(character, character).lower()[:1]
+    """Lower case without accents and voicing marks, in the Japanese form; one character for one."""
+    form = _OLD_FORMS_IN_LABELS.get(character) or japanese_variants().get(ord(character), character)
+    lower = form.lower()[:1]
     marked = "\u00c0" <= lower <= "\u024f" or "\u3041" <= lower <= "\u30ff"
     return unicodedata.normalize("NFD", lower)[0] if marked else lower
+
+
+_SQUASHED = _Forms(lambda character: "" if character in NOT_IN_LABELS else squash_character(character))
+
+
+def squash_folded(text: str) -> str:
+    """A folded text in the form in which labels are compared: ``squash_character``, without what labels may lack.
+
+    The recogniser mistakes ポ for ボ and 録 for 錄 far more often than one label for another.
+    """
+    return text.translate(_SQUASHED)
 
 
 _SEVERAL_DIGITS = {count: re.compile(r"\d" + r"\D*\d" * (count - 1)) for count in (1, 2, 7)}
@@ -119,19 +145,22 @@ def read_digits(text: str) -> str:
     A letter counts as a digit only between numeric characters, or after a comma or a currency sign with numeric
     characters following, so that words and part numbers stay as they are.
     """
-    if _MAY_BE_DIGIT.search(text) is None:
-        return text
-    characters = list(text)
-    last = len(characters) - 1
-    for index, character in enumerate(characters):
-        before = characters[index - 1] if index else " "
-        after = text[index + 1] if index < last else " "
+    return _MAY_BE_DIGITS.sub(_as_digits, text)
+
+
+def _as_digits(match: re.Match[str]) -> str:
+    text, before = match.string, match.string[match.start() - 1]
+    read: list[str] = []
+    for at in range(match.start(), match.end()):
+        character, after = text[at], text[at + 1 : at + 2] or " "
         if character == "、":
-            if before.isdigit() and after.isdigit():
-                characters[index] = ","
-        elif character in _DIGIT_LIKE and _stands_for_digit(before, after):
-            characters[index] = _DIGIT_LIKE[character]
-    return "".join(characters)
+            character = "," if before.isdigit() and after.isdigit() else character
+        elif _stands_for_digit(before, after):
+            character = _DIGIT_LIKE[character]
+        read.append(character)
+        # What was read as a digit makes the next one stand among digits.
+        before = character
+    return "".join(read)
 
 
 def _stands_for_digit(before: str, after: str) -> bool:

@@ -1,7 +1,8 @@
-"""What names, addresses and forms of company look like. No place on a page, no label."""
+"""What names and forms of company look like. No place on a page, no label."""
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
 
@@ -14,34 +15,60 @@ _JAPANESE_FORM = re.compile(
         \((?:株|有|同|合|資|名|財|社|医|学|福)\) | 一般社団法人 | 公益社団法人 | 一般財団法人 | 公益財団法人 |
         社団法人 | 財団法人 | 医療法人 | 学校法人 | 社会福祉法人 | 宗教法人 | NPO法人 | 特定非営利活動法人 |
         独立行政法人 | 国立大学法人 | 税理士法人 | 弁護士法人 | 司法書士法人 | 監査法人 | 社会保険労務士法人 |
-        協同組合 | 生活協同組合
+        協同組合 | 生活協同組合 | \(株(?=[^主価券数\d)]) | \(有(?=[^効料無りる限償\d)]) | (?<=[^\s(無・])[株有]\)$
         """
     ),
 )
+"""The last three are ㈱ and ㈲ that lost a bracket in the reading."""
+_JAPANESE_FORM_ALONE = re.compile(
+    r"(?:株式|有限|合同|合資|合名)会社|(?:一般|公益)?(?:社団|財団)法人|(?:医療|学校|宗教|社会福祉|特定非営利活動|NPO)法人"
+)
+_LONGEST_REST = 40
+_HALF_FORMS = ("株式", "有限", "合同", "合資")
+_LATIN_WORD = re.compile(r"[^\W\d_]+")
 _JAPANESE_ENDING = re.compile(
-    alternatives(
+    r"(?<=[^ ])"
+    + alternatives(
         r"""
         商店 | 商会 | 商事 | 工務店 | 製作所 | 工業 | 産業 | 物産 | 事務所 | 薬局 | 医院 | クリニック | 病院 |
         書店 | 酒店 | 食堂 | 旅館 | ホテル | 大学 | 市役所 | 県庁 | 協会 | 組合 | 連合会 | 研究所 | 工房 |
-        サービス | カンパニー | センター | スタジオ | デザイン
+        サービス | カンパニー | センター | スタジオ | デザイン | タクシー | 交通 | 運輸 | 運送 | 建設 | 建築 | 塗装 |
+        電気 | 電機 | 電器 | 印刷 | 製麺 | 製菓 | 製薬 | 農園 | 牧場 | 水産 | 不動産 | 自動車 | 石油 | 設備 | 造園 |
+        鉄工所 | 木工所 | 診療所 | 歯科 | 整骨院 | 接骨院 | 美容室 | 理容室 | 学園 | 保育園 | 幼稚園 | 神社 | ストア |
+        マート | ショップ | ベーカリー | ドラッグ | レストラン | カフェ | スーパー | コンビニ |
+        パーク | 百貨店 |
+        専門店 | 量販店 | 料理店 | 喫茶店 | 菓子店 | 塗料店 | 文具店 | 薬店 | 金物店 | 生花店 | 精肉店 |
+        鮮魚店 | 青果店 | 電器店 | 洋品店 | 家具店 | 呉服店 | 時計店 | 眼鏡店 | 楽器店 | 自転車店 | 写真店 |
+        理髪店 | 代理店 | 免税店
         """
     )
     + r"$",
 )
-_LATIN_FORM = re.compile(
-    r"(?<![A-Za-z])"
-    + alternatives(
-        r"""
-        GmbH(?: ?& ?Co\.? ?KG)? | mbH | AG | KG | OHG | UG | e\.? ?K\.? | e\. ?V\. | a\. ?G\. | GbR | Ltd |
+_TRADES_ALONE = frozenset(
+    {"ドラッグストア", "スーパーマート", "カフェレストラン", "コーヒーショップ", "ベーカリーカフェ"}
+)
+_BRANCH = re.compile(r"(?P<place>[^\s]{1,8})(?:店|支店|営業所|出張所|支社|支所)")
+_TRADE_BEFORE_SHOP = re.compile(
+    r"(?:[薬書酒商茶靴鞄物貨品販務具料服計鏡器真髪肉魚果車税食麺菓]|生花|料理|専門|菓子|代理|百貨)$"
+)
+"""What 店 makes a trade of: 酒店, 工務店, 塗料店; behind other characters it is one of a chain's shops."""
+_MEASURE = re.compile(
+    r"\d ?(?:kg|g|mg|ml|cl|l|pcs?|pc|stk|cm|mm|m|oz|lb|本|個|枚|袋|点|名|人|杯|缶|冊|台|箱|号車|号室)\.?$",
+    re.IGNORECASE,
+)
+_LATIN_FORMS = alternatives(
+    r"""
+    (?:GmbH|GMBH|G\.?m\.?b\.?H)(?: ?& ?Co\.? ?KG)? | mbH | eG | LTD | INC |
+    CORP | CORPORATION | LIMITED | AG | KG | OHG | UG | e\.? ?K\.? | e\. ?V\. | a\. ?G\. | GbR | Ltd |
         Limited | LLC | L\.L\.C | LLP | Inc | Incorporated | Corp | Corporation | PLC | SARL | S\.A\.R\.L | SAS |
         SASU | EURL | S\.A\.S | S\.A | SA | B\.? ?V | N\.? ?V | VOF | S\.? ?r\.? ?l | SRL | S\.? ?p\.? ?A | SpA |
         (?i:S[DB8][NM]\.?,? ?B[HN][DO0]) | S/B | BHD | Bhd | Berhad | Pte | Pty | ApS | A/S | Oy | Oyj |
         Lda | S\.L | SL | Ltda |
         Co\.? ?KG | Co\., ?Ltd | Co\. | Company | & ?Co
-        """
-    )
-    + r"(?![A-Za-z])\.?",
+    """
 )
+_LATIN_FORM = re.compile(rf"(?<![A-Za-z]){_LATIN_FORMS}(?![A-Za-z])\.?")
+_FORM_ALONE = re.compile(rf"(?:& ?)?(?:(?:{_LATIN_FORMS}|CO\.|\([A-Z]\)|mbB)(?![A-Za-z])[ .,]*)+")
 # Words that a shop's or firm's name ends in or holds where no legal form is printed.
 _LATIN_TRADE = re.compile(
     r"(?<![A-Za-z])"
@@ -52,10 +79,17 @@ _LATIN_TRADE = re.compile(
         pharmacy | farmasi | books? | bookstore | services? | solutions | group | international | industries |
         holdings | studio | consulting | foods? | kitchen | bistro | clinic | hardware | electrical | motors? |
         garage | florist | stationery | handicraft | associates | partners | systems | technologies | logistics |
-        university | cash & carry
+        university | cash & carry | gallery | salon | agency | partner | consultants | engineering | printing |
+        media | digital | software | design | travel | transport | garage | atelier | cabinet | imprimerie | librairie |
+        boulangerie | pharmacie | boutique | maison | établissements | etablissements | société | societe | bäckerei |
+        gärtnerei | tischlerei | schreinerei | metzgerei | apotheke | verlag | autohaus | buchhandlung | praxis |
+        kanzlei | ingenieurbüro | architekturbüro | steuerberater | verein | stiftung | hausverwaltung
         """
     )
-    + r"(?![A-Za-z])",
+    + r"(?![A-Za-z])"
+    # German names glue the trade together: Malerbetrieb, Versicherungsverein, Möbelhaus.
+    + r"|[a-zäöüß]{3}(?:betrieb|handel|handlung|verein|verlag|werke?|werkstatt|technik|dienst|verband|haus|bau)"
+    + r"(?![a-zäöüß])",
     re.IGNORECASE,
 )
 # The recogniser loses the spaces of headings that are set tight: SANYUSTATIONERYSHOP.
@@ -70,60 +104,22 @@ _GLUED_TRADE = re.compile(
     + r"(?![A-Za-z])",
     re.IGNORECASE,
 )
-HONORIFIC = re.compile(r"\s*(御中|様方|様|殿|さま)\s*(?:\(.{0,12}\))?[\s、,.:]*$")
+_LATIN_LETTERS = re.compile(r"[A-Za-z]{2}|[A-Za-z]\.")
+_LATIN_WORD_OF_FOUR = re.compile(r"[A-Za-zÀ-ÿ]{4}")
+HONORIFIC = re.compile(r"\s*(御中|様方|様|樣|殿|さま|宛て?)\s*(?:\(.{0,12}\))?[\s、,.:]*$")
+"""樣 is the old form of 様 and what some print is read as; 宛 is how one writes to oneself or to a department."""
 _NOT_A_NAME_BEFORE_HONORIFIC = re.compile(
-    r"^(?:お客|お客さ|皆|各|会員|あなた|貴|御|お宛名|宛名|お名前|氏名|上|お得意)?$|お客$|皆$"
+    r"^(?:お客|お客さ|皆|各|会員|あなた|貴|御|お宛名|宛名|お名前|氏名|上|お得意|お)?$|お客$|皆$"
+    r"|(?:^|\D)\d{1,3} ?[名人]$"  # a table's guests
+)
+_DEPARTMENT_BEHIND = re.compile(
+    r" (?:[^ ]{0,8}(?:部|課|室|係|本部|グループ|チーム)|代表取締役|取締役|代表者?|社長|支店長)(?: .*|[^ ]{0,8})$"
+    r"|(?<=.{3}) ?(?:経理|総務|購買|財務|人事|資材|調達|営業|管理|業務)(?:部|課|室|係|本部).{0,10}$"
 )
 DEPARTMENT = re.compile(
     r"(?:部|課|室|係|担当|担当者|ご担当者|御担当者|経理|総務|本部|グループ|チーム|支店長|部長|課長|社長|代表取締役|代表者)$"
 )
 
-_JAPANESE_ADDRESS = re.compile(
-    alternatives(
-        r"""
-        〒 | ^\d{3}-\d{4} | (?:都|道|府|県)[^ ]{0,12}(?:市|区|郡|町|村) | (?:市|区|町|村)[^ ]{0,16}\d |
-        \d+(?:-\d+){1,3}(?:号|F|階|$) | 丁目 | 番地 | ビル\d? | \d階 | \dF$
-        """
-    ),
-)
-_STREET_WORD = re.compile(
-    r"(?<![A-Za-z])"
-    + alternatives(
-        r"""
-        street | road | avenue | boulevard | blvd | lane | drive | suite | floor | rue | allée | chemin | jalan |
-        jln | lorong | taman | lot | p\.?o\.? ?box | postfach | straat | laan | weg | via | piazza | calle |
-        plaza | building | tower | level | kawasan | persiaran | lebuh | bandar | unit | highway | hwy | quai |
-        cedex
-        """
-    )
-    + r"(?![A-Za-z])",
-    re.IGNORECASE,
-)
-_STREET = re.compile(
-    r"jalan"
-    r"|(?:straße|strasse|str\.|gasse|platz|allee)(?![a-z])"
-    r"|(?<![A-Za-z])(?:st|rd|ave|dr)\.?(?:,|$)"
-    r"|^\d{1,5}[a-z]? [A-Z][a-z]+ [A-Z]",
-    re.IGNORECASE,
-)
-_ADDRESS_START = re.compile(r"^(?:no|lot|blk|unit|block)[. :]{0,2}\d|^\d{5,6}[ .,]|^\d{4} [A-Z]", re.IGNORECASE)
-_COUNTRY = re.compile(
-    r"^"
-    + alternatives(
-        r"""
-        malaysia | singapore | united states | usa | united kingdom | germany | deutschland | france | nederland |
-        the netherlands | netherlands | österreich | schweiz | switzerland | belgium | belgië | spain | españa |
-        italy | italia | india | japan | 日本
-        """
-    )
-    + r"\W*$",
-    re.IGNORECASE,
-)
-POSTCODE_TOWN = re.compile(
-    r"(?<![\w])(?:[A-Z]{1,3}[- ])?\d{4,6}(?: ?[A-Z]{2})?,? +[A-ZÄÖÜÉ][A-Za-zäöüßéèçáí.\- ]{2,}"  # 80333 München
-    r"|[A-Za-z.]{3,},? +(?:[A-Z]{2} +)?\d{5}(?:-\d{4})?(?!\d)"  # Fremont CA 94538
-    r"|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b"  # SW1A 1AA
-)
 _WEB = re.compile(r"@|https?:|www\.|\.(?:com|net|org|co\.jp|jp|de|fr|nl)\b", re.IGNORECASE)
 _POLITE = re.compile(
     alternatives(
@@ -140,10 +136,13 @@ _REGISTERED = re.compile(
     re.IGNORECASE,
 )
 
-_DOUBLE_FORM = re.compile(r"[(（]{2}(株|有)[)）]{2}")
+_REGISTERED_END = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz) ")
+
+_DOUBLE_FORM = re.compile(r"[(（]{2}(株|有)[)）]{1,2}")
 _OPEN_FORM = re.compile(r"[(（](株|有)(?![)）])")
 _CLOSED_FORM = re.compile(r"(?<![(（])(株|有)[)）]")
-_KANA_BEFORE_FORM = re.compile(r"(?<=[ァ-ヶー])有$")
+_KANA_BEFORE_FORM = re.compile(r"(?<=[ァ-ヶー])[有侑]$")
+"""侑 is what ㈲ is read as, and a given name elsewhere."""
 _CAPITAL_O = re.compile(r"(?<=[A-Z]{2})0(?![0-9-])")
 _BARE_FORM = re.compile(r"^株(?=[^式主価券])(?=..)|(?<=..)(?<!式)株$")
 _NO_CAPITAL = re.compile(r"(?<=[a-zà-ÿ])[I1|](?=[a-zà-ÿ])")
@@ -164,30 +163,51 @@ def has_japanese_form(folded_name: str) -> bool:
 
 def has_latin_form(folded_name: str) -> bool:
     """A legal form written in Latin letters is part of the name, and is not all of it."""
+    if _LATIN_LETTERS.search(folded_name) is None:
+        return False
     match = _LATIN_FORM.search(folded_name)
     return match is not None and match.start() > 1
 
 
 def is_form_alone(folded_name: str) -> bool:
     """Nothing but a legal form: the end of a name that began on the line before."""
-    match = _LATIN_FORM.match(folded_name.strip())
-    return match is not None and len(folded_name.strip()) - match.end() <= 1
+    return _FORM_ALONE.fullmatch(folded_name.strip()) is not None
+
+
+def is_japanese_form_alone(folded_name: str) -> bool:
+    """Nothing but a legal form of Japan: the name stands on the next line, or on the one before."""
+    return _JAPANESE_FORM_ALONE.fullmatch(folded_name) is not None
+
+
+def ends_in_half_a_form(folded_name: str) -> bool:
+    """A legal form that was broken after its first word: …株式, and 会社 on the next line."""
+    return folded_name.endswith(_HALF_FORMS) and len(folded_name) > 3
+
+
+def may_be_rest(folded_text: str) -> bool:
+    """What the second line of a name may look like: 会社, 株式会社, & Co. KG, Solutions Limited."""
+    if has_cjk(folded_text):
+        return folded_text.endswith(("会社", "法人")) and (folded_text == "会社" or is_japanese_form_alone(folded_text))
+    if len(folded_text) > _LONGEST_REST or _LATIN_FORM.search(folded_text) is None:
+        return False
+    return is_form_alone(folded_text) or is_trade_with_form(folded_text)
+
+
+def is_trade_with_form(folded_name: str) -> bool:
+    """Trade words and a legal form, and no more: the rest of a name that begins on the line before."""
+    match = _LATIN_FORM.search(folded_name)
+    if match is None or match.start() < 2:
+        return False
+    words = _LATIN_WORD.findall(folded_name[: match.start()])
+    return bool(words) and all(_LATIN_TRADE.fullmatch(word) is not None for word in words)
 
 
 def has_trade_word(folded_name: str) -> bool:
     """Ends like a firm's or shop's name without a legal form, or holds a word that such names hold."""
-    return any(pattern.search(folded_name) is not None for pattern in (_JAPANESE_ENDING, _LATIN_TRADE, _GLUED_TRADE))
-
-
-def is_address(folded_text: str) -> bool:
-    """A postal address or a part of one."""
-    return (
-        _JAPANESE_ADDRESS.search(folded_text) is not None
-        or _STREET_WORD.search(folded_text) is not None
-        or _STREET.search(folded_text) is not None
-        or POSTCODE_TOWN.search(folded_text) is not None
-        or _ADDRESS_START.search(folded_text) is not None
-        or _COUNTRY.search(folded_text) is not None
+    if _JAPANESE_ENDING.search(folded_name) is not None:
+        return folded_name not in _TRADES_ALONE
+    return _LATIN_WORD_OF_FOUR.search(folded_name) is not None and (
+        _LATIN_TRADE.search(folded_name) is not None or _GLUED_TRADE.search(folded_name) is not None
     )
 
 
@@ -211,9 +231,37 @@ def is_name_before_honorific(folded_text: str) -> bool:
     return _NOT_A_NAME_BEFORE_HONORIFIC.search(folded_text.strip()) is None
 
 
+def is_branch(folded_text: str) -> bool:
+    """Which shop or office of a firm, and no more: 駅前店, 大阪支店; whose, another line may say."""
+    match = _BRANCH.fullmatch(folded_text)
+    if match is None or has_japanese_form(folded_text):
+        return False
+    return not folded_text.endswith("店") or _TRADE_BEFORE_SHOP.search(match["place"]) is None
+
+
+def is_measured(folded_text: str) -> bool:
+    """Ends in a quantity with its unit, as goods do: Bananas 1kg, 木ネジ 50本."""
+    return _MEASURE.search(folded_text) is not None
+
+
+def without_department(folded_name: str) -> str:
+    """A firm's name without its department, officer or person in charge behind it, in one line with it."""
+    match = _DEPARTMENT_BEHIND.search(folded_name)
+    if match is None or match.start() < 2:
+        return folded_name
+    name = folded_name[: match.start()]
+    return name if not match[0].startswith(" ") or has_japanese_form(name) else folded_name
+
+
+def end_of_latin_form(folded_text: str) -> int:
+    """Where the last legal form in Latin letters ends; 0 where there is none."""
+    return max((match.end() for match in _LATIN_FORM.finditer(folded_text)), default=0)
+
+
 def strip_registration(printed_name: str) -> str:
     """The name without the company's register number in brackets behind it."""
-    return _REGISTERED.sub("", printed_name).strip(" ,;:-·・|")
+    name = _REGISTERED.sub("", printed_name) if printed_name[-1:] in _REGISTERED_END else printed_name
+    return name.strip(" ,;:-·・|")
 
 
 def mended(printed_name: str) -> str:
@@ -231,4 +279,29 @@ def mended(printed_name: str) -> str:
 
 def comparable(name: str) -> str:
     """A name for comparing: NFKC, lower case, nothing but letters and digits."""
-    return "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).lower()))
+
+
+def core(name: str) -> str:
+    """``comparable`` without legal forms, small kana made large, as accounts' holders are written.
+
+    ``カ)ヤマダシヨウジ`` and ``株式会社ヤマダショウジ`` have the same; a name in kanji and its reading have not.
+    """
+    folded = _HOLDER_FORM.sub("", unicodedata.normalize("NFKC", name).replace("-", "ー"))
+    return comparable(_JAPANESE_FORM.sub("", folded)).translate(_LARGE_KANA)
+
+
+def are_readings_of_one(first: str, second: str) -> bool:
+    """Two ``comparable`` names that differ in one character of six or more, two of twelve: one was misread."""
+    length = len(first)
+    if length != len(second) or length < _LEAST_ALIKE:
+        return False
+    wrong: int = sum(map(operator.ne, first, second))
+    return wrong <= (1 if length < 2 * _LEAST_ALIKE else 2)
+
+
+_LEAST_ALIKE = 6
+_HOLDER_FORM = re.compile(
+    r"^\(?(?:カ|ユ|ド|シャ|ザイ|イ|ガク|フク|カブシキガイシャ|ユウゲンガイシャ)\)|\((?:カ|ユ|ド)\)?$"
+)
+_LARGE_KANA = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")

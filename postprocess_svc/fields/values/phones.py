@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 from postprocess_svc.fields.values.folding import has_digits
 
+# A hyphen is read as a full stop, a middle dot, an equals sign or the katakana ー now and then, with spaces around it.
+_JOINT = r"(?: ?[-.·・=ー] ?| )?"
 _JAPANESE = re.compile(
-    r"(?<![\d-])(?:\+81[ -]?\(?0?\)?\d{1,4}|\(0\d{1,4}\)|0\d{1,4})[ -]?(?:\(\d{1,4}\)|\d{1,4})[ -]?\d{3,4}(?![\d-])"
+    r"(?<![\d.,-])(?:\+81[ -]?\(?0?\)?\d{1,4}|\(0\d{1,4}\)|0\d{1,4})"
+    rf"{_JOINT}(?:\(\d{{1,4}}\)|\d{{1,4}}){_JOINT}\d{{3,4}}(?![\d-]|[.,]\d)"
 )
 _INTERNATIONAL = re.compile(r"(?<![\d+-])(?:\+|00(?=[1-9]))\d{1,3}(?:[ ./-]{0,2}\(?\d{1,5}\)?){2,6}(?!\d)")
 _NATIONAL = re.compile(r"(?<![\d/.,-])\(?0\d{1,5}\)?(?:[ /.-]{1,2}\d{2,8}){1,5}(?![\d,]|[/.-]\d)")
 """Of Western countries: 0940/7838278, 01 24 69 62 99, (0208) 123 4567. Dates have this form as well."""
 _LABELLED = re.compile(r"\(?\+?\d(?:[ ./-]{0,3}\(?\d\)?){5,14}(?!\d)")
 _SEPARATED = re.compile(r"[-()/. ]")
+_MISREAD_JOINT = re.compile(r"(?<=\d) ?[.·・=ー] ?(?=\d)")
+_LOST_JOINT = re.compile(r"(?<=\d) (?=\d)")
+_LIKE_DIGITS = str.maketrans({"O": "0", "o": "0", "〇": "0", "○": "0", "l": "1", "I": "1", "|": "1"})
+_MISREAD_DIGIT = re.compile(r"(?<=[\d(-])[Oo〇○lI|]{1,2}(?=[\d)-])|(?<![^\s:])[Oo〇○](?=\d{1,4}[-(])")
 
 MIN_PHONE_DIGITS = 7
 MAX_PHONE_DIGITS = 15
@@ -28,7 +35,7 @@ class PrintedPhone:
     start: int
     end: int
     value: str
-    """As printed, folded to half width, without spaces around separators."""
+    """As printed, folded to half width, without spaces around separators, misread separators and digits put right."""
     separated: bool
     """Written in groups, or internationally: recognisable without a label."""
 
@@ -43,17 +50,23 @@ def find_phones(folded_text: str, *, labelled_from: int | None = None, western: 
     """
     if not has_digits(folded_text, MIN_PHONE_DIGITS):
         return []
+    text = folded_text
+    if labelled_from is not None:
+        text = _MISREAD_DIGIT.sub(lambda match: match[0].translate(_LIKE_DIGITS), folded_text)
     found: dict[int, PrintedPhone] = {}
     for pattern in (_INTERNATIONAL, _NATIONAL if western else _JAPANESE):
-        for match in pattern.finditer(folded_text):
-            _keep(found, match, separated=match[0].startswith(("+", "00")) or bool(_SEPARATED.search(match[0])))
+        if "+" not in text and ("00" if pattern is _INTERNATIONAL else "0") not in text:
+            continue
+        for match in pattern.finditer(text):
+            separated = match[0].startswith(("+", "00")) or bool(_SEPARATED.search(match[0]))
+            _keep(found, match, separated=separated, japanese=pattern is _JAPANESE)
     if labelled_from is not None:
-        for match in _LABELLED.finditer(folded_text, labelled_from):
-            _keep(found, match, separated=False)
+        for match in _LABELLED.finditer(text, labelled_from):
+            _keep(found, match, separated=False, japanese=False)
     return sorted(found.values(), key=lambda phone: phone.start)
 
 
-def _keep(found: dict[int, PrintedPhone], match: re.Match[str], *, separated: bool) -> None:
+def _keep(found: dict[int, PrintedPhone], match: re.Match[str], *, separated: bool, japanese: bool) -> None:
     printed = match[0].strip(" .-/")
     if printed.count("(") > printed.count(")"):
         printed = printed.replace("(", "", 1)
@@ -63,5 +76,12 @@ def _keep(found: dict[int, PrintedPhone], match: re.Match[str], *, separated: bo
     start, end = match.start(), match.end()
     if any(start < other.end and other.start < end for other in found.values()):
         return
-    value = re.sub(r"\s*([-()/.])\s*", r"\1", printed) if not printed.startswith("+") else re.sub(r"\s+", " ", printed)
+    if japanese:
+        printed = _MISREAD_JOINT.sub("-", printed)
+    if printed.startswith("+"):
+        value = re.sub(r"\s+", " ", printed)
+    else:
+        value = re.sub(r"\s*([-()/.])\s*", r"\1", printed)
+        if japanese and "-" in value:
+            value = _LOST_JOINT.sub("-", value)  # 022 609-6641: one of two hyphens was lost
     found[start] = PrintedPhone(start=start, end=start + len(match[0].rstrip(" .-/")), value=value, separated=separated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterator
 
@@ -11,20 +12,23 @@ from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.labels import Label
 from postprocess_svc.fields.values.folding import has_digits
 from postprocess_svc.fields.values.identifiers import find_ibans
-from postprocess_svc.fields.vocabulary import Role
+from postprocess_svc.fields.vocabulary import Role, wordings
 
 _LATIN_BANK = re.compile(
-    r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Geldinstitut|Établissement|Banca|Banco)(?: ?name)?\s*[:\t]\s*"
-    r"([^\t:,;|]{3,40})",
+    r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Geldinstitut|Établissement(?: bancaire)?|Domiciliation(?: bancaire)?|"
+    r"Banca|Banco)(?: ?name)?\s*[:\t]\s*([^\t:,;|]{3,40})",
     re.IGNORECASE,
 )
 _BANK_WORD = re.compile(
     r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]* (?:& )?){0,3}(?:[A-Z]\w*bank|[A-Z]?\w*[Ss]parkasse|Bank|Banque|BANK)"
     r"(?: (?:of |de |du )?[A-ZÄÖÜ][\w.&-]*){0,3}"
 )
-_KIND_BEFORE = re.compile(r"^(?:Geldinstitut|Kreditinstitut|Établissement|Institut)\s+")
+_KIND_BEFORE = re.compile(r"^(?:\w*[Ii]nst\w{2,4}t|Établissement|Domiciliation)\s+")
+"""Geldinstitut, Kreditinstitut, however they were read."""
 
 
+_HEAD = re.compile(r"([A-Za-z]{8,16})\s*[.:;]\s*(?=[A-ZÄÖÜÉ])")
+_STOP_FOR_SPACE = re.compile(r"(?<=[a-z]{2})\.(?=[A-Z][a-z]{2})")
 _OUR_BANK = re.compile(r"(?:unsere|our|notre|votre|onze|ihre|your)\b", re.IGNORECASE)
 
 
@@ -66,7 +70,7 @@ def _bank_near(context: DocumentContext, facts: RowFacts) -> str | None:
     around = _surroundings(context, facts)
     for other in around:
         match = _LATIN_BANK.search(other.row.text)
-        if match is not None and not any(map(str.isdigit, match[1])) and not _is_other_column(other, match.start(1)):
+        if match is not None and not any(map(str.isdigit, match[1])) and not _is_other_column(other, match):
             return match[1].strip(" -.")
     for other in around:
         match = _BANK_WORD.search(other.row.text)
@@ -80,9 +84,12 @@ def _bank_near(context: DocumentContext, facts: RowFacts) -> str | None:
     return None
 
 
-def _is_other_column(facts: RowFacts, at: int) -> bool:
+def _is_other_column(facts: RowFacts, match: re.Match[str]) -> bool:
     """What follows a tab is a label itself: another column's."""
-    return any(label.start == at and not label.roles & {Role.BANK, Role.BIC} for label in facts.labels)
+    at = match.start(1)
+    return "\t" in match[0][: at - match.start()] and any(
+        label.start == at and not label.roles & {Role.BANK, Role.BIC} for label in facts.labels
+    )
 
 
 def _holder_near(context: DocumentContext, facts: RowFacts) -> str | None:
@@ -90,11 +97,27 @@ def _holder_near(context: DocumentContext, facts: RowFacts) -> str | None:
         for label in other.labels:
             if Role.HOLDER not in label.roles:
                 continue
-            rest = other.row.text[label.end :].lstrip(" :\t")
-            holder = re.split(r"[\t,;|]|\s{2,}", rest)[0].strip()
-            if sum(map(str.isalpha, holder)) >= 3:
+            holder = _name_after(other, label.end)
+            if holder is not None:
                 return holder
+    for other in _surroundings(context, facts):
+        head = _HEAD.match(other.row.text)
+        if head is not None and _is_nearly_holder(head[1].lower()):
+            return _name_after(other, head.end())
     return None
+
+
+def _name_after(facts: RowFacts, at: int) -> str | None:
+    """What a holder's label is followed by, with the space that was read as a full stop."""
+    rest = facts.row.text[at:].lstrip(" :.\t")
+    holder = _STOP_FOR_SPACE.sub(" ", re.split(r"[\t,;|]|\s{2,}", rest)[0].strip())
+    return holder if sum(map(str.isalpha, holder)) >= 3 else None
+
+
+def _is_nearly_holder(word: str) -> bool:
+    """A holder's label with one letter misread (Kontointaber)."""
+    same_length = (wording for wording in wordings()[Role.HOLDER] if len(wording) == len(word))
+    return any(sum(map(operator.ne, wording, word)) == 1 for wording in same_length)
 
 
 _MAYBE_ACCOUNT = re.compile(r"ac+(?:oun)?t?no|a/c|account|acct")

@@ -1,0 +1,220 @@
+"""Japanese accounts in running text: from where a bank is named to the end of its block, in a line or in several.
+
+A block is read cell by cell. A cell may begin with a key (支店名, 口座番号, 名義 …) that says what follows it, in the
+same cell, in the next, or in the cell below; what has no key is told by its form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from postprocess_svc.fields.accounts.draft import Draft, doubt
+from postprocess_svc.fields.accounts.holders import begins_holder, is_unread_holder, may_be_holder, take_holder
+from postprocess_svc.fields.accounts.keys import BETWEEN, Part, key_above, segments
+from postprocess_svc.fields.accounts.lines import continuation
+from postprocess_svc.fields.accounts.names import BANK_WORD, BRANCH, bank_mentions, bank_over_two_lines, mended_name
+from postprocess_svc.fields.accounts.parts import TRANSFER_ACCOUNT, take_by_form, take_post, take_rest_of_branch
+from postprocess_svc.fields.accounts.real_banks import is_real_bank, real_bank
+from postprocess_svc.fields.candidate import Candidate
+from postprocess_svc.fields.cells import Cell, find_cells
+from postprocess_svc.fields.context import DocumentContext
+from postprocess_svc.fields.values.folding import has_cjk
+from postprocess_svc.fields.vocabulary import Role
+
+_MONEY = frozenset({Role.TOTAL, Role.TOTAL_DUE, Role.SUBTOTAL, Role.TAX, Role.TAX_BASE, Role.AMOUNT, Role.WITHHOLDING})
+_SENTENCE = re.compile(r"です|ます|ください|下さい|お願い|お問合|※|でした")
+_MAX_ROWS = 8
+_LEVEL_HEIGHTS = 0.8
+_MAX_MENTIONS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Anchor:
+    """Where an account begins: the span of a bank's name, or an empty one before a transfer account without a bank."""
+
+    cell: Cell
+    start: int
+    end: int
+    below: Cell | None = None
+    """The next line, where the name goes on in it."""
+    below_end: int = 0
+
+
+def block_accounts(context: DocumentContext) -> Iterator[Candidate]:
+    """Each mention of a bank opens an account; the cells after it, to the right and below, complete it."""
+    anchors = _anchors(context)
+    for position, anchor in enumerate(anchors):
+        following = anchors[position + 1].cell if position + 1 < len(anchors) else None
+        draft = _begun(anchor)
+        begin = (anchor.cell, anchor.end) if anchor.below is None else (anchor.below, anchor.below_end)
+        _fill(draft, context, _scope(context, *begin, following))
+        if draft.number is not None:
+            draft.settle_branch()
+            yield draft.candidate()
+
+
+def _begun(anchor: _Anchor) -> Draft:
+    row = anchor.cell.facts.row
+    draft = Draft(facts=anchor.cell.facts)
+    if anchor.end == anchor.start:
+        draft.post = True
+        return draft
+    name = row.printed(anchor.start, anchor.end)
+    draft.post = row.text[anchor.start : anchor.end].startswith(("ゆうち", "郵便"))
+    if anchor.below is None:
+        draft.bank = real_bank(mended_name(name), doubt(anchor.cell, anchor.start))
+        draft.mark(anchor.cell, anchor.start, anchor.end, is_open=not is_real_bank(draft.bank))
+        return draft
+    draft.bank = mended_name(name + anchor.below.facts.row.printed(anchor.below.start, anchor.below_end))
+    draft.mark(anchor.cell, anchor.start, anchor.end)
+    draft.mark(anchor.below, anchor.below.start, anchor.below_end)
+    return draft
+
+
+def _anchors(context: DocumentContext) -> list[_Anchor]:
+    found: list[_Anchor] = []
+    for row in context.shared(find_cells):
+        for cell in row:
+            japanese = has_cjk(cell.text)
+            mentions = list(bank_mentions(cell)) if japanese and BANK_WORD.search(cell.text) else []
+            found += [_Anchor(cell=cell, start=start, end=end) for start, end in mentions]
+            if not mentions and (broken := _broken(context, cell)) is not None:
+                found.append(broken)
+                continue
+            transfer = TRANSFER_ACCOUNT.search(cell.text)
+            if transfer is not None and not mentions and not _post_bank_near(context, cell):
+                at = cell.start + transfer.start()
+                found.append(_Anchor(cell=cell, start=at, end=at))
+    return found[:_MAX_MENTIONS]
+
+
+def _broken(context: DocumentContext, cell: Cell) -> _Anchor | None:
+    """A bank's name that a line's end cuts apart, after a key that says a bank follows."""
+    key = max((label.end for label in cell.facts.labels if _is_bank_key(cell, label.roles, label.start)), default=None)
+    if key is None or key >= cell.end or (below := continuation(context, cell)) is None:
+        return None
+    begin = key + len(cell.facts.row.text[key : cell.end]) - len(cell.facts.row.text[key : cell.end].lstrip(BETWEEN))
+    cut = bank_over_two_lines(cell.facts.row.text[begin : cell.end], below.text)
+    if cut is None:
+        return None
+    return _Anchor(cell=cell, start=begin + cut[0], end=cell.end, below=below, below_end=below.start + cut[1])
+
+
+def _is_bank_key(cell: Cell, roles: frozenset[Role], at: int) -> bool:
+    return Role.BANK in roles and cell.start <= at < cell.end
+
+
+def _post_bank_near(context: DocumentContext, cell: Cell) -> bool:
+    """The post bank is named shortly before, so that the number is that mention's."""
+    rows = context.shared(find_cells)
+    number = cell.facts.row.number
+    before = [other.text for row in rows[max(0, number - 3) : number + 1] for other in row]
+    return any("ゆうち" in text or "郵便局" in text for text in before)
+
+
+def _scope(context: DocumentContext, anchor: Cell, start: int, stop_cell: Cell | None) -> Iterator[tuple[Cell, int]]:
+    """Cells that may belong to the account: the rest of the row, then rows below until another bank is named."""
+    rows = context.shared(find_cells)
+    yield anchor, start
+    if stop_cell is anchor:
+        return
+    number = anchor.facts.row.number
+    left = anchor.extent.left - 8 * anchor.extent.height
+    bottom = anchor.extent.bottom
+    level = [other for other in rows[number - 1] if number and _is_level(anchor, other)]
+    yield from ((other, other.start) for other in level)
+    for other in rows[number]:
+        if other.start > anchor.start:
+            if other is stop_cell or _is_money(other):
+                break
+            if _SENTENCE.search(other.text) is None:
+                yield other, other.start
+    for below in range(number + 1, min(number + 1 + _MAX_ROWS, len(rows))):
+        if rows[below][0].facts.row.page != anchor.facts.row.page:
+            return
+        if rows[below][0].extent.top - bottom > 3.0 * anchor.extent.height:
+            return
+        for other in rows[below]:
+            if other is stop_cell:
+                return
+            if other.extent.right <= left:
+                continue  # a column of its own, whatever it holds
+            if _is_money(other):
+                break
+            yield other, other.start
+        bottom = max(other.extent.bottom for other in rows[below])
+
+
+def _is_level(anchor: Cell, other: Cell) -> bool:
+    """In the same printed line, to the right, although the page's slope has put it into the row before."""
+    apart = abs((anchor.extent.top + anchor.extent.bottom) - (other.extent.top + other.extent.bottom)) / 2
+    return (
+        other.facts.row.page == anchor.facts.row.page
+        and other.extent.left > anchor.extent.right - anchor.extent.height
+        and apart < _LEVEL_HEIGHTS * anchor.extent.height
+        and BRANCH.search(other.text) is not None
+        and not _is_money(other)
+    )
+
+
+def _is_money(cell: Cell) -> bool:
+    """A label of an amount: what stands from here on in the row is a table of sums beside the account."""
+    return any(label.roles & _MONEY and cell.start <= label.start < cell.end for label in cell.facts.labels)
+
+
+def _fill(draft: Draft, context: DocumentContext, cells: Iterator[tuple[Cell, int]]) -> None:
+    pending: Role | None = None
+    for position, (cell, begin_at) in enumerate(cells):
+        start = take_rest_of_branch(draft, context, cell, begin_at)
+        first = True
+        for key, begin, end in segments(cell, start):
+            known = key
+            if key is None and first:
+                known = pending or (key_above(context, cell) if begin == cell.start else None)
+            first = False
+            if not cell.facts.row.text[begin:end].strip(BETWEEN):
+                pending = key if key is not None else pending
+                continue
+            pending = None
+            _take(draft, context, cell, (known, begin, end))
+        if position == 0 and draft.branch is None and draft.number is None and start < cell.end:
+            draft.rest = (cell, start)
+
+
+def _take(draft: Draft, context: DocumentContext, cell: Cell, part: Part) -> None:
+    """Take from a part of a cell what the account still lacks."""
+    key, start, end = part
+    text = cell.facts.row.text
+    match key:
+        case Role.HOLDER:
+            take_holder(draft, context, cell, start, end)
+            return
+        case Role.BRANCH if draft.branch is None:
+            printed = re.split(r"[\s(\[:]", text[start:end].strip(BETWEEN), maxsplit=1)[0]
+            if printed and not printed.isdigit():
+                at = text.index(printed, start)
+                draft.branch = draft.mark(cell, at, at + len(printed))
+                draft.branch_at = (cell, at)
+                start = at + len(printed)
+        case Role.ACCOUNT_NUMBER | Role.POST_NUMBER:
+            draft.labelled_number = draft.labelled_number or draft.number is None
+        case _:
+            pass
+    if draft.number is None:
+        after = take_post(draft, cell, start) if draft.post else None
+        if after is None:
+            after = take_by_form(draft, cell, start, end, key)
+        if after is not None:
+            _take_unnamed_holder(draft, context, cell, after, max(after, end))
+    elif draft.holder is None:
+        _take_unnamed_holder(draft, context, cell, start, end)
+
+
+def _take_unnamed_holder(draft: Draft, context: DocumentContext, cell: Cell, start: int, end: int) -> None:
+    """What follows the number without a key: the holder, the beginning of one, or what was too badly read to be one."""
+    if may_be_holder(draft, cell, start, end) or begins_holder(context, cell, start, end):
+        take_holder(draft, context, cell, start, end)
+    elif is_unread_holder(draft, cell, start, end):
+        draft.holder_is_odd = True

@@ -1,0 +1,110 @@
+"""An account while it is put together, and the candidate that it becomes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ocr_core.contracts.result import AccountType
+from postprocess_svc.fields.accounts.real_banks import Doubt, real_branch
+from postprocess_svc.fields.candidate import BankDetails, Candidate, LinesCandidate, Span, span
+from postprocess_svc.fields.cells import Cell
+from postprocess_svc.fields.context import RowFacts
+from postprocess_svc.frozen import value
+
+TYPES = {"普": AccountType.ORDINARY, "当": AccountType.CHECKING, "貯": AccountType.SAVINGS}
+USUAL_DIGITS = 7
+
+
+@value
+class AccountCandidate(Candidate):
+    """An account, with how surely its open parts were read.
+
+    A type is one of three words: which one was printed is sure where one of them was read, however faint its brackets.
+    """
+
+    reading: float
+
+    def reading_confidence(self) -> float:
+        """Of the least certain part that might be anything: names and numbers."""
+        return self.reading
+
+
+@value
+class TableAccountCandidate(LinesCandidate):
+    """The same out of a table's cells."""
+
+    reading: float
+
+    def reading_confidence(self) -> float:
+        """Of the least certain cell that might hold anything."""
+        return self.reading
+
+
+@dataclass(slots=True)
+class Draft:
+    """An account being put together while its cells are read."""
+
+    facts: RowFacts
+    bank: str | None = None
+    branch: str | None = None
+    type: AccountType | None = None
+    number: str | None = None
+    holder: str | None = None
+    labelled_number: bool = False
+    post: bool = False
+    holder_is_odd: bool = False
+    holder_agrees: bool = False
+    spans: list[Span] = field(default_factory=list)
+    open_spans: list[Span] = field(default_factory=list)
+    """Those whose reading might be anything."""
+    number_cell: Cell | None = None
+    branch_at: tuple[Cell, int] | None = None
+    """Where the branch begins, unless a line's end cuts it apart."""
+    rest: tuple[Cell, int] | None = None
+    """What was left over at the end of the bank's cell: the beginning of a branch that the next line goes on with."""
+
+    def mark(self, cell: Cell, start: int, end: int, *, is_open: bool = True) -> str:
+        """Keep a span as evidence; its folded text."""
+        piece = span(cell.facts, start, end)
+        self.spans.append(piece)
+        if is_open:
+            self.open_spans.append(piece)
+        return cell.facts.row.text[start:end]
+
+    def settle_branch(self) -> None:
+        """The branch as the bank's own list has it, where what was read is doubtful."""
+        if self.branch is not None and self.branch_at is not None:
+            self.branch = real_branch(self.bank, self.branch, doubt(*self.branch_at))
+
+    def candidate(self) -> AccountCandidate:
+        """The account as it stands."""
+        details = BankDetails(
+            bank=self.bank, branch=self.branch, type=self.type, number=self.number or "", holder=self.holder
+        )
+        reading = min((piece.row.confidence(piece.start, piece.end) for piece in self.open_spans), default=0.0)
+        ordered = sorted(self.spans, key=lambda piece: (piece.row.number, piece.start))
+        features = {
+            **features_of(details, is_odd=self.holder_is_odd, agrees=self.holder_agrees),
+            "labelled_number": float(self.labelled_number),
+            "post_symbol": float(self.post and "-" in details.number),
+        }
+        return AccountCandidate(value=details, evidence=tuple(ordered), features=features, reading=reading)
+
+
+def doubt(cell: Cell, start: int) -> Doubt:
+    """The recogniser's confidence in the characters of a row's text from a place on."""
+    return lambda index: cell.facts.row.confidence(start + index, start + index + 1)
+
+
+def features_of(details: BankDetails, *, is_odd: bool, agrees: bool) -> dict[str, float]:
+    """What an account's parts say for it."""
+    return {
+        "bank": float(details.bank is not None),
+        "branch": float(details.branch is not None),
+        "type": float(details.type is not None),
+        "holder": float(details.holder is not None),
+        "holder_odd": float(is_odd),
+        "holder_agrees": float(agrees),
+        "usual_length": float(len(re.sub(r"\D", "", details.number)) == USUAL_DIGITS),
+    }

@@ -1,0 +1,210 @@
+"""Firms that a document names, and which of them an account's holder is.
+
+A holder is printed small and narrow; the same firm's name stands large in the letterhead. Where the two agree in what
+cannot be chance, the letterhead says which legal form the holder's abbreviation stands for, and which kana were read
+amiss. Where they do not agree, the holder stays as read.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from postprocess_svc.fields.accounts import zengin
+from postprocess_svc.fields.cells import find_cells
+from postprocess_svc.fields.context import DocumentContext
+from postprocess_svc.fields.values import names
+from postprocess_svc.fields.values.folding import squash_character
+
+_ABBREVIATED = {"(株)": "株式会社", "(有)": "有限会社", "(同)": "合同会社", "(資)": "合資会社", "(名)": "合名会社"}
+_FORM = re.compile(
+    "|".join(sorted(map(re.escape, {*_ABBREVIATED, *zengin.MARKS}), key=len, reverse=True)),
+)
+_RUN = re.compile(r"[ァ-ヺー]{3,}")
+_MAX_NAME = 30
+_LEAST_CORE = 2
+_LEAST_CORE_MISREAD = 4
+_TO_KATAKANA = 0x60
+_READ_ALIKE = {
+    "カ": "加香鹿金河川狩風海勝片桂角笠柏神亀唐刈上華花賀改開快解化科火家夏甲菓歌果貨可架嘉介会貝柿楽覚",
+    "ユ": "湯油由勇遊友雄有優裕結弓雪夢柚行雪",
+    "ド": "土堂同道童銅",
+}
+"""Kanji that a name may begin with whose reading begins as the bare abbreviation does: there nothing was lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firm:
+    """A firm's name as a document prints it, taken apart."""
+
+    core: str
+    """Without its legal form, folded, no spaces."""
+    form: str
+    """The legal form in full."""
+    leads: bool
+    """The form stands before the name."""
+    row: int
+
+    @property
+    def mark(self) -> str:
+        """What banks abbreviate the form to."""
+        return zengin.MARKS[self.form]
+
+
+class Agreement(Enum):
+    """How far a holder is a firm that the document names elsewhere."""
+
+    NONE = auto()
+    PART = auto()
+    """A word of its name."""
+    WHOLE = auto()
+    """All of its name: read twice, it is certain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """A holder, and whether a firm of the document is it."""
+
+    holder: str
+    agreement: Agreement
+
+
+def find_firms(context: DocumentContext) -> list[Firm]:
+    """Firms by their legal forms, those that are addressed (御中, 様) left out."""
+    found = []
+    for row in context.shared(find_cells):
+        for cell in row:
+            text = names.mended(cell.text.replace(" ", ""))
+            if len(text) > _MAX_NAME or not names.has_japanese_form(text) or names.HONORIFIC.search(text):
+                continue
+            match = _FORM.search(text)
+            if match is None or match.start() > 0 < len(text) - match.end():
+                continue
+            core = (text[: match.start()] or text[match.end() :]).strip("・:()")
+            if len(core) >= _LEAST_CORE and not any(map(str.isdigit, core)):
+                form = _ABBREVIATED.get(match[0], match[0])
+                found.append(Firm(core=core, form=form, leads=match.start() == 0, row=cell.facts.row.number))
+    return found
+
+
+def agreed(holder: str, firms: Sequence[Firm], *, row: int) -> Agreed:
+    """Bring a holder and the firms of its document together.
+
+    Args:
+        holder: In folded form, mended by itself.
+        firms: Of the document.
+        row: The row that the holder stands in: a firm found there is the holder itself.
+    """
+    others = [firm for firm in firms if firm.row != row]
+    for firm in others:
+        whole = _as_written(holder, firm)
+        if whole is not None:
+            return Agreed(holder=whole, agreement=Agreement.WHOLE)
+    if not zengin.mostly_katakana(holder) and not zengin.is_kana_name(holder):
+        return Agreed(holder=holder, agreement=Agreement.NONE)
+    for firm in others:
+        run = _run_within(holder, firm)
+        if run is not None:
+            start, end, kana = run
+            name = _with_mark(holder[:start] + kana + holder[end:], firm)
+            is_whole = _flat(zengin.without_marks(name)) == _flat(firm.core)
+            return Agreed(holder=name, agreement=Agreement.WHOLE if is_whole else Agreement.PART)
+    forms = {(firm.mark, firm.leads) for firm in others}
+    if len({firm.core for firm in others}) == 1 == len(forms):
+        return Agreed(holder=_with_mark(holder, others[0]), agreement=Agreement.NONE)
+    return Agreed(holder=holder, agreement=Agreement.NONE)
+
+
+def _as_written(holder: str, firm: Firm) -> str | None:
+    """The holder written as the firm is, its form's sign lost or misread (株, 皖 for ㈱), or one character."""
+    short = next((short for short, form in _ABBREVIATED.items() if form == firm.form), None)
+    text = holder.replace(" ", "")
+    forms = [firm.form] if short is None else [firm.form, short]
+    for form in forms:
+        for whole in (form + firm.core, firm.core + form):
+            if text == whole:
+                return holder
+            if len(text) == len(whole) and len(firm.core) >= _LEAST_CORE_MISREAD and _is_slip(text, whole):
+                return whole
+    if short is None or not text or len(firm.core) < _LEAST_CORE:
+        return None
+    # ㈱ is one character: what stands in its place is it, if it is no letter of a name's beginning.
+    for before, after in (("", firm.core), (firm.core, "")):
+        sign = text.removeprefix(before).removesuffix(after)
+        if text == before + sign + after and re.fullmatch(r"[\u4e00-\u9fff]|\(?[\u4e00-\u9fff]\)?", sign):
+            return before + short + after
+    return None
+
+
+def _is_slip(text: str, whole: str) -> bool:
+    """They differ in one character, and what was read is no letter that such a name has there."""
+    places = [index for index, pair in enumerate(zip(text, whole, strict=True)) if operator.ne(*pair)]
+    if len(places) != 1:
+        return False
+    read, meant = text[places[0]], whole[places[0]]
+    return squash_character(read) == squash_character(meant) or (read.isascii() and not meant.isascii())
+
+
+def _run_within(holder: str, firm: Firm) -> tuple[int, int, str] | None:
+    """A run of katakana of the firm's name that the holder has too, but for a slip in four characters."""
+    flat = _flat(holder)
+    is_large = zengin.large(holder) == holder
+    for match in _RUN.finditer(firm.core):
+        run = match[0]
+        sought = _flat(run)
+        length = len(sought)
+        slips, at = min(
+            (
+                (sum(map(operator.ne, flat[start : start + length], sought)), start)
+                for start in range(len(flat) - length + 1)
+            ),
+            default=(length, 0),
+        )
+        if slips <= length // 4:
+            return at, at + length, zengin.large(run) if is_large else run
+    return None
+
+
+def _flat(text: str) -> str:
+    """Large katakana without voiced marks, one character for one."""
+    return "".join(squash_character(chr(ord(c) + _TO_KATAKANA) if "ぁ" <= c <= "ゖ" else c) for c in zengin.large(text))
+
+
+def _with_mark(holder: str, firm: Firm) -> str:
+    """The holder with the brackets of its form's abbreviation, where the form stands there and only they were lost."""
+    if zengin.is_marked(holder):
+        return holder
+    return _with_opening(holder, firm) if firm.leads else _with_closing(holder, firm)
+
+
+def _with_opening(holder: str, firm: Firm) -> str:
+    mark = firm.mark
+    if mark == "ユ" and re.match(r"[1Iコ]\)", holder):
+        return f"ユ){holder[2:]}"
+    rest = holder.removeprefix(mark)
+    if rest != holder and not _flat(firm.core).startswith(_flat(mark)) and _begins(rest, firm):
+        return f"{mark}){rest}"
+    return holder
+
+
+def _with_closing(holder: str, firm: Firm) -> str:
+    mark = firm.mark
+    if mark == "ユ" and holder.endswith(("(1", "(I", "(コ")):
+        return f"{holder[:-2]}(ユ"
+    last = _RUN.search(firm.core[-4:])
+    if last is None or not firm.core.endswith(last[0]) or not holder.endswith(mark):
+        return holder
+    before = _flat(holder[: -len(mark)])
+    ending = re.search(rf"{re.escape(_flat(last[0])[-3:])}.?$", before)
+    return holder if ending is None else f"{holder[: ending.start() + min(3, len(last[0]))]}({mark}"
+
+
+def _begins(rest: str, firm: Firm) -> bool:
+    """Whether what follows a bare mark may be the firm's beginning: the same kana, or the reading of kanji."""
+    first = firm.core[0]
+    if not "ぁ" <= first <= "ヺ":
+        return first not in _READ_ALIKE.get(firm.mark, "")
+    return _flat(rest[:2]) == _flat(firm.core[:2])

@@ -1,0 +1,204 @@
+"""Whose account it is: after a key, or after the number by its form, over a line's end too."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from postprocess_svc.fields.accounts import zengin
+from postprocess_svc.fields.accounts.draft import Draft
+from postprocess_svc.fields.accounts.firms import Agreement, agreed, find_firms
+from postprocess_svc.fields.accounts.keys import BETWEEN
+from postprocess_svc.fields.accounts.lines import continuation
+from postprocess_svc.fields.candidate import Span, span
+from postprocess_svc.fields.cells import Cell, is_aligned
+from postprocess_svc.fields.context import DocumentContext
+from postprocess_svc.fields.values import names
+from postprocess_svc.fields.values.folding import fold, has_cjk
+
+_KANA = re.compile(r"[ァ-ヶヽヾー･・ｦ-ﾟ]")
+_NO_HOLDER = re.compile(
+    r"[\d¥%:@]|手数料|負担|振込|お願い|下さい|ください|ます|です|番号|登録|合計|備考|摘要|期限|事項|案内|連絡|通信|"
+    r"単位|数量|品名|(?:欄|日|先|額|書|率)$"
+)
+_KANA_IN_BRACKETS = re.compile(r"^\s*[(\[](?:カナ|カタカナ|フリガナ|半角カナ|名義)[)\]]\s*")
+_PERSON = re.compile(r"^[\u4e00-\u9fff々]{1,4} ?[\u4e00-\u9fff々ぁ-んァ-ヶ]{1,5}$")
+_OTHER_COLUMN = re.compile(r"\s+(?=[※*■●◆・])|(?<=[カユドイ])\s+(?=[^ァ-ヶ()]+。?$)")
+_MISREAD_MARK = re.compile(r"^[1I]\)|\([1I]\)?$")
+"""ユ) and (ユ, as narrow print has them read."""
+_CONTINUED = re.compile(r"[ァ-ヶーぁ-ん ・()]+")
+_MIXED = re.compile(
+    r"[ァ-ヶー][A-Za-z0-9](?=[ァ-ヶー])|[ぁ-んァ-ヶー\u4e00-\u9fff][A-Za-z0-9][ァ-ヶー\u4e00-\u9fff]|[\"'`^°゜~\]}{|\[]"
+)
+_STRANGE_IN_KANA = re.compile(r"[A-Za-z0-9\u4e00-\u9fff\"'`^°゜~\]}{|\[]")
+_MAX_LENGTH = 40
+_LEAST_UNREAD = 3
+_LEAST_KANA = 3
+_KANA_SHARE = 0.7
+_HALF_WIDTH_PITCH = 0.6
+"""Of a character over its line's height; full-width characters stand about 0.8 apart, narrow ones 0.4."""
+_MAX_GAP = 2.0
+"""Line heights between an account's number and a holder below it that no key names."""
+
+
+def may_be_holder(draft: Draft, cell: Cell, start: int, end: int) -> bool:
+    """What follows an account's number without a key may be its holder: kana, a firm, or a person right after it."""
+    text = cell.facts.row.text[start:end].strip(BETWEEN.replace("(", "").replace(")", ""))
+    text = _MISREAD_MARK.sub("", _OTHER_COLUMN.split(text)[0])
+    if sum(map(str.isalpha, text)) < 2 or len(text) > _MAX_LENGTH or _NO_HOLDER.search(text):
+        return False
+    return _is_near(draft, cell) and (_is_name(text) or _is_person(draft, cell, text, start, end))
+
+
+def _is_name(text: str) -> bool:
+    """In kana, or with a legal form."""
+    marked = zengin.is_marked(text)
+    kana = len(_KANA.findall(text))
+    if kana >= _LEAST_KANA and (marked or kana >= _KANA_SHARE * sum(map(str.isalpha, text))):
+        return True
+    if marked and zengin.is_kana_name(text):
+        return True
+    return names.has_japanese_form(names.mended(text)) or zengin.is_marked(zengin.mended(text, half_width=False))
+
+
+def _is_person(draft: Draft, cell: Cell, text: str, start: int, end: int) -> bool:
+    """A person's name beside the number or right under it; a word that labels something is none."""
+    number = draft.number_cell
+    if number is None or _PERSON.match(text) is None:
+        return False
+    if any(start <= label.start < end for label in cell.facts.labels):
+        return False
+    rows_below = cell.facts.row.number - number.facts.row.number
+    return rows_below == 0 or (rows_below == 1 and is_aligned(number.extent, cell.extent))
+
+
+def begins_holder(context: DocumentContext, cell: Cell, start: int, end: int) -> bool:
+    """The first letters of a holder in kana whose rest, with the closing abbreviation, stands in the next line."""
+    begun = cell.facts.row.text[start:end].strip()
+    if not 0 < len(begun) <= _MAX_LENGTH or end < cell.end or not has_cjk(begun):
+        return False
+    below = continuation(context, cell)
+    if below is None or not below.text:
+        return False
+    whole = zengin.mended(begun + below.text, half_width=False)
+    return zengin.CLOSING.search(whole) is not None and zengin.is_kana_name(whole)
+
+
+def is_unread_holder(draft: Draft, cell: Cell, start: int, end: int) -> bool:
+    """What stands where a holder stands, and was read so badly that it cannot be one (か)7クテイ7, ウ^ひかり(1)."""
+    text = cell.facts.row.text[start:end].strip()
+    if not _LEAST_UNREAD <= len(text) <= _MAX_LENGTH or len(_KANA.findall(text)) < 2:
+        return False
+    if any(start <= label.start < end for label in cell.facts.labels) or not _is_near(draft, cell):
+        return False
+    return _NO_HOLDER.search(re.sub(r"\d", "", text)) is None and " " not in text
+
+
+def _is_near(draft: Draft, cell: Cell) -> bool:
+    """It stands beside the number or close below it, as an account's lines do."""
+    number = draft.number_cell
+    if number is None or cell.facts.row.number <= number.facts.row.number:
+        return True
+    return cell.extent.top - number.extent.bottom < _MAX_GAP * min(number.extent.height, cell.extent.height)
+
+
+def take_holder(draft: Draft, context: DocumentContext, cell: Cell, start: int, end: int) -> None:
+    """The holder from a part of a cell, and from the line below where it goes on there."""
+    if draft.holder is not None:
+        return
+    text = cell.facts.row.text
+    bracket = _KANA_IN_BRACKETS.match(text[start:end])
+    start += bracket.end() if bracket is not None else 0
+    while start < end and text[start] in " :\t・/=、,])":
+        start += 1
+    cut = _OTHER_COLUMN.search(text[start:end])
+    ends_here = cut is not None or not text[end : cell.end].strip()
+    end = start + cut.start() if cut is not None else end
+    piece = span(cell.facts, start, end)
+    following = _continued(context, cell, text[piece.start : piece.end]) if ends_here else None
+    pieces = [piece] if following is None else [piece, span(following.facts, following.start, following.end)]
+    settle_holder(draft, context, pieces)
+
+
+def _continued(context: DocumentContext, cell: Cell, holder: str) -> Cell | None:
+    """The cell below that a holder goes on in: kana to the closing abbreviation, or the rest of a firm's name."""
+    if not holder or zengin.CLOSING.search(holder):
+        return None
+    below = continuation(context, cell)
+    if below is None or (
+        below.facts.labels and any(below.start <= label.start < below.end for label in below.facts.labels)
+    ):
+        return None
+    whole = zengin.mended(holder + below.text, half_width=False)
+    if zengin.OPENING.search(below.text) is None and _CONTINUED.fullmatch(below.text):
+        if zengin.CLOSING.search(below.text) and zengin.is_kana_name(whole):
+            return below
+        if zengin.OPENING.search(holder) and zengin.is_kana_name(whole):
+            return below
+    firms = context.shared(find_firms)
+    return below if any(whole.replace(" ", "") in {f.form + f.core, f.core + f.form} for f in firms) else None
+
+
+def settle_holder(draft: Draft, context: DocumentContext, pieces: list[Span]) -> None:
+    """Put a holder down as printed, or as it certainly was meant."""
+    printed = "".join(piece.row.printed(piece.start, piece.end) for piece in pieces).strip(" ・:、/\u3000")
+    printed = _without_brackets(printed)
+    if sum(map(str.isalpha, printed)) < 2:
+        return
+    first = pieces[0]
+    is_narrow = is_half_width(first.row.printed(first.start, first.end), first)
+    settled = settled_name(context, printed, row=first.row.number, half_width=is_narrow)
+    draft.holder, draft.holder_is_odd = settled.name, settled.is_odd
+    draft.holder_agrees = settled.agreement is not Agreement.NONE
+    draft.spans += pieces
+    if settled.agreement is not Agreement.WHOLE:
+        draft.open_spans += pieces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledName:
+    """A holder with what is certain put right."""
+
+    name: str
+    """As printed where nothing was changed."""
+    is_odd: bool
+    """It looks misread still."""
+    agreement: Agreement
+
+
+def settled_name(context: DocumentContext, printed: str, *, row: int, half_width: bool) -> SettledName:
+    """Mend a holder by itself and by the firms that the document names.
+
+    Args:
+        context: The document.
+        printed: The holder as it was read.
+        row: The row that it stands in.
+        half_width: It is printed in narrow characters.
+    """
+    folded = unicodedata.normalize("NFC", fold(printed))
+    text = names.mended(folded) if not zengin.mostly_katakana(folded) else zengin.mended(folded, half_width=half_width)
+    if not zengin.mostly_katakana(text):
+        text = zengin.mended(text, half_width=half_width)
+    outcome = agreed(text, context.shared(find_firms), row=row)
+    is_odd = (_STRANGE_IN_KANA if zengin.is_marked(outcome.holder) else _MIXED).search(outcome.holder) is not None
+    name = printed if outcome.holder == folded else outcome.holder
+    return SettledName(name=name, is_odd=is_odd, agreement=outcome.agreement)
+
+
+def is_half_width(text: str, piece: Span) -> bool:
+    """Whether a holder is printed in narrow characters, by how much room each has; a voiced kana takes two there."""
+    extent = piece.row.extent(piece.start, piece.end)
+    characters = len(unicodedata.normalize("NFD", text))
+    return extent.width < _HALF_WIDTH_PITCH * extent.height * max(1, characters)
+
+
+def _without_brackets(printed: str) -> str:
+    """The holder without brackets around all of it, and without one that closes what began before it."""
+    for opening, closing in ("()", "（）"):
+        if printed.startswith(opening) and printed.endswith(closing) and printed.count(opening) == 1:
+            return printed[1:-1]
+        is_alone = printed.endswith(closing) and opening not in printed
+        if is_alone and not zengin.is_marked(fold(printed)) and re.search(r"[株有]$", printed[:-1]) is None:
+            return printed[:-1]
+    return printed

@@ -1,0 +1,131 @@
+"""The parts of a Japanese account that their form tells: branch, type, number; 記号 and 番号 of the post bank."""
+
+from __future__ import annotations
+
+import re
+
+from ocr_core.contracts.result import AccountType
+from postprocess_svc.fields.accounts.draft import TYPES, Draft
+from postprocess_svc.fields.accounts.lines import continuation
+from postprocess_svc.fields.accounts.names import BRANCH, branch_over_two_lines, branch_start
+from postprocess_svc.fields.cells import Cell
+from postprocess_svc.fields.context import DocumentContext
+from postprocess_svc.fields.values.folding import read_digits
+from postprocess_svc.fields.vocabulary import Role
+
+_TYPE = re.compile(
+    r"普通(?:預金)?|当座(?:預金)?|貯蓄(?:預金)?|[(\[](?:普|当|貯)[)\]]"
+    r"|(?<![^\s\t:/)\]店部所])(?:普|当|貯)(?![^\s\t:/\d|])"
+)
+_TYPE_AFTER_KEY = re.compile(r"[\s:(\[]*([普当貯])")
+_TYPE_IN_KEY = re.compile(
+    r"(普通|当座|貯蓄)(?:預金)?\s*(?:口座)?(?:番号|NO\.?|ナンバー|Nr\.?)\W*(?:\(七桁\))?\W*$", re.IGNORECASE
+)
+_NUMBER = re.compile(
+    r"(?<![\d-])(\d{7}(?= \d\D)|\d{7}(?=\d[ァ-ヶぁ-ん])|\d(?: ?\d){5,7}|\d{3}-\d{4})(?![\d-](?![ァ-ヶぁ-ん]))"
+)
+"""Seven digits as a rule. An eighth with kana behind it is the holder's first letter, misread: 89532821ウエノ(1."""
+_BOXED_DIGITS = re.compile(r"(?<=\d)\|(?=\d)")
+"""Digits in boxes of their own are read with the rules between them."""
+_CODE_BEFORE = re.compile(
+    r"(?:店番|支店コード|支店番号|銀行コード|金融機関コード|コード|TEL|電話|FAX|〒|登録番号|T)[^\d]{0,4}$",
+    re.IGNORECASE,
+)
+_POST_SYMBOL = re.compile(
+    r"記号[^\d]{0,6}(\d{5}|\d{4,6}(?:-\d)?)|(?<!\d)(1\d{4})(?=\D{0,3}[番揺播]号)"  # 配号 13740 番号 …
+)
+_POST_NUMBER = re.compile(r"(?<!記号)[番揺播]号[^\d]{0,6}(\d{1,8})")
+_POST_PAIR = re.compile(r"(?<!\d)(0\d{4}|1\d{4})\s?-\s?(?:(\d)\s?-\s?)?(\d{1,8})(?!\d)")
+TRANSFER_ACCOUNT = re.compile(r"(?<![\d-])0\d{4}\s?-\s?\d\s?-\s?\d{1,7}(?![\d-])")
+"""振替口座: its form alone says what it is, also where no bank is named."""
+
+
+def take_by_form(draft: Draft, cell: Cell, start: int, end: int, key: Role | None) -> int | None:
+    """Branch, type and number; where the number ends, None where there is none."""
+    text = cell.facts.row.text[:end]
+    if draft.branch is None:
+        start = _take_branch(draft, cell, start, end)
+    if draft.type is None:
+        start = _take_type(draft, cell, start, end, key)
+    digits = read_digits(_BOXED_DIGITS.sub(" ", text))
+    for match in _NUMBER.finditer(digits, start):
+        number = re.sub(r"\D", "", match[1])
+        if not 6 <= len(number) <= 8 or _CODE_BEFORE.search(digits[: match.start()]):
+            continue
+        if digits[match.end() : match.end() + 1] in {",", ".", "円", "-", "年"} or digits[: match.start()].endswith(
+            ("¥", ",", ".")
+        ):
+            continue
+        if draft.type is None and draft.branch is None and not draft.labelled_number:
+            continue
+        draft.number = number
+        draft.number_cell = cell
+        draft.mark(cell, match.start(), match.end(), is_open="|" not in text[match.start() : match.end()])
+        return match.end()
+    return None
+
+
+def take_rest_of_branch(draft: Draft, context: DocumentContext, cell: Cell, start: int) -> int:
+    """The branch whose name began at the end of the bank's line and ends in this cell; where what follows it begins."""
+    if draft.rest is None or draft.branch is not None or start != cell.start:
+        return start
+    upper, at = draft.rest
+    cut = branch_over_two_lines(upper.facts.row.text[at : upper.end], cell.text)
+    if cut is None or continuation(context, upper) is not cell:
+        return start
+    draft.branch = draft.mark(upper, at + cut[0], upper.end) + draft.mark(cell, start, start + cut[1])
+    return start + cut[1]
+
+
+def _take_branch(draft: Draft, cell: Cell, start: int, end: int) -> int:
+    """The branch's name; where what follows it begins."""
+    text = cell.facts.row.text[:end]
+    match = BRANCH.search(text, start)
+    if match is None:
+        return start
+    begin = branch_start(text, match.start(1), match.end(1), cell_start=cell.start)
+    draft.branch = draft.mark(cell, begin, match.end(1))
+    draft.branch_at = (cell, begin)
+    return match.end(1)
+
+
+def _take_type(draft: Draft, cell: Cell, start: int, end: int, key: Role | None) -> int:
+    """The type, also out of the number's key (普通口座番号); where what follows it begins."""
+    text = cell.facts.row.text[:end]
+    if key is Role.ACCOUNT_TYPE and (match := _TYPE_AFTER_KEY.match(text, start)) is not None:
+        draft.type = TYPES[match[1]]
+    elif (match := _TYPE.search(text, start)) is not None:
+        draft.type = TYPES[match[0].strip("([")[0]]
+    elif key is Role.ACCOUNT_NUMBER and (within := _TYPE_IN_KEY.search(text[:start])) is not None:
+        draft.type = TYPES[within[1][0]]
+        return start
+    if match is None:
+        return start
+    draft.mark(cell, match.start(), match.end(), is_open=False)
+    return match.end()
+
+
+def take_post(draft: Draft, cell: Cell, start: int) -> int | None:
+    """ゆうちょ accounts are named by 記号 and 番号; both together stand in ``number``, as the form prints them.
+
+    Returns:
+        Where the number ends; None where there is none.
+    """
+    row = read_digits(cell.facts.row.text)
+    text = row[: cell.end]
+    symbol = _POST_SYMBOL.search(row, max(0, start - 3))
+    number = _POST_NUMBER.search(row, symbol.end()) if symbol is not None else None
+    if symbol is not None and number is not None:
+        draft.number = f"{symbol[1] or symbol[2]}-{number[1]}"
+        end = number.end(1)
+        draft.mark(cell, symbol.start(1) if symbol[1] else symbol.start(2), end)
+    elif (pair := _POST_PAIR.search(text, start)) is not None:
+        draft.number = "-".join(part for part in pair.groups() if part)
+        end = pair.end()
+        draft.mark(cell, pair.start(), end)
+    else:
+        return None
+    draft.type = draft.type or (AccountType.ORDINARY if draft.number.startswith("1") else AccountType.CHECKING)
+    draft.labelled_number = True
+    draft.number_cell = cell
+    return end

@@ -1,0 +1,261 @@
+"""Japanese accounts in tables: under a row of keys (銀行名, 支店名, 種別 …), or beside a column of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
+from itertools import pairwise
+
+from ocr_core.contracts.geometry import bounds
+from ocr_core.contracts.result import AccountType
+from postprocess_svc.fields.accounts.draft import TYPES, TableAccountCandidate, features_of
+from postprocess_svc.fields.accounts.firms import Agreement
+from postprocess_svc.fields.accounts.holders import SettledName, settled_name
+from postprocess_svc.fields.accounts.keys import nearly_key
+from postprocess_svc.fields.accounts.names import is_bank, mended_name, split_bank
+from postprocess_svc.fields.accounts.real_banks import Doubt, real_bank, real_branch
+from postprocess_svc.fields.candidate import BankDetails
+from postprocess_svc.fields.context import DocumentContext
+from postprocess_svc.fields.labels import squash
+from postprocess_svc.fields.values.folding import fold, read_digits
+from postprocess_svc.fields.vocabulary import Role, wordings
+from postprocess_svc.lines import TextLine
+from postprocess_svc.tables.table import TextCell, TextTable
+
+_KEYS = (Role.BANK, Role.BRANCH, Role.ACCOUNT_TYPE, Role.ACCOUNT_NUMBER, Role.HOLDER)
+_MIN_KEYS = 3
+_TYPE = re.compile(r"[普当貯]")
+_CODE = re.compile(r"\s*[(（]\d+[)）]\s*|\s*\d{3,4}\s*$")
+_POST = re.compile(r"(?:記号\D{0,6}|(?<!\d))([01]\d{4})\D{0,12}?番号\D{0,6}(\d{1,8})")
+_TRANSFER = re.compile(r"(?<!\d)(0\d{4})-(\d)-(\d{1,7})(?!\d)")
+_ENDS_OF_KEYS = re.compile(r"(?:欄|名)?(?:\((?:カナ|力ナ|カタカナ|フリガナ)\))?[::]?$")
+_BOXED_DIGITS = re.compile(r"(?<=\d)\|(?=\d)")
+_HOLDER_ENDING = re.compile(r"^.{0,4}名義人?$")
+"""力十名義 and what else is made of カナ名義."""
+_MAX_LINE_GAP = 0.9
+"""Line heights between two lines of one cell that stand in rows of their own."""
+_LEAST_NEARLY = 4
+_HALF_WIDTH_PITCH = 0.6
+
+_BANKS = ("銀行", "銀行名", "金融機関", "金融機関名", "取引銀行", "振込先銀行")
+_BRANCHES = ("支店", "支店名", "店名", "本支店", "本支店名")
+
+Record = Mapping[Role, Sequence[TextCell]]
+"""The cells of each part: more than one where a part goes on in the next row."""
+
+
+def table_accounts(context: DocumentContext) -> Iterator[TableAccountCandidate]:
+    """Every account that a table of the document holds."""
+    for table in context.tables:
+        for record in (*_under_keys(table), *_beside_keys(table)):
+            candidate = _candidate(context, record, table.page)
+            if candidate is not None:
+                yield candidate
+
+
+def _under_keys(table: TextTable) -> Iterator[Record]:
+    columns: dict[int, Role] = {}
+    record: dict[Role, list[TextCell]] = {}
+    for row in table.rows:
+        keys = {cell.column: role for cell in row if (role := _key(cell.text)) is not None}
+        if len(set(keys.values())) >= _MIN_KEYS:
+            if record:
+                yield record
+            columns, record = keys, {}
+        elif columns:
+            found = _by_column(row, columns)
+            if record and _goes_on(record, found):
+                for role, cell in found.items():
+                    record.setdefault(role, []).append(cell)
+                continue
+            if record:
+                yield record
+            record = {role: [cell] for role, cell in found.items()}
+    if record:
+        yield record
+
+
+def _by_column(row: Sequence[TextCell], columns: Mapping[int, Role]) -> dict[Role, TextCell]:
+    """A row's cells by the keys over them."""
+    return {columns[cell.column]: cell for cell in row if cell.column in columns and cell.lines}
+
+
+def _goes_on(record: Mapping[Role, Sequence[TextCell]], found: Mapping[Role, TextCell]) -> bool:
+    """Whether a row holds nothing but the second lines of the row above: close under it, and without a number."""
+    if not found or Role.ACCOUNT_NUMBER not in record or Role.ACCOUNT_NUMBER in found:
+        return False
+    if any(re.search(r"\d{4}", fold(cell.text)) for cell in found.values()):
+        return False
+    for role, cell in found.items():
+        if role in record and cell.lines and record[role][-1].lines:
+            upper = bounds(*(line.quad for line in record[role][-1].lines))
+            lower = bounds(*(line.quad for line in cell.lines))
+            height = bounds(cell.lines[0].quad)
+            return lower.top - upper.bottom < _MAX_LINE_GAP * (height.bottom - height.top)
+    return False
+
+
+def _beside_keys(table: TextTable) -> Iterator[Record]:
+    """Keys with their values to the right; an account is complete when its first key comes again."""
+    record: dict[Role, list[TextCell]] = {}
+    for row in table.rows:
+        for cell, value in pairwise(row):
+            role = _key(cell.text)
+            if role is None or not value.lines or _key(value.text) is not None:
+                continue
+            if role in record:
+                if len(record) >= _MIN_KEYS:
+                    yield record
+                record = {}
+            record[role] = [value]
+    if len(record) >= _MIN_KEYS:
+        yield record
+
+
+def _key(text: str) -> Role | None:
+    """The part of an account that a cell names, if that is all it says; one of its characters may be misread."""
+    if not text:
+        return None
+    squashed = squash(text)
+    known = _roles().get(_ENDS_OF_KEYS.sub("", squashed))
+    if known is not None or len(squashed) < _LEAST_NEARLY:
+        return known
+    if _HOLDER_ENDING.search(squashed) is not None:
+        return Role.HOLDER
+    nearly = nearly_key(squashed)
+    return nearly if nearly in _KEYS else None
+
+
+@cache
+def _roles() -> dict[str, Role]:
+    found: dict[str, Role] = {}
+    for role in _KEYS:
+        for wording in wordings()[role]:
+            found.setdefault(_ENDS_OF_KEYS.sub("", squash(wording)), role)
+    # Words that say nothing elsewhere head a column here; two headings in one are the bank's.
+    lone = {"銀行": Role.BANK, "口座": Role.ACCOUNT_NUMBER, "番号": Role.ACCOUNT_NUMBER, "店": Role.BRANCH}
+    both = {f"{bank}{mark}{branch}": Role.BANK for bank in _BANKS for branch in _BRANCHES for mark in ("・", "/", "")}
+    return found | lone | both
+
+
+def _candidate(context: DocumentContext, record: Record, page: int) -> TableAccountCandidate | None:
+    printed = {role: _joined([cell.text for cell in cells]) for role, cells in record.items()}
+    text = {role: fold(part) for role, part in printed.items()}
+    digits_text = read_digits(_BOXED_DIGITS.sub("", text.get(Role.ACCOUNT_NUMBER, "")))
+    post = _POST.search(read_digits(" ".join(text.values())))
+    transfer = _TRANSFER.search(digits_text.replace(" ", ""))
+    digits = re.sub(r"\D", "", digits_text)
+    if post is not None:
+        number = f"{post[1]}-{post[2]}"
+    elif transfer is not None:
+        number = transfer[0]
+    elif 6 <= len(digits) <= 8:
+        number = digits
+    else:
+        return None
+    is_postal = post is not None or transfer is not None
+    bank, branch = _bank_and_branch(text)
+    if bank is not None:
+        bank = real_bank(bank, _doubt(bank, record.get(Role.BANK, ())))
+    if branch is not None:
+        branch = real_branch(bank, branch, _doubt(branch, record.get(Role.BRANCH, ())))
+    lines = tuple(line for cells in record.values() for cell in cells for line in cell.lines)
+    holder = _holder(context, printed.get(Role.HOLDER), record.get(Role.HOLDER, ()))
+    agreement = Agreement.NONE if holder is None else holder.agreement
+    details = BankDetails(
+        bank=bank,
+        branch=None if is_postal else branch,
+        type=_type(text, number),
+        number=number,
+        holder=holder.name if holder else None,
+    )
+    return TableAccountCandidate(
+        value=details,
+        evidence=(),
+        features={
+            **features_of(details, is_odd=holder is not None and holder.is_odd, agrees=agreement is not Agreement.NONE),
+            "labelled_number": 1.0,
+            "tabular": 1.0,
+            "post_symbol": float(is_postal),
+        },
+        lines=lines,
+        on_page=page,
+        reading=min(_open_confidences(record, is_holder_settled=agreement is Agreement.WHOLE)),
+    )
+
+
+def _doubt(name: str, cells: Sequence[TextCell]) -> Doubt:
+    """The recogniser's confidence in the characters of a name; sure where the line that has all of it is not found."""
+    for cell in cells:
+        for line in cell.lines:
+            at = fold(line.text).find(name)
+            if at >= 0 and len(fold(line.text)) == len(line.text):
+                return partial(_confidence_at, line, at)
+    return lambda _: 1.0
+
+
+def _confidence_at(line: TextLine, at: int, index: int) -> float:
+    return line.span_confidence(at + index, at + index + 1)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """The lines of a part as one text: Japanese is cut anywhere."""
+    return "".join(part.strip() for part in parts)
+
+
+def _bank_and_branch(text: Mapping[Role, str]) -> tuple[str | None, str | None]:
+    bank, branch = _name(text.get(Role.BANK)), _name(text.get(Role.BRANCH))
+    if bank is None and branch is not None and is_bank(branch):
+        bank, branch = branch, None  # the columns of a table that lost its first rule
+    if branch is None and Role.BANK in text:
+        # One column for both: みほん銀行 渋谷支店.
+        named, branch = split_bank(text[Role.BANK])
+        bank = named or bank
+    return None if bank is None else mended_name(bank), branch
+
+
+def _type(text: Mapping[Role, str], number: str) -> AccountType | None:
+    if "-" in number:
+        return AccountType.CHECKING if number.startswith("0") else AccountType.ORDINARY
+    kind = _TYPE.search(text.get(Role.ACCOUNT_TYPE, "") or text.get(Role.ACCOUNT_NUMBER, ""))
+    return TYPES[kind[0]] if kind is not None else None
+
+
+def _holder(context: DocumentContext, printed: str | None, cells: Sequence[TextCell]) -> SettledName | None:
+    if printed is None or sum(map(str.isalpha, printed)) < 2:
+        return None
+    line = cells[0].lines[0]
+    return settled_name(context, printed.strip(), row=_row_of(context, line), half_width=_is_half_width(line))
+
+
+def _row_of(context: DocumentContext, line: TextLine) -> int:
+    """The row of the document's index that a line stands in; -1 where it is in none."""
+    rows = context.shared(_rows_by_line)
+    return rows.get(id(line), -1)
+
+
+def _rows_by_line(context: DocumentContext) -> dict[int, int]:
+    return {id(piece.line): facts.row.number for facts in context.facts for piece in facts.row.pieces}
+
+
+def _is_half_width(line: TextLine) -> bool:
+    box = bounds(line.quad)
+    cells = max(1, len(fold(line.text)))
+    return box.right - box.left < _HALF_WIDTH_PITCH * (box.bottom - box.top) * cells
+
+
+def _open_confidences(record: Record, *, is_holder_settled: bool) -> Iterator[float]:
+    """The confidences of the lines that might read anything: no type is among them, and no firm that was read twice."""
+    for role, cells in record.items():
+        if role is Role.HOLDER and is_holder_settled:
+            continue
+        for cell in cells:
+            for line in cell.lines:
+                if role is not Role.ACCOUNT_TYPE or _TYPE.search(line.text) is None:
+                    yield line.confidence
+
+
+def _name(text: str | None) -> str | None:
+    """A bank's or branch's name without its code; a cell may have broken it in two."""
+    return None if text is None else _CODE.sub("", text).replace(" ", "") or None

@@ -1,0 +1,185 @@
+"""What speaks for and against a name's being the issuer's: its own look, its place, and what else is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ocr_core.contracts.result import DocumentType
+from postprocess_svc.fields.candidate import BankDetails, Choice, Chosen, FieldName, Span
+from postprocess_svc.fields.cells import Cell, column_above, column_below, near_rows
+from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.families.naming import (
+    has_form,
+    is_contact,
+    is_implausible,
+    name_span,
+    name_text,
+    type_size,
+)
+from postprocess_svc.fields.page_index import Extent
+from postprocess_svc.fields.values import names
+from postprocess_svc.fields.values.addresses import has_town
+from postprocess_svc.fields.values.folding import has_cjk
+from postprocess_svc.fields.vocabulary import Role
+
+_DOMAIN = re.compile(r"(?:www\.|@|//)([a-z0-9][a-z0-9-]{2,})\.", re.IGNORECASE)
+_FREE_MAIL = frozenset(
+    {"gmail", "yahoo", "hotmail", "outlook", "icloud", "gmx", "web", "tonline", "example", "facebook", "localhost"}
+)
+_BANK_NAME = re.compile(r"銀行$|信用金庫$|信用組合$|農業協同組合$")
+_NEAR_REGISTRATION_ROWS = 6
+_CONTACT_ROWS = 5
+_TRADE_WORD = 0.45
+_SHORT_NAME = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a document says of its parties, found once for all candidates."""
+
+    domains: frozenset[str]
+    """Second levels of mail and web addresses, without hyphens."""
+    recipient: Choice | None
+    recipients_name: str
+    """As ``names.comparable`` has it."""
+    registration: Span | None
+    holders_name: str
+    """Of the account: as ``names.comparable`` has it, and without its form; empty where none is printed."""
+    holders_core: str
+
+    @staticmethod
+    def of(context: DocumentContext, chosen: Chosen) -> Known:
+        """Gather it."""
+        domains = {match[1].lower().replace("-", "") for match in _DOMAIN.finditer(context.text)} - _FREE_MAIL
+        recipient = chosen.get(FieldName.RECIPIENT_NAME)
+        registration = chosen.get(FieldName.REGISTRATION_NUMBER)
+        account = chosen.get(FieldName.BANK_ACCOUNTS)
+        details = None if account is None else account.candidate.value
+        holder = (details.holder if isinstance(details, BankDetails) else None) or ""
+        return Known(
+            domains=frozenset(domain for domain in domains if len(domain) > _SHORT_NAME),
+            recipient=recipient,
+            recipients_name="" if recipient is None else names.comparable(str(recipient.candidate.value)),
+            registration=None if registration is None else registration.candidate.evidence[0],
+            holders_name=names.comparable(holder),
+            holders_core=names.core(holder),
+        )
+
+    def is_recipient(self, own: str) -> float:
+        """How sure it is that a name is the recipient's."""
+        if self.recipient is None:
+            return 0.0
+        other = self.recipients_name
+        return self.recipient.confidence if own == other or own in other or other in own else 0.0
+
+    def is_holder(self, own: str, name: str) -> bool:
+        """The account is in this name: as printed, misread in a character, or in the kana that banks write."""
+        if not self.holders_name:
+            return False
+        if own == self.holders_name or names.are_readings_of_one(own, self.holders_name):
+            return True
+        return len(self.holders_core) > _SHORT_NAME and names.core(name) == self.holders_core
+
+    def names_domain(self, own: str) -> bool:
+        """The name stands in the document's own mail or web address."""
+        if len(own) <= _SHORT_NAME:
+            return False
+        return any(domain in own or own in domain or own.startswith(domain[:6]) for domain in self.domains)
+
+
+def judge(context: DocumentContext, cell: Cell, piece: Span, known: Known) -> dict[str, float]:
+    """Features of a name, by the names of ``weights.py``; those that depend on the names before it are not here."""
+    name = name_text(piece)
+    own = names.comparable(name)
+    page, extent = cell.facts.page, cell.extent
+    japanese = context.language is Language.JAPANESE
+    latin = not has_cjk(name)
+    above = column_above(context, cell, limit=1, max_gap=1.0)
+    form = has_form(name)
+    near = _near_contact(context, cell)
+    depth = page.depth(extent)
+    return {
+        "company_form": 1.0 if form else (_TRADE_WORD if names.has_trade_word(name) else 0.0),
+        "near_contact": float(near),
+        "near_registration": float(_near_registration(cell, known.registration)),
+        "large_type": min(1.0, max(0.0, type_size(cell) / page.text_height - 1.0)),
+        "upper_half": float(depth < 0.5),
+        "bottom": float(depth > 0.8),
+        "right_half": float(japanese and context.document_type is DocumentType.INVOICE and page.side(extent) > 0.5),
+        "same_as_recipient": known.is_recipient(own),
+        "recipients_block": float(_in_recipients_block(cell, known.recipient)),
+        "bank": float(
+            _BANK_NAME.search(name) is not None
+            or any(Role.BANK in label.roles and label.start <= piece.start for label in cell.facts.labels)
+        ),
+        "account_holder": float(known.is_holder(own, name)),
+        "web_name": float(known.names_domain(own)),
+        "sentence": float(names.is_phrase(cell.text)),
+        "implausible": float(is_implausible(cell, piece)),
+        "repeated": float(context.text.count(name) > 1),
+        "short": float(latin and sum(map(str.isalpha, name)) <= _SHORT_NAME),
+        "latin_among_japanese": float(japanese and latin),
+        "store_branch": float(
+            japanese
+            and name.endswith(("店", "支店", "営業所"))
+            and not form
+            and any(_may_be_name(other) for other in above)
+        ),
+        "branch_alone": float(names.is_branch(name)),
+        "branch_below": float(japanese and _has_branch_below(context, cell)),
+        "in_address": float(not form and _is_in_address(context, cell, name, above)),
+        "comma": float(cell.text.endswith(",")),
+    }
+
+
+def _near_contact(context: DocumentContext, cell: Cell) -> bool:
+    top = cell.extent.top
+    near = near_rows(context, cell, below=_CONTACT_ROWS)
+    return any(other.extent.top >= top and is_contact(context, other) for other in near)
+
+
+def _may_be_name(cell: Cell) -> bool:
+    piece = name_span(cell)
+    return piece is not None and not is_implausible(cell, piece)
+
+
+def _has_branch_below(context: DocumentContext, cell: Cell) -> bool:
+    """The chain's name stands right over which shop of it this is, alone or with the shop's phone."""
+    below = column_below(context, cell, limit=1, max_gap=1.2)
+    return bool(below) and names.is_branch(below[0].text.split(" ", 1)[0])
+
+
+def _is_in_address(context: DocumentContext, cell: Cell, name: str, above: list[Cell]) -> bool:
+    """A line between others of an address, such as a street without a word that says so."""
+    if not above:
+        return False
+    if is_contact(context, above[0]):
+        return True
+    if not any(map(str.isdigit, name)):
+        return False
+    below = column_below(context, cell, limit=1, max_gap=1.0)
+    return bool(below) and has_town(below[0].text)
+
+
+def _near_registration(cell: Cell, number: Span | None) -> bool:
+    if number is None or number.row.page != cell.facts.row.page:
+        return False
+    if abs(number.row.number - cell.facts.row.number) > _NEAR_REGISTRATION_ROWS:
+        return False
+    return _extent(number).overlap_x(cell.extent) > -2 * cell.extent.height
+
+
+def _in_recipients_block(cell: Cell, recipient: Choice | None) -> bool:
+    if recipient is None or recipient.confidence < 0.5:
+        return False
+    piece = recipient.candidate.evidence[0]
+    below = cell.facts.row.number - piece.row.number
+    if piece.row.page != cell.facts.row.page or not 0 <= below <= 4:
+        return False
+    extent = _extent(piece)
+    return abs(extent.left - cell.extent.left) < 2 * extent.height
+
+
+def _extent(piece: Span) -> Extent:
+    return piece.row.extent(piece.start, piece.end)

@@ -1,0 +1,57 @@
+"""Numbers written in kanji: plain ones (二〇二六, 十二) and the formal ones of receipts and cheques (壱万弐千参百)."""
+
+from __future__ import annotations
+
+_DIGITS = {
+    **dict.fromkeys("〇○零", 0),
+    **dict.fromkeys("一壱壹弌", 1),
+    **dict.fromkeys("二弐貳貮弍", 2),
+    **dict.fromkeys("三参參叁弎", 3),
+    **dict.fromkeys("四肆", 4),
+    **dict.fromkeys("五伍", 5),
+    **dict.fromkeys("六陸", 6),
+    **dict.fromkeys("七漆柒", 7),
+    **dict.fromkeys("八捌", 8),
+    **dict.fromkeys("九玖", 9),
+    **{str(digit): digit for digit in range(10)},
+}
+# 捨 is what the recogniser makes of 拾.
+_UNITS = {**dict.fromkeys("十拾捨", 10), **dict.fromkeys("百佰陌", 100), **dict.fromkeys("千阡仟", 1000)}
+_MYRIADS = {**dict.fromkeys("万萬", 10_000), "億": 100_000_000}
+
+KANJI_DIGITS = "〇○零一壱壹弌二弐貳貮弍三参參叁弎四肆五伍六陸七漆柒八捌九玖"
+"""What stands for a digit; for a pattern's class of characters."""
+KANJI_UNITS = "十拾捨百佰陌千阡仟万萬億"
+"""What multiplies; likewise."""
+
+
+def read_kanji_number(printed: str) -> int | None:
+    """The value of a number in kanji, Arabic digits among them allowed (12万3千); None where it is not one.
+
+    Units must descend (百 after 千, 万 after 億) and no two digits stand before one unit, unless the whole number is
+    written digit by digit (二〇二六).
+    """
+    if not any(character in _UNITS or character in _MYRIADS for character in printed):
+        digits = [_DIGITS.get(character) for character in printed]
+        if not digits or None in digits:
+            return None
+        return int("".join(map(str, digits)))
+    total, group, digit = 0, 0, ""
+    least_myriad, least_unit = 10**12, 10**4
+    for character in printed:
+        if character in _DIGITS:
+            digit += str(_DIGITS[character])
+        elif (unit := _UNITS.get(character)) is not None:
+            if unit >= least_unit:
+                return None
+            group += int(digit or "1") * unit
+            digit, least_unit = "", unit
+        elif (myriad := _MYRIADS.get(character)) is not None:
+            group += int(digit or "0")
+            if myriad >= least_myriad or group == 0:
+                return None
+            total += group * myriad
+            group, digit, least_myriad, least_unit = 0, "", myriad, 10**4
+        elif character != ",":
+            return None
+    return total + group + int(digit or "0")
