@@ -19,8 +19,8 @@ GENERATED_DAMAGE := clean scan clean fax clean photo clean heavy
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=
 
-.PHONY: help demo test test-long up down lint format models bench bench-bulk bench-overhead bench-opener faults-report
-.PHONY: hostile-report fuzz generate train-fields bench-text eval lock clean
+.PHONY: help demo test test-long up down lint format models bench bench-bulk bench-load bench-overhead bench-opener faults-report
+.PHONY: capacity hostile-report fuzz generate train-fields bench-text eval lock clean
 .PHONY: environment environment-dev environment-triton environment-aws environment-postgres
 
 help: ## list the targets
@@ -65,6 +65,12 @@ bench-bulk: environment-dev environment-aws models ## bulk throughput beside the
 
 bench-overhead: environment-dev environment-aws ## CPU that queue, object storage and database take of a document
 	@$(RUN) -m evaluation.bulk_overhead $(ARGS)
+
+bench-load: environment-dev environment-aws models ## load at 0.5 to 2 times the capacity and beside bulk jobs; or ARGS="soak"
+	@$(RUN) -m loadtest $(or $(ARGS),run)
+
+capacity: environment-dev models ## machines, workers and cost for a load (ARGS="plan|validate|measured|gpus …")
+	@$(RUN) -m evaluation.capacity $(or $(ARGS),plan)
 
 bench-opener: environment-dev ## what opening a file costs, under each launcher, beside the decoders alone
 	@$(RUN) -m evaluation.opener_bench $(ARGS)
