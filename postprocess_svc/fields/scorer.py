@@ -69,7 +69,7 @@ class FieldModel:
 
 
 def model_of(name: str, starting: Mapping[str, float] | None = None) -> FieldModel:
-    """A field's model: learned, or else what its family starts with; a feature that nothing was learned of starts so too.
+    """A field's model: learned; its family's starting weights where nothing was learned, of the field or of a feature.
 
     Args:
         name: The field.
