@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import cached_property
 from heapq import nlargest
 from itertools import pairwise
 from statistics import median
@@ -81,7 +80,9 @@ def has_prose_columns(region: Region) -> bool:
 def _gutters(region: Region, em: float) -> Iterator[tuple[float, _Side, _Side]]:
     """The x position of each of the widest gutters, from the left, with what stands on either side of it."""
     gaps = x_gaps(region, _MIN_GUTTER * em)
-    for start, end in sorted(nlargest(_MAX_GUTTERS, gaps, key=lambda gap: gap[1] - gap[0])):
+    if len(gaps) > _MAX_GUTTERS:
+        gaps = sorted(nlargest(_MAX_GUTTERS, gaps, key=lambda gap: gap[1] - gap[0]))
+    for start, end in gaps:
         middle = (start + end) / 2
         left = [box for box in region if box.left < middle]
         right = [box for box in region if box.left >= middle]
@@ -131,10 +132,14 @@ def _is_centred(single: _Side, many: _Side) -> bool:
 
 
 class _Side:
-    """What stands on one side of a gutter."""
+    """What stands on one side of a gutter; its rows are found when they are first asked for."""
 
     def __init__(self, region: Region) -> None:
         self._region = region
+        # No ``cached_property``, whose lock costs as much as what a short side has it keep.
+        self._rows: list[Row] | None = None
+        self._middles: list[float] | None = None
+        self._heights: list[float] | None = None
 
     def extent_x(self) -> tuple[float, float]:
         """Its left and its right edge."""
@@ -144,15 +149,26 @@ class _Side:
         """Its upper and its lower edge."""
         return min([box.top for box in self._region]), max([box.bottom for box in self._region])
 
-    @cached_property
+    @property
     def rows(self) -> list[Row]:
         """Visual rows from the top down."""
-        return rows_of(self._region)
+        if self._rows is None:
+            self._rows = rows_of(self._region)
+        return self._rows
 
-    @cached_property
+    @property
     def middles(self) -> list[float]:
         """Each row's y coordinate."""
-        return [sum([box.middle for box in row]) / len(row) for row in self.rows]
+        if self._middles is None:
+            self._middles = [sum([box.middle for box in row]) / len(row) for row in self.rows]
+        return self._middles
+
+    @property
+    def heights(self) -> list[float]:
+        """Each row's line height."""
+        if self._heights is None:
+            self._heights = [line_height(row) for row in self.rows]
+        return self._heights
 
     @property
     def pitch(self) -> float:
@@ -171,11 +187,6 @@ class _Side:
         full = sum(sum([box.width for box in row]) >= _PROSE_FILL * width for row in self.rows)
         return full >= _PROSE_SHARE * len(self.rows)
 
-    @cached_property
-    def heights(self) -> list[float]:
-        """Each row's line height."""
-        return [line_height(row) for row in self.rows]
-
     def is_block(self) -> bool:
         """Whether it has one text a row, and seldom a mere number: an address, a letterhead; or a column of labels."""
         values = sum([box.is_value for box in self._region])
@@ -187,12 +198,13 @@ class _Side:
         Level are middles, or the lower edges where the letters differ in size, within ``tolerance`` line heights.
         """
         count = 0
+        middles, heights = other.middles, other.heights
         for middle, height in zip(self.middles, self.heights, strict=True):
-            at = bisect_left(other.middles, middle)
-            for i in range(max(0, at - 1), min(len(other.rows), at + 1)):
-                off = abs(middle - other.middles[i])
-                off_below = abs(middle + height / 2 - other.middles[i] - other.heights[i] / 2)
-                if min(off, off_below) <= tolerance * max(height, other.heights[i]):
+            at = bisect_left(middles, middle)
+            for i in range(max(0, at - 1), min(len(middles), at + 1)):
+                off = abs(middle - middles[i])
+                off_below = abs(middle + height / 2 - middles[i] - heights[i] / 2)
+                if min(off, off_below) <= tolerance * max(height, heights[i]):
                     count += 1
                     break
         return count / len(self.rows)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ocr_core.contracts.errors import InvalidRequest, NotReady
+from ocr_core.contracts.frozen import value
 from ocr_core.contracts.tensors import CTC_BLANK_ID
-from postprocess_svc.frozen import value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

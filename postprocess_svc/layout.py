@@ -12,8 +12,8 @@ from bisect import bisect_right, insort
 from collections.abc import Sequence
 from operator import attrgetter, itemgetter
 
+from ocr_core.contracts.frozen import value
 from ocr_core.contracts.geometry import Quad
-from postprocess_svc.frozen import value
 from postprocess_svc.lines import runs_down
 
 # A row's lines agree in height to within a descender or so; their centres are this close, in line heights.
@@ -130,15 +130,15 @@ def rows_of(region: Region) -> list[Row]:
     for box in region:
         if row and box.middle - middle <= _SAME_ROW * min(height, box.height) and _is_beside(box, covered):
             row.append(box)
+            if box.left < box.right:
+                insort(covered, (box.left, box.right))
             middle += (box.middle - middle) / len(row)
             height = min(height, box.height)
         else:
             row = [box]
             rows.append(row)
-            covered = []
+            covered = [(box.left, box.right)] if box.left < box.right else []  # one without width covers nothing
             middle, height = box.middle, box.height
-        if box.left < box.right:  # one without width covers nothing
-            insort(covered, (box.left, box.right))
     for row in rows:
         if len(row) > 1:
             row.sort(key=_left)
@@ -200,7 +200,8 @@ def _gaps(spans: list[tuple[float, float]], more_than: float) -> list[Gap]:
     found: list[Gap] = []
     reach = spans[0][1] if spans else 0.0
     for start, end in spans:
-        if start - reach > more_than:
-            found.append((reach, start))
-        reach = max(reach, end)
+        if end > reach:
+            if start - reach > more_than:
+                found.append((reach, start))
+            reach = end
     return found

@@ -8,10 +8,11 @@ their values)? ``columns.py`` answers it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
+from ocr_core.contracts.frozen import value
 from postprocess_svc.columns import columns_of, has_prose_columns
-from postprocess_svc.frozen import value
 from postprocess_svc.layout import (
     Gap,
     Leveller,
@@ -33,6 +34,7 @@ _LEVEL = 0.3
 """Centres of boxes of one row differ by less than this."""
 _MAX_UNIT_LETTERS = 3
 """A number may bring so many letters along: a unit, a currency, 年月日."""
+_WORD = re.compile(rf"[A-Za-zぁ-ゖァ-ヺ一-龥]{{{_MAX_UNIT_LETTERS + 1}}}")
 _CUT_WITH = 0.7
 """White bands at least this high, relative to the highest, are cut at the same time as it."""
 
@@ -133,6 +135,8 @@ class _Ordering:
 
 
 def _is_value(text: str) -> bool:
+    if _WORD.search(text) is not None:  # the cheap question: four letters in a row, which most lines have
+        return False
     digits = sum(map(str.isdigit, text))
     return digits > 0 and sum(map(str.isalpha, text)) <= min(_MAX_UNIT_LETTERS, digits - 1)
 

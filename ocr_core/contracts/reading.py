@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocr_core.contracts.document import DocumentInfo
+from ocr_core.contracts.frozen import value, value_of_arrays
 from ocr_core.contracts.geometry import Point, Quad
 from ocr_core.contracts.page import Notice, PageError, TextLayerWord
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@value_of_arrays
 class LineReading:
     """One detected line."""
 
@@ -37,7 +38,7 @@ class LineReading:
     """Which of the page's stamps the line is read in; null for all that was printed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Ruling:
     """A straight line drawn on the page: from left to right, or from the top down if it is nearer to the vertical."""
 

@@ -180,15 +180,19 @@ def _decode_lines(page: UntrustedMap, stamp_count: int, width_px: int, height_px
     ends = np.cumsum(counts, dtype=np.int64).tolist()
     starts = [0, *ends[:-1]]
     return tuple(
-        LineReading(
-            quad=quads[at],
-            class_ids=class_ids[start:end],
-            probabilities=probabilities[start:end],
-            timestep_px=timestep_px[at],
-            detection_confidence=detection[at],
-            stamp=stamps[at],
-        )
-        for at, (start, end) in enumerate(zip(starts, ends, strict=False))
+        [
+            LineReading(
+                quad=quad,
+                class_ids=class_ids[start:end],
+                probabilities=probabilities[start:end],
+                timestep_px=step,
+                detection_confidence=confidence,
+                stamp=stamp,
+            )
+            for quad, start, end, step, confidence, stamp in zip(
+                quads, starts, ends, timestep_px, detection, stamps, strict=False
+            )
+        ]
     )
 
 
@@ -198,6 +202,8 @@ def _decode_words(page: UntrustedMap, width_px: int, height_px: int) -> tuple[Te
     text = page.text("word_text", at_most=MAX_WORDS_PER_PAGE * MAX_WORD_CHARACTERS)
     if int(lengths.sum(dtype=np.int64)) != len(text):
         raise InvalidRequest(f"{page.where}.word_text is not as long as its words")
+    if not quads:
+        return ()
     words: list[TextLayerWord] = []
     start = 0
     for length, quad in zip(lengths.tolist(), quads, strict=True):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ocr_core.contracts.document import DocumentInfo
+from ocr_core.contracts.frozen import value
 from ocr_core.contracts.geometry import Quad
 from ocr_core.contracts.page import Notice
 
@@ -41,7 +42,7 @@ class AccountType(StrEnum):
     IBAN = "iban"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Line:
     """One line of text."""
 
@@ -58,7 +59,7 @@ class Line:
     """Each character's probability; empty where it is not known. For formats."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TableCell:
     """One cell. Where it goes on, in further rows or columns, no cell stands."""
 

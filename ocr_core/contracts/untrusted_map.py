@@ -96,6 +96,8 @@ class UntrustedMap:
         """A column of up to ``at_most`` quads that lie on the page, or not far off it."""
         reach = float(2 * max(width_px, height_px, QUAD_MARGIN_PX))
         column = self.column(key, "<f4", -reach, reach, at_most=8 * at_most)
+        if not len(column):
+            return []
         if len(column) % 8:
             raise InvalidRequest(f"{self.where}.{key} is not a column of quads")
         points = column.reshape(-1, 4, 2)
@@ -109,6 +111,8 @@ class UntrustedMap:
         """A column of up to ``at_most`` segments that lie on the page, or not far off it."""
         reach = float(2 * max(width_px, height_px, QUAD_MARGIN_PX))
         column = self.column(key, "<f4", -reach, reach, at_most=4 * at_most)
+        if not len(column):
+            return []
         if len(column) % 4:
             raise InvalidRequest(f"{self.where}.{key} is not a column of segments")
         points = column.reshape(-1, 2, 2)

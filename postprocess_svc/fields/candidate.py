@@ -9,11 +9,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar
 
+from ocr_core.contracts.frozen import value
 from ocr_core.contracts.geometry import Quad, bounds
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.page_index import Row
-from postprocess_svc.frozen import value
 from postprocess_svc.lines import TextLine
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.page_index import Extent
+from postprocess_svc.fields.values.names import has_letters
 
 _MAX_LINE_GAP = 1.6
 _ALIGNED_HEIGHTS = 1.2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Cell:
     """A stretch of a row between tabs."""
 
@@ -21,6 +22,8 @@ class Cell:
     end: int
     text: str
     extent: Extent
+    has_letters: bool
+    """Any letter at all: a cell of figures names nobody."""
 
 
 def find_cells(context: DocumentContext) -> list[list[Cell]]:
@@ -40,6 +43,7 @@ def _cells(facts: RowFacts) -> Iterator[Cell]:
                 end=begin + len(text),
                 text=text,
                 extent=facts.row.extent(begin, begin + len(text)),
+                has_letters=has_letters(text),
             )
         start += len(part) + 1
 

@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
+from ocr_core.contracts.frozen import value
 from ocr_core.contracts.result import DocumentType
+from postprocess_svc.fields.indexing import index_page
 from postprocess_svc.fields.labels import Label, Phrase, find_labels, phrases
-from postprocess_svc.fields.page_index import PageIndex, Row, index_page
+from postprocess_svc.fields.page_index import PageIndex, Row
 from postprocess_svc.fields.values.amounts import UNKNOWN_CURRENCY, PrintedAmount, find_amounts
 from postprocess_svc.fields.values.dates import DayOrder, PrintedDate, find_dates
-from postprocess_svc.fields.values.folding import count_cjk, count_kana
-from postprocess_svc.frozen import value
+from postprocess_svc.fields.values.folding import count_cjk, count_kana, has_digits
 from postprocess_svc.lines import PageLines
 from postprocess_svc.tables.table import TextTable
 
@@ -44,6 +45,8 @@ class RowFacts:
     phrases: tuple[Phrase, ...]
     dates: tuple[PrintedDate, ...]
     amounts: tuple[PrintedAmount, ...]
+    has_long_number: bool
+    """Seven digits at least, wherever they stand: a phone, a registration number or an account may be among them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,7 +68,8 @@ class DocumentContext:
         """What ``make`` finds in this document, found once however many fields ask for it."""
         if make not in self._shared:
             self._shared[make] = make(self)
-        return cast("T", self._shared[make])
+        found: T = self._shared[make]
+        return found
 
     def read_as(self, document_type: DocumentType) -> DocumentContext:
         """The same document, already indexed, taken for another kind."""
@@ -117,6 +121,7 @@ def _row_facts(row: Row, page: PageIndex, language: Language) -> RowFacts:
         phrases=tuple(phrases(row, labels)),
         dates=tuple(dates),
         amounts=tuple(find_amounts(row.text, hidden=hidden)),
+        has_long_number=has_digits(row.text, 7),
     )
 
 
@@ -138,10 +143,9 @@ _WORD = re.compile(r"[a-zäöüßéèàçôêûîâ]+")
 
 def detect_language(text: str) -> Language:
     """The language that most of a document's words belong to; English where nothing speaks for another."""
-    kana, cjk = count_kana(text), count_cjk(text)
-    letters = max(1, sum(map(str.isalpha, text)))
-    if cjk / letters > 0.1:
-        return Language.JAPANESE if kana * 20 > cjk or "円" in text or "¥" in text else Language.CHINESE
+    cjk = 0 if text.isascii() else count_cjk(text)
+    if cjk and cjk / max(1, sum(map(str.isalpha, text))) > 0.1:
+        return Language.JAPANESE if count_kana(text) * 20 > cjk or "円" in text or "¥" in text else Language.CHINESE
     words = Counter(_WORD.findall(text.lower()))
     scores = {language: sum(words[word] for word in known) for language, known in _WORDS_OF.items()}
     best = max(scores, key=lambda language: (scores[language], language is Language.ENGLISH))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.page_index import Row
-from postprocess_svc.fields.values.folding import fold, is_cjk, squash_folded
+from postprocess_svc.fields.values.folding import is_cjk, squash
 from postprocess_svc.fields.vocabulary import Role, wordings
-from postprocess_svc.frozen import value
 
 
 @value
@@ -34,11 +35,6 @@ class Phrase:
     """A tax rate printed in or right after the phrase."""
     bracket: int = -1
     """Start of the bracket that the phrase stands in; -1 where it stands in none."""
-
-
-def squash(text: str) -> str:
-    """A wording in the form in which labels are compared."""
-    return squash_folded(fold(text))
 
 
 _BEGINNING = 2
@@ -108,7 +104,8 @@ def find_labels(row: Row) -> list[Label]:
     at, length = 0, len(text)
     while at < length:
         entries = table.get(text[at : at + _BEGINNING])
-        match = None if entries is None else _longest(row, at, entries)
+        lengths = () if entries is None else entries.lengths.get(text[at : at + _LONGER_BEGINNING], entries.short)
+        match = _longest(row, at, entries.roles, lengths) if entries is not None and lengths else None
         if match is None and (single := table.get(text[at])) is not None:
             match = (text[at], single.roles[text[at]]) if _stands_alone(row, at, text[at]) else None
         if match is None:
@@ -121,12 +118,14 @@ def find_labels(row: Row) -> list[Label]:
     return labels
 
 
-def _longest(row: Row, at: int, entries: _Entries) -> tuple[str, frozenset[Role]] | None:
-    """The longest wording that stands here by itself; None also where it only begins a number."""
+def _longest(
+    row: Row, at: int, roles_of: Mapping[str, frozenset[Role]], lengths: Sequence[int]
+) -> tuple[str, frozenset[Role]] | None:
+    """The longest wording with one of these lengths that stands here by itself; None also where it begins a number."""
     text = row.squashed
-    for length in entries.lengths.get(text[at : at + _LONGER_BEGINNING], entries.short):
+    for length in lengths:
         wording = text[at : at + length]
-        roles = entries.roles.get(wording)
+        roles = roles_of.get(wording)
         if roles is not None and _stands_alone(row, at, wording):
             return None if _begins_a_number(row, at, wording, roles) else (wording, roles)
     return None

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations, pairwise
 
-from postprocess_svc.fields.labels import squash
-from postprocess_svc.fields.values.folding import is_cjk
+from postprocess_svc.fields.values.folding import is_cjk, squash
 from postprocess_svc.fields.vocabulary import Role, wordings
 
 # The first that a wording belongs to speaks for it.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.labels import Phrase
 from postprocess_svc.fields.page_index import Extent
 from postprocess_svc.fields.vocabulary import Role
-from postprocess_svc.frozen import value
 
 
 class Relation(StrEnum):
@@ -114,17 +114,19 @@ def _before(
 def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: frozenset[Role]) -> Governor | None:
     skipped = 0
     own_height = extent.height
-    for count, other in enumerate(context.rows_above(facts)):
+    top, page = extent.top, facts.row.page
+    number = facts.row.number
+    for other in reversed(context.facts[max(0, number - _MAX_ROWS_ABOVE) : number]):
         row = other.row
-        height = max(1.0, min(own_height, row.height))
-        if count >= _MAX_ROWS_ABOVE or extent.top - row.bottom > _MAX_HEIGHTS_ABOVE * height:
+        height = max(1.0, min(own_height, row.bottom - row.top))
+        if row.page != page or top - row.bottom > _MAX_HEIGHTS_ABOVE * height:
             return None
         for phrase in other.phrases:
             if roles.isdisjoint(phrase.roles):
                 continue
             # By the label's own place: beside it its row may hold what stands lower, in another column.
             label = row.extent(phrase.start, phrase.end)
-            distance = (extent.top - label.bottom) / height
+            distance = (top - label.bottom) / height
             if distance >= _LEAST_HEIGHTS_ABOVE and _aligned(label, extent):
                 return Governor(
                     phrase=phrase,
@@ -133,7 +135,7 @@ def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: fro
                     distance=max(0.0, distance),
                     skipped=skipped,
                 )
-        if (extent.top - row.bottom) / height >= _LEAST_HEIGHTS_ABOVE and row.covers_x_of(extent):
+        if (top - row.bottom) / height >= _LEAST_HEIGHTS_ABOVE and row.covers_x_of(extent):
             skipped += 1
     return None
 

@@ -60,7 +60,8 @@ class FieldModel:
 
     def score(self, features: Mapping[str, float]) -> float:
         """Log odds that a candidate with these features is the value, against the field's not being printed."""
-        return self.weights[BIAS] + sum([self.weights.get(name, 0.0) * value for name, value in features.items()])
+        weights = self.weights
+        return weights[BIAS] + sum([weights.get(name, 0.0) * value for name, value in features.items() if value])
 
     def reasons(self, features: Mapping[str, float]) -> dict[str, float]:
         """What each feature adds to the score, the weightiest first, for whoever wants to know why."""

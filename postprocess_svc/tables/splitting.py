@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
+from ocr_core.contracts.frozen import value_by_position
 from ocr_core.contracts.reading import Ruling
 from postprocess_svc.lines import TextLine
 from postprocess_svc.tables.level import MAX_RULINGS
@@ -30,7 +31,7 @@ _REACH_PX = 16.0
 _LAST_NARROW = "\u2e7f"
 
 
-@dataclass(frozen=True, slots=True)
+@value_by_position
 class _Wall:
     top: float
     bottom: float
@@ -43,7 +44,7 @@ class _Wall:
         return self.x + self.tilt * (y - (self.top + self.bottom) / 2)
 
 
-@dataclass(frozen=True, slots=True)
+@value_by_position
 class _Floor:
     left: float
     right: float
@@ -105,7 +106,7 @@ def _parts(line: TextLine, walls: Sequence[_Wall], floors: Sequence[_Floor]) -> 
     height, length = math.dist(p0, p3), math.dist(p0, p1)
     if length < 2 * _MIN_INSIDE * height or p1[0] <= p0[0]:
         return [line]
-    y = sum(point[1] for point in line.quad) / 4
+    y = (p0[1] + p1[1] + line.quad[2][1] + p3[1]) / 4
     fractions: list[float] = []
     for wall in walls:
         if wall.top > y - (0.5 + _MIN_REACH) * height or wall.bottom < y + (0.5 + _MIN_REACH) * height:
@@ -114,6 +115,8 @@ def _parts(line: TextLine, walls: Sequence[_Wall], floors: Sequence[_Floor]) -> 
         inside = min(fraction, 1 - fraction) * length >= _MIN_INSIDE * height
         if inside and _parts_cells(wall, floors, y, height):
             fractions.append(fraction)
+    if not fractions:
+        return [line]
     fractions = _apart(sorted(fractions), _MIN_COLUMN * height / length)
     at = [cut for fraction in fractions if (cut := _cut(line, fraction, height / length)) is not None]
     if not at:

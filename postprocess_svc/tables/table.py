@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ocr_core.contracts.frozen import value, value_by_position
 from ocr_core.contracts.geometry import Quad
 from postprocess_svc.lines import TextLine
 
@@ -12,7 +13,7 @@ _LAST_SPACED = "\u2e7f"
 """East Asian writing comes after it, and is set without spaces between words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TextCell:
     """One cell; a cell over several rows or columns stands where it begins, and nothing stands where it goes on."""
 
@@ -58,7 +59,7 @@ def joined_text(lines: Sequence[TextLine]) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
+@value_by_position
 class Area:
     """A cell of a grid: where it is, and the indices of its lines."""
 

@@ -19,6 +19,8 @@ _NOTE = re.compile(
 )
 _LONG_NUMBER = re.compile(r"\d{8}")
 _MAX_CHARACTERS = 24
+_FIRST_LETTERS = frozenset("EUGCJMSIR")
+"""Of the currencies that a value may begin with."""
 _NO_UNITS = frozenset("年月日時分号価格額率量数")
 """What a number is followed by in dates and headers (1単位価格)."""
 
@@ -29,6 +31,8 @@ def is_value(text: str) -> bool:
         return False
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
+    if text[:1].isalpha() and text[0] not in _FIRST_LETTERS:  # the cheap question: most texts are words
+        return False
     if text[-1:] in _NO_UNITS and _SPAN_OF_WORK.search(text) is None:
         return False
     return _VALUE.fullmatch(text) is not None and _LONG_NUMBER.search(text) is None

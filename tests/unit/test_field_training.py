@@ -12,7 +12,7 @@ from evaluation.field_training.__main__ import calibration_error, fold_of
 from evaluation.field_training.examples import Example, is_right
 from evaluation.field_training.fit import Outcome, fit_calibration, fit_weights, outcomes
 from postprocess_svc.fields.candidate import BankDetails, Candidate, FieldName, Span
-from postprocess_svc.fields.page_index import index_page
+from postprocess_svc.fields.indexing import index_page
 from postprocess_svc.fields.registry import shipped_families
 from postprocess_svc.fields.scorer import FieldModel, learned_models, parse_models
 from postprocess_svc.fields.weights import BIAS

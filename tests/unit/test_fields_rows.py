@@ -11,8 +11,9 @@ from ocr_core.contracts.result import DocumentType
 from postprocess_svc.fields import FIELD_NAMES
 from postprocess_svc.fields.candidate import Candidate, FieldName, Span
 from postprocess_svc.fields.context import Language, build_context
-from postprocess_svc.fields.labels import find_labels, phrases, squash
-from postprocess_svc.fields.page_index import Row, index_page
+from postprocess_svc.fields.indexing import index_page
+from postprocess_svc.fields.labels import find_labels, phrases
+from postprocess_svc.fields.page_index import Row
 from postprocess_svc.fields.scorer import (
     MIN_ANSWER_CONFIDENCE,
     Calibration,
@@ -23,6 +24,7 @@ from postprocess_svc.fields.scorer import (
     starting_weights,
     value_log_odds,
 )
+from postprocess_svc.fields.values.folding import squash
 from postprocess_svc.fields.vocabulary import Role, wordings
 from postprocess_svc.fields.weights import BIAS, WEIGHTS
 from postprocess_svc.lines import PageLines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postprocess_svc.frozen import value
+from ocr_core.contracts.frozen import value
 
 
 @value

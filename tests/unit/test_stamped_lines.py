@@ -9,7 +9,7 @@ from ocr_core.contracts.reading import LineReading, Stamp
 from ocr_core.contracts.result import DocumentType, FieldValue, OcrResult, OutputFormat
 from postprocess_svc import formats
 from postprocess_svc.classify import classify
-from postprocess_svc.fields.page_index import index_page
+from postprocess_svc.fields.indexing import index_page
 from postprocess_svc.lines import PageLines, TextLine
 from postprocess_svc.reading_order import followed_by_stamps, in_reading_order
 from postprocess_svc.tables import find_tables

@@ -80,7 +80,7 @@ def _anchors(context: DocumentContext) -> list[_Anchor]:
             japanese = has_cjk(cell.text)
             mentions = list(bank_mentions(cell)) if japanese and BANK_WORD.search(cell.text) else []
             found += [_Anchor(cell=cell, start=start, end=end) for start, end in mentions]
-            if not mentions and (broken := _broken(context, cell)) is not None:
+            if not mentions and cell.facts.labels and (broken := _broken(context, cell)) is not None:
                 found.append(broken)
                 continue
             transfer = TRANSFER_ACCOUNT.search(cell.text)
@@ -92,7 +92,8 @@ def _anchors(context: DocumentContext) -> list[_Anchor]:
 
 def _broken(context: DocumentContext, cell: Cell) -> _Anchor | None:
     """A bank's name that a line's end cuts apart, after a key that says a bank follows."""
-    key = max((label.end for label in cell.facts.labels if _is_bank_key(cell, label.roles, label.start)), default=None)
+    keys = [label.end for label in cell.facts.labels if _is_bank_key(cell, label.roles, label.start)]
+    key = max(keys, default=None)
     if key is None or key >= cell.end or (below := continuation(context, cell)) is None:
         return None
     begin = key + len(cell.facts.row.text[key : cell.end]) - len(cell.facts.row.text[key : cell.end].lstrip(BETWEEN))

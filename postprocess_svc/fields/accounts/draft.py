@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ocr_core.contracts.frozen import value
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.accounts.real_banks import Doubt, real_branch
 from postprocess_svc.fields.candidate import BankDetails, Candidate, LinesCandidate, Span, span
 from postprocess_svc.fields.cells import Cell
 from postprocess_svc.fields.context import RowFacts
-from postprocess_svc.frozen import value
 
 TYPES = {"普": AccountType.ORDINARY, "当": AccountType.CHECKING, "貯": AccountType.SAVINGS}
 USUAL_DIGITS = 7

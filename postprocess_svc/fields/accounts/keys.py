@@ -86,7 +86,7 @@ def _misread_key(cell: Cell, start: int) -> tuple[int, int, Role] | None:
 
 def nearly_key(text: str) -> Role | None:
     """The part that a text names but for one character."""
-    if not _LEAST_MISREAD_KEY <= len(text) <= _LONGEST_MISREAD_KEY or text in _misread_keys()[0]:
+    if text.isascii() or not _LEAST_MISREAD_KEY <= len(text) <= _LONGEST_MISREAD_KEY or text in _misread_keys()[0]:
         return None
     masked = _misread_keys()[1]
     return next((masked[form] for form in _masked(text) if form in masked), None)
@@ -99,7 +99,7 @@ def _masked(text: str) -> Iterator[str]:
 
 @cache
 def _misread_keys() -> tuple[frozenset[str], dict[str, Role]]:
-    """Keys long enough to be known by all characters but one, and the same with each character left open.
+    """Japanese keys long enough to be known by all characters but one, and the same with each character left open.
 
     Those that names of branches and banks end in are not among them.
     """

@@ -10,7 +10,6 @@ from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.candidate import BankDetails, Candidate, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.labels import Label
-from postprocess_svc.fields.values.folding import has_digits
 from postprocess_svc.fields.values.identifiers import find_ibans
 from postprocess_svc.fields.vocabulary import Role, wordings
 
@@ -36,7 +35,7 @@ def iban_accounts(context: DocumentContext) -> Iterator[Candidate]:
     """Every IBAN, with the bank and the holder printed near it."""
     for facts in context.facts:
         text = facts.row.text
-        if not has_digits(text, 7):
+        if not facts.has_long_number:
             continue
         label = next((label for label in facts.labels if Role.IBAN in label.roles), None)
         labelled_from = label.end if label is not None else (0 if _labelled_above(context, facts) else None)

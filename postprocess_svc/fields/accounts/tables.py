@@ -17,8 +17,7 @@ from postprocess_svc.fields.accounts.names import is_bank, mended_name, split_ba
 from postprocess_svc.fields.accounts.real_banks import Doubt, real_bank, real_branch
 from postprocess_svc.fields.candidate import BankDetails
 from postprocess_svc.fields.context import DocumentContext
-from postprocess_svc.fields.labels import squash
-from postprocess_svc.fields.values.folding import fold, read_digits
+from postprocess_svc.fields.values.folding import fold, read_digits, squash
 from postprocess_svc.fields.vocabulary import Role, wordings
 from postprocess_svc.lines import TextLine
 from postprocess_svc.tables.table import TextCell, TextTable
@@ -48,17 +47,21 @@ Record = Mapping[Role, Sequence[TextCell]]
 def table_accounts(context: DocumentContext) -> Iterator[TableAccountCandidate]:
     """Every account that a table of the document holds."""
     for table in context.tables:
-        for record in (*_under_keys(table), *_beside_keys(table)):
+        # Each text is looked at once, though a key may stand over its values or beside them.
+        keys = {text: _key(text) for text in {cell.text for row in table.rows for cell in row}}
+        if not any(keys.values()):
+            continue
+        for record in (*_under_keys(table, keys), *_beside_keys(table, keys)):
             candidate = _candidate(context, record, table.page)
             if candidate is not None:
                 yield candidate
 
 
-def _under_keys(table: TextTable) -> Iterator[Record]:
+def _under_keys(table: TextTable, key_of: Mapping[str, Role | None]) -> Iterator[Record]:
     columns: dict[int, Role] = {}
     record: dict[Role, list[TextCell]] = {}
     for row in table.rows:
-        keys = {cell.column: role for cell in row if (role := _key(cell.text)) is not None}
+        keys = {cell.column: role for cell in row if (role := key_of[cell.text]) is not None}
         if len(set(keys.values())) >= _MIN_KEYS:
             if record:
                 yield record
@@ -96,13 +99,13 @@ def _goes_on(record: Mapping[Role, Sequence[TextCell]], found: Mapping[Role, Tex
     return False
 
 
-def _beside_keys(table: TextTable) -> Iterator[Record]:
+def _beside_keys(table: TextTable, key_of: Mapping[str, Role | None]) -> Iterator[Record]:
     """Keys with their values to the right; an account is complete when its first key comes again."""
     record: dict[Role, list[TextCell]] = {}
     for row in table.rows:
         for cell, value in pairwise(row):
-            role = _key(cell.text)
-            if role is None or not value.lines or _key(value.text) is not None:
+            role = key_of[cell.text]
+            if role is None or not value.lines or key_of[value.text] is not None:
                 continue
             if role in record:
                 if len(record) >= _MIN_KEYS:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 
+from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.candidate import Span, span
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.families.amount_labels import MONEY, governed, strip_governors
@@ -25,7 +25,7 @@ _NO_QUALIFIER = re.compile(r"(?i)eur(?:o|os)?|usd|myr|chf|gbp|inr|rm|%|\(.*?\)|\
 _LEAST_QUALIFIER = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Item:
     """An amount with what its surroundings say of it."""
 
@@ -128,8 +128,8 @@ def after_rounding(items: list[Item]) -> list[Item]:
     for item in items:
         whole = item.category in {"total", "total_due"}
         seen_rounding = seen_rounding or item.category == "rounding"
-        corrected = any(0 < abs(item.value - total) <= _MAX_ROUNDING < item.value for total in totals)
-        if corrected and seen_rounding and (whole or item.category == "rounding"):
+        corrected = seen_rounding and any(0 < abs(item.value - total) <= _MAX_ROUNDING < item.value for total in totals)
+        if corrected and (whole or item.category == "rounding"):
             found.append(item)
         if whole:
             totals.append(item.value)

@@ -84,7 +84,7 @@ def amounts_of_change(items: list[Item]) -> set[int]:
         if item.category == "tendered" and item.value > 0:
             tendered.append(item.value)
             asked.append(set(before))
-        elif any(given - item.value in amounts for given, amounts in zip(tendered, asked, strict=True)):
+        elif tendered and any(given - item.value in amounts for given, amounts in zip(tendered, asked, strict=True)):
             found.add(id(item))
         if item.category in WHOLE or item.category == "subtotal":
             before.add(item.value)

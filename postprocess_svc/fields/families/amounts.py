@@ -81,6 +81,8 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
     withheld = {abs(value) for value in by_category["withholding"]}
     corrected = after_rounding(items)
     change = amounts_of_change(items)
+    most_labelled = max(labelled, default=Decimal(0))
+    taxes_known = bool(taxes or withheld)
     candidates = []
     for item in items:
         features = shape(context, item)
@@ -92,17 +94,19 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         features["repeated"] = float(min(2, values[value] - 1)) if value else 0.0
         features["largest"] = float(value == largest and _may_be_total(context, item))
         features["below_items"] = float(item.facts.page.depth(item.extent) > 0.5)
-        features["exceeded"] = float(item.category == "total" and any(other > value for other in labelled))
-        is_rounded = any(item is other for other in corrected)
+        features["exceeded"] = float(item.category == "total" and most_labelled > value)
+        is_rounded = bool(corrected) and any(item is other for other in corrected)
         features["corrects"] = float(is_rounded and item.category != "rounding")
         features["rounded_total"] = float(is_rounded and item.category == "rounding")
         features["negative"] = float(value < 0)
         features["before_tax"] = float(
-            value > 0
+            taxes_known
+            and value > 0
             and (any(value + tax in values for tax in taxes) or any(value - held in values for held in withheld))
         )
         features["is_change"] = float(id(item) in change)
-        features["in_sentence"] = float(_GOES_ON.match(item.facts.row.text, item.amount.end) is not None)
+        text, end = item.facts.row.text, item.amount.end
+        features["in_sentence"] = float(end < len(text) and _GOES_ON.match(text, end) is not None)
         features["less_paid"] = float(
             (value in owed and item.category not in _NO_TOTAL) or (item.category == "total_due" and value in rest)
         )

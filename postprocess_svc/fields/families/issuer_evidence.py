@@ -116,7 +116,7 @@ def judge(context: DocumentContext, cell: Cell, piece: Span, known: Known) -> di
         "account_holder": float(known.is_holder(own, name)),
         "web_name": float(known.names_domain(own)),
         "sentence": float(names.is_phrase(cell.text)),
-        "implausible": float(is_implausible(cell, piece)),
+        "implausible": float(is_implausible(context, cell, piece)),
         "repeated": float(context.text.count(name) > 1),
         "short": float(latin and sum(map(str.isalpha, name)) <= _SHORT_NAME),
         "latin_among_japanese": float(japanese and latin),
@@ -124,7 +124,7 @@ def judge(context: DocumentContext, cell: Cell, piece: Span, known: Known) -> di
             japanese
             and name.endswith(("店", "支店", "営業所"))
             and not form
-            and any(_may_be_name(other) for other in above)
+            and any(_may_be_name(context, other) for other in above)
         ),
         "branch_alone": float(names.is_branch(name)),
         "branch_below": float(japanese and _has_branch_below(context, cell)),
@@ -139,9 +139,9 @@ def _near_contact(context: DocumentContext, cell: Cell) -> bool:
     return any(other.extent.top >= top and is_contact(context, other) for other in near)
 
 
-def _may_be_name(cell: Cell) -> bool:
+def _may_be_name(context: DocumentContext, cell: Cell) -> bool:
     piece = name_span(cell)
-    return piece is not None and not is_implausible(cell, piece)
+    return piece is not None and not is_implausible(context, cell, piece)
 
 
 def _has_branch_below(context: DocumentContext, cell: Cell) -> bool:

@@ -70,7 +70,7 @@ def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
     top_names = 0
     for row in context.shared(find_cells):
         for position, cell in enumerate(row):
-            if not names.has_letters(cell.text):
+            if not cell.has_letters:
                 continue
             top = cell.facts.row.number < last_top
             for owner, piece, own_features in _proposals(context, row, position, top=top):
@@ -123,7 +123,7 @@ def _proposals(
     whole = name_span(cell, end=_before_title(context, cell) if top else None)
     if (
         whole is not None
-        and not is_implausible(cell, whole)
+        and not is_implausible(context, cell, whole)
         and (has_form(text) or ":" not in text[: whole.start - cell.start])
     ):
         yield cell, whole, features
@@ -182,7 +182,7 @@ def _is_smaller_than_next(context: DocumentContext, cell: Cell) -> bool:
         for other in rows[number]:
             if type_size(other) > large and other.facts.row.page == cell.facts.row.page:
                 piece = name_span(other)
-                if piece is not None and not is_implausible(other, piece):
+                if piece is not None and not is_implausible(context, other, piece):
                     return True
     return False
 

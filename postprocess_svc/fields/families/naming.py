@@ -41,6 +41,7 @@ _ADDRESSING = re.compile(
 _ADDRESSING_LABELS = ("alattention", "lattention", "zuhanden", "zhd", "fortheattention")
 """Labels, as they are compared, that a name follows without a colon."""
 _MONEY_IN_WORDS = re.compile(r"^金.*(?:円|也)$")
+_MARKS_OF_NO_NAME = frozenset("¥%:@")
 _REGISTERED = frozenset({Role.REGISTRATION, Role.TAX_NUMBER})
 _COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
 _NUMBER_ENDINGS = ("番号", "コート")
@@ -129,8 +130,22 @@ def has_form(name: str) -> bool:
     return (not name.isascii() and names.has_japanese_form(name)) or names.has_latin_form(name)
 
 
-def is_implausible(cell: Cell, piece: Span) -> bool:
-    """Not a name: an address, a label, a number, a mail address, a title."""
+def is_implausible(context: DocumentContext, cell: Cell, piece: Span) -> bool:
+    """Not a name: an address, a label, a number, a mail address, a title; each is looked at once."""
+    known = context.shared(_implausible)
+    key = (cell.facts.row.number, piece.start, piece.end)
+    found = known.get(key)
+    if found is None:
+        found = known[key] = _is_implausible(cell, piece)
+    return found
+
+
+def _implausible(context: DocumentContext) -> dict[tuple[int, int, int], bool]:  # noqa: ARG001
+    """Answers of ``is_implausible``, by row, start and end."""
+    return {}
+
+
+def _is_implausible(cell: Cell, piece: Span) -> bool:
     name = name_text(piece)
     letters = sum(map(str.isalpha, name))
     digits = sum(map(str.isdigit, name))
@@ -138,7 +153,7 @@ def is_implausible(cell: Cell, piece: Span) -> bool:
         return True
     if cell.facts.row.vertical and type_size(cell) < _LOGO_SIZE * cell.facts.page.text_height:
         return True
-    if any(mark in name for mark in "¥%:@") or names.is_web(name) or _MONEY_IN_WORDS.match(name):
+    if not _MARKS_OF_NO_NAME.isdisjoint(name) or names.is_web(name) or _MONEY_IN_WORDS.match(name):
         return True
     if (digits and _is_code(name)) or any(
         date.start < piece.end and piece.start < date.end for date in cell.facts.dates if not date.compact
@@ -216,7 +231,7 @@ def _contacts(context: DocumentContext) -> dict[tuple[int, int], bool]:  # noqa:
 
 def is_sender_line(text: str) -> bool:
     """Name, street, postcode and town in one line, as above the window of a letter."""
-    return len(text) > _SHORTEST_SENDER and len(_SENDERS_SEPARATORS.findall(text)) >= 2 and has_town(text)
+    return len(text) > _SHORTEST_SENDER and has_town(text) and len(_SENDERS_SEPARATORS.findall(text)) >= 2
 
 
 def labelled_names(
@@ -251,7 +266,7 @@ def labelled_names(
         piece = name_span(following, start=following.start)
         reach = _REACH if colon or context.language is Language.JAPANESE else _REACH_WITHOUT_COLON
         near = following.extent.left - cell.extent.right < reach * cell.extent.height
-        if near and piece is not None and not is_implausible(following, piece):
+        if near and piece is not None and not is_implausible(context, following, piece):
             yield (following, piece), "row", label.wording
             return
     found = _below(context, cell)
@@ -262,7 +277,7 @@ def labelled_names(
 def _heads_address(context: DocumentContext, cell: Cell, piece: Span, label: Label) -> bool:
     """Client Highfield Media, and a street below."""
     name = name_text(piece)
-    if not name[0].isupper() or len(label.wording) < _LEAST_HEADING or is_implausible(cell, piece):
+    if not name[0].isupper() or len(label.wording) < _LEAST_HEADING or is_implausible(context, cell, piece):
         return False
     below = column_below(context, cell, limit=1, max_gap=1.0)
     return bool(below) and is_address(below[0].text)
@@ -290,7 +305,7 @@ def _below(context: DocumentContext, cell: Cell) -> tuple[Cell, Span] | None:
         if prefix is not None and not _NAME_LABEL.match(prefix[1].strip()):
             continue
         piece = name_span(other)
-        if piece is not None and not is_implausible(other, piece):
+        if piece is not None and not is_implausible(context, other, piece):
             return other, piece
     return None
 

@@ -13,7 +13,7 @@ from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.misread_labels import label_text_before, nearly_role
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.values.addresses import is_address
-from postprocess_svc.fields.values.folding import is_cjk
+from postprocess_svc.fields.values.folding import has_digits, is_cjk
 from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
 _ROLES = NUMBERS_AND_DATES | frozenset(
@@ -33,8 +33,8 @@ _ROLES = NUMBERS_AND_DATES | frozenset(
 )
 # A number holds a digit; it may be written in groups by hyphens, slashes, points or, between digits, single spaces.
 _TOKEN = re.compile(
-    r"(?<![A-Za-z0-9_])#?[A-Za-z0-9][A-Za-z0-9]*(?:[-/_.:#][A-Za-z0-9]+)*"
-    r"(?:(?<=\d) (?=\d{2,}(?!\S*[,.:]\d)))?(?:[A-Za-z0-9]+)*"
+    r"(?<![A-Za-z0-9_])#?[A-Za-z0-9]+(?:[-/_.:#][A-Za-z0-9]+)*"
+    r"(?:(?<=\d) (?=\d{2,}(?!\S*[,.:]\d)))?[A-Za-z0-9]*"
 )
 _PHONE_LIKE = re.compile(r"0\d{1,4}-\d{1,4}-\d{3,4}|\d{3}-\d{4}")
 _SPEAKING = frozenset({Role.INVOICE_NUMBER, Role.NUMBER})
@@ -87,7 +87,7 @@ def _labelled(context: DocumentContext) -> Iterator[Candidate]:
         if facts.row.number not in in_reach or any(label.roles & _ACCOUNTS for label in facts.labels):
             continue
         parted = _parted(facts)
-        tokens = [match for match in _TOKEN.finditer(parted) if any(c.isdigit() for c in match[0])]
+        tokens = [match for match in _TOKEN.finditer(parted) if not match[0].isalpha() and has_digits(match[0], 1)]
         values = [match.span() for match in tokens]
         for match in tokens:
             candidate = _judge(context, facts, match, values, parted)

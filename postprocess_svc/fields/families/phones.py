@@ -57,8 +57,8 @@ FAMILY = PhoneFamily()
 
 def _in_row(context: DocumentContext, facts: RowFacts, chosen: Chosen, *, first: bool) -> Iterator[Candidate]:
     text = facts.row.text
-    if not has_digits(text, 2):
-        return
+    if not facts.has_long_number and (text[-1:] != "-" or not has_digits(text, 2)):
+        return  # neither a number nor the first line of one
     speaking = [label for label in facts.labels if label.roles & _PHONE_OR_FAX]
     if (letter := _LETTER.search(text)) is not None:
         named = Label(start=letter.start(), end=letter.end(), roles=frozenset({Role.PHONE}), wording="t")

@@ -58,7 +58,7 @@ def _recipients(context: DocumentContext) -> Iterator[Candidate]:
         yield from _other_firm(context)
     for row in context.shared(find_cells):
         for position, cell in enumerate(row):
-            if not names.has_letters(cell.text):
+            if not cell.has_letters:
                 continue
             yield from _honoured(context, row, position)
             for found, relation, wording in labelled_names(context, row, position, Role.RECIPIENT):
@@ -154,7 +154,7 @@ def _other_firm(context: DocumentContext) -> Iterator[Candidate]:
         and (names.has_latin_form(name_text(piece)) or names.has_trade_word(name_text(piece)))
         and not any(map(str.isdigit, name_text(piece)))
         and _BANK.search(name_text(piece)) is None
-        and not is_implausible(cell, piece)
+        and not is_implausible(context, cell, piece)
     ]
     if len({name_value(piece) for _, piece in firms}) != _BOTH_PARTIES:
         return
@@ -198,7 +198,7 @@ def _candidate(context: DocumentContext, cell: Cell, piece: Span, features: dict
             **features,
             "company_form": float(rest is not None or has_form(name)),
             "upper_half": float(cell.facts.page.depth(cell.extent) < 0.5),
-            "implausible": float(is_implausible(cell, piece)),
+            "implausible": float(is_implausible(context, cell, piece)),
             "repeated": float(context.text.count(name) > 1),
         },
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from postprocess_svc.fields.candidate import Candidate, Choice, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
-from postprocess_svc.fields.values.folding import has_digits, read_digits
+from postprocess_svc.fields.values.folding import read_digits
 from postprocess_svc.fields.values.identifiers import (
     REGISTRATION_DIGITS,
     Identifier,
@@ -77,7 +77,7 @@ def _with_recipient(candidate: Candidate, recipient: Choice | None) -> float:
 
 def _in_row(context: DocumentContext, facts: RowFacts) -> Iterator[Candidate]:
     text = facts.row.text
-    if not has_digits(text, 7):
+    if not facts.has_long_number:
         return
     japanese = find_registration_numbers(text if text.isascii() else _AFTER_NOISE.sub(" ", text))
     for number in japanese:

@@ -31,6 +31,7 @@ _PRICE = re.compile(r"[(\[]?(?:単価?|@) ?[¥\\]?(?P<price>\d[\d,]*)(?:円)?[)\
 _BEFORE_NAME = re.compile(r"(?P<count>[1-9]\d?) ?[xX×]?[ \t]+(?=[^\W\d_]{2})")
 _COLUMN = re.compile(r"[xX×]? ?(?P<count>[1-9]\d?)")
 _HAS_COUNT = re.compile(r"\d")
+_MULTIPLIES = re.compile(r"[x×✕X@*]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,7 @@ def find_count(folded_text: str) -> Count | None:
     """The count in a row's text."""
     if _HAS_COUNT.search(folded_text) is None:
         return None
-    match = _TIMES.search(folded_text)
-    if match is not None:
+    if _MULTIPLIES.search(folded_text) is not None and (match := _TIMES.search(folded_text)) is not None:
         return _times(match)
     match = _ALONE.search(folded_text)
     if match is None:

@@ -8,8 +8,7 @@ from enum import StrEnum, auto
 from functools import lru_cache
 from importlib import resources
 
-from postprocess_svc.fields.labels import squash
-from postprocess_svc.fields.values.folding import is_cjk
+from postprocess_svc.fields.values.folding import is_cjk, squash
 
 _FILE = "headers.txt"
 _BRACKETS = re.compile(r"\(.*?\)|\[.*?\]|<.*?>|[:;|]")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 
+from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.values.amounts import read_number
 from postprocess_svc.fields.values.folding import fold, read_digits
 
@@ -23,7 +23,7 @@ _FINE = re.compile(r"(\d+(?:[.,]\d{3})*)[.,](\d{4})")
 """1,4500: prices by the piece are printed to four places."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Number:
     """A number as printed; a mark before three digits may separate thousands or decimals."""
 
@@ -41,7 +41,7 @@ def find_number(folded_text: str) -> Number | None:
     if match is None:
         return None
     printed = match["number"]
-    value, decimals = _read(printed)
+    found, decimals = _read(printed)
     other: Decimal | None = None
     mark = _EITHER.fullmatch(printed)
     if mark is not None:
@@ -51,7 +51,7 @@ def find_number(folded_text: str) -> Number | None:
         negative = True
     sign = -1 if negative else 1
     return Number(
-        value=sign * value, decimals=decimals, other=None if other is None else sign * other, end=match.end("number")
+        value=sign * found, decimals=decimals, other=None if other is None else sign * other, end=match.end("number")
     )
 
 
@@ -62,8 +62,8 @@ def _read(printed: str) -> tuple[Decimal, int]:
     fine = _FINE.fullmatch(printed)
     if fine is not None:
         return Decimal(f"{fine[1].replace('.', '').replace(',', '')}.{fine[2]}"), len(fine[2])
-    value, decimals, _ = read_number(printed)
-    return value, decimals
+    found, decimals, _ = read_number(printed)
+    return found, decimals
 
 
 def split_quantity(text: str) -> tuple[Number | None, str | None]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import accumulate
 
-from postprocess_svc.fields.labels import squash
-from postprocess_svc.fields.values.folding import is_cjk
+from postprocess_svc.fields.values.folding import is_cjk, squash
 from postprocess_svc.fields.vocabulary import Role, wordings
 
 _SUMMARY_ROLES = (
@@ -51,6 +51,11 @@ def _discounts() -> frozenset[str]:
     return frozenset(squash(wording) for role in _DISCOUNT_ROLES for wording in wordings()[role])
 
 
+@lru_cache(maxsize=1)
+def _some_discount() -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(_discounts()))))
+
+
 def names_sum(text: str) -> bool:
     """Whether a text is the name of a sum, a tax or a payment, and nothing else."""
     return _NOISE.sub("", squash(text)) in _summaries()
@@ -63,11 +68,14 @@ def ends_items(text: str) -> bool:
 
 def is_summary(text: str) -> bool:
     """Whether a text says that its row sums up or settles; an item with quantity and price may sound so too."""
-    bare = _NOISE.sub("", squash(text))
+    squashed = squash(text)
+    bare = _NOISE.sub("", squashed)
     if not bare:
         return "%" in text or "％" in text
-    without = _NOISE.sub("", _BRACKETED.sub("", squash(text)))
-    if bare in _summaries() or without in _summaries() or _CARRIED.search(bare) is not None:
+    known = _summaries()
+    if bare in known or _CARRIED.search(bare) is not None:
+        return True
+    if ("(" in squashed or "[" in squashed) and _NOISE.sub("", _BRACKETED.sub("", squashed)) in known:
         return True
     if len(bare) <= _SHARE_OF and is_cjk(bare[0]) and ("%" in text or "％" in text):
         return True
@@ -95,9 +103,10 @@ def _is_latin_sum(bare: str, text: str) -> bool:
     words = text.split()
     if len(words) > _MOST_WORDS:
         return False
-    return _ENDINGS.search(bare) is not None or any(
-        _NOISE.sub("", squash("".join(words[:count]))) in _summaries() for count in range(1, len(words))
-    )
+    if _ENDINGS.search(bare) is not None:
+        return True
+    known = _summaries()
+    return any(_NOISE.sub("", beginning) in known for beginning in accumulate(map(squash, words[:-1])))
 
 
 def is_discount(text: str) -> bool:
@@ -107,5 +116,7 @@ def is_discount(text: str) -> bool:
         return False
     if is_cjk(bare[0]):
         return any(word in bare for word in _JAPANESE_DISCOUNTS)
+    if _some_discount().search(bare) is None:  # the cheap question
+        return False
     known = _discounts()
     return any(_NOISE.sub("", squash(word)) in known for word in text.split())

@@ -33,6 +33,11 @@ _STREET = re.compile(
     r"|^\d{1,5}[a-z]? [A-Z][a-z]+ [A-Z]",
     re.IGNORECASE,
 )
+_STREET_ENDINGS = (
+    "straße", "strasse", "str", "gasse", "platz", "allee", "weg", "ring", "damm", "ufer", "markt", "chaussee", "st",
+    "rd", "ave", "dr",
+)  # fmt: skip
+"""What a word ends in where ``_STREET`` holds for what is neither a jalan nor a P.O. box nor begins with a number."""
 _START = re.compile(r"^(?:no|lot|blk|unit|block)[. :]{0,2}\d|^\d{5,6}[ .,]|^\d{4} [A-Z]", re.IGNORECASE)
 _COUNTRIES = frozenset(
     (
@@ -46,7 +51,8 @@ POSTCODE_TOWN = re.compile(
     r"|[A-Za-z.]{3,},? +(?:[A-Z]{2} +)?\d{5}(?:-\d{4})?(?!\d)"  # Fremont CA 94538
     r"|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b"  # SW1A 1AA
 )
-_WORD = re.compile(r"[^\W\d_]+")
+_MAY_BE_TOWN = re.compile(r"\d(?:\d{3}|(?<=[A-Z]\d))")
+_WORD, _ASCII_WORD = re.compile(r"[^\W\d_]+"), re.compile(r"[a-z]+")
 _DIGIT = re.compile(r"\d")
 
 
@@ -55,9 +61,10 @@ def is_address(folded_text: str) -> bool:
     if has_cjk(folded_text):
         return _JAPANESE.search(folded_text) is not None
     lower = folded_text.lower()
-    if not _STREET_WORDS.isdisjoint(_WORD.findall(lower)) or lower.strip(" .,-") in _COUNTRIES:
+    words = (_ASCII_WORD if lower.isascii() else _WORD).findall(lower)
+    if not _STREET_WORDS.isdisjoint(words) or lower.strip(" .,-") in _COUNTRIES:
         return True
-    if _STREET.search(folded_text) is not None:
+    if _may_be_street(lower, words) and _STREET.search(folded_text) is not None:
         return True
     return _DIGIT.search(folded_text) is not None and (
         has_town(folded_text)
@@ -66,6 +73,13 @@ def is_address(folded_text: str) -> bool:
     )
 
 
+def _may_be_street(lower: str, words: list[str]) -> bool:
+    """The cheap question before ``_STREET``."""
+    if lower[:1].isdigit() or "jalan" in lower or "box" in lower:
+        return True
+    return any([word.endswith(_STREET_ENDINGS) for word in words])  # noqa: C419 - a generator costs more
+
+
 def has_town(folded_text: str) -> bool:
     """A postcode and a town, as Western addresses have them."""
-    return POSTCODE_TOWN.search(folded_text) is not None
+    return _MAY_BE_TOWN.search(folded_text) is not None and POSTCODE_TOWN.search(folded_text) is not None

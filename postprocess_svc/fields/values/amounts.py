@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
+from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.values.folding import has_cjk, has_digits, read_digits
 from postprocess_svc.fields.values.kanji_numbers import KANJI_DIGITS, KANJI_UNITS, read_kanji_number
 
@@ -56,21 +56,24 @@ _NUMBER = (
 )
 # What is none of these is taken whole and refused: a part of a number is another number.
 _ODD_NUMBER = r"\d+(?:[,.']\d+)+"
+# Before all else the cheap question whether one may begin here: letters have to be a currency's, a number behind them.
 _AMOUNT = re.compile(
-    rf"(?=[\d(+▲¥\\€£$₹₩₱₫₺฿金A-Za-z-])(?P<open>\()?(?P<sign>(?<![A-Za-z0-9])[-+▲] ?)?"
+    r"(?=[\d(+▲¥\\€£$₹₩₱₫₺฿金-]|(?<![A-Za-z])[A-Za-z]{2,3}[ .:]{0,3}[-+▲\d]|[A-Za-z]{1,2} ?\$)"
+    rf"(?P<open>\()?(?P<sign>(?<![A-Za-z0-9])[-+▲] ?)?"
     rf"(?P<lead>(?:{_LEADING})[ .:]{{0,2}})?(?P<sign2>[-+▲] ?)?"
     rf"(?:(?P<number>{_NUMBER})|{_ODD_NUMBER})(?P<trail> ?(?:{_TRAILING}))?(?P<tail>也|-(?![\d\w]))?(?P<close>\))?",
     re.IGNORECASE,
 )
 # What looks like an amount's digits but is a time, a share, a phone, a postcode, a part number or a measure.
 _NOT_MONEY = re.compile(
-    r"\d{1,2}:\d{2}(?::\d{2})?|\d+(?:[.,]\d+)? ?%|〒 ?\d{3}-?\d{4}|\d{1,5}\(\d{1,4}\)\d{3,4}"
+    r"(?-i:(?=[\d〒第#NnTtFf]))"  # the cheap question: whether any of these may begin here
+    r"(?:\d{1,2}:\d{2}(?::\d{2})?|\d+(?:[.,]\d+)? ?%|〒 ?\d{3}-?\d{4}|\d{1,5}\(\d{1,4}\)\d{3,4}"
     r"|\d+(?:-\d+){2,}|(?<![A-Za-z0-9])\d{3}-\d{4}(?!\d)|\d{1,4}(?:/\d{1,4})+"
     # With what of their number stands before; a few marks only, lest a long row of digits be tried at each of them.
     # Groups of three and then two digits are an amount whose comma was read as a point (1.234.56).
     r"|(?!\d{1,3}(?:\.\d{3})+\.\d{2}(?![\d.]))(?:\d+[,']){0,4}\d+(?:\.\d+){2,}(?![\d,])|(?:\d+[,.]){0,4}\d{9,}"
     r"|(?:No|Nr|N°|#|TEL|FAX)[.: ]{0,2}[\d-]+|第\d+|\d+(?:年|月|日|時|分|号|丁目|番地?|階)"
-    r"|(?<![\d,.])\d{1,2}F(?![A-Za-z])",
+    r"|(?<![\d,.])\d{1,2}F(?![A-Za-z]))",
     re.IGNORECASE,
 )
 # 金壱万弐千円也: in words, which nothing can be added to; a bare 千円 is no sum.
@@ -94,7 +97,7 @@ _MEASURE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PrintedAmount:
     """An amount found in a text; ``start`` and ``end`` are its span there, currency mark and tail included."""
 
@@ -148,18 +151,18 @@ def _special_forms(text: str) -> Iterator[PrintedAmount]:
         closed = match["tail"] is not None or match["bare_tail"] is not None
         if _HAS_KANJI_NUMBER.search(match["number"]) is None or not (match["gold"] or closed):
             continue
-        value = read_kanji_number(match["number"])
-        if value:
-            yield _yen(match, Decimal(value), closed=closed)
+        number = read_kanji_number(match["number"])
+        if number:
+            yield _yen(match, Decimal(number), closed=closed)
     for match in _IN_BOXES.finditer(text):
         yield _yen(match, Decimal(re.sub(r"\D", "", match["number"])), closed=False)
 
 
-def _yen(match: re.Match[str], value: Decimal, *, closed: bool) -> PrintedAmount:
+def _yen(match: re.Match[str], number: Decimal, *, closed: bool) -> PrintedAmount:
     return PrintedAmount(
         start=match.start(),
         end=match.end(),
-        value=value,
+        value=number,
         currency="JPY",
         decimals=0,
         grouped=False,
@@ -169,53 +172,54 @@ def _yen(match: re.Match[str], value: Decimal, *, closed: bool) -> PrintedAmount
 
 
 def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
-    lead = (match["lead"] or "").strip(" .:").replace(" ", "").lower()
-    trail = (match["trail"] or "").strip().lower()
-    start, end = match.start(), match.end()
-    if match["open"] and not match["close"]:
+    opened, sign, lead, sign2, number, trail, tail, close = match.groups()
+    start, end = match.span()
+    if opened and not close:
         start += 1
-    if match["close"] and not match["open"]:
+    if close and not opened:
         end -= 1
     before = text[match.start() - 1] if match.start() else " "
     after = text[match.end("trail") if trail else match.end("number") : match.end() + 12]
-    currency = _CURRENCY_BY_MARK.get(lead) or _CURRENCY_BY_MARK.get(trail)
+    currency = _currency(lead, trail)
     if currency is None and ((before.isascii() and (before.isalnum() or before in "/#_\0")) or before == "\0"):
         return None
-    if (
-        currency is None
-        and before in ".,-:"
-        and match.start() > 1
-        and text[match.start() - 2].isalnum()
-        and before != ":"
-    ):
+    if currency is None and before in ".,-" and match.start() > 1 and text[match.start() - 2].isalnum():
         return None
-    value, decimals, grouped = read_number(match["number"])
-    if after[:1].isascii() and after[:1].isalpha() and not trail and not (decimals == 2 or _MEASURE.match(after)):
+    amount, decimals, grouped = read_number(number)
+    measured = decimals != 2 and _MEASURE.match(after) is not None
+    if after[:1].isascii() and after[:1].isalpha() and not trail and not (decimals == 2 or measured):
         return None
     if after[:1] in {"\0", "/"} and currency is None:
         return None
-    bracketed = bool(match["open"] and match["close"])
-    minus = any(sign and sign.strip() in {"-", "▲"} for sign in (match["sign"], match["sign2"]))
+    minus = (sign is not None and sign[0] in "-▲") or (sign2 is not None and sign2[0] in "-▲")
     # 12.30- is how ledgers print a negative amount; ¥385,000- and 25,- only close the number.
-    trailing_minus = match["tail"] == "-" and decimals == 2 and currency is None
-    if minus or trailing_minus or (bracketed and decimals == 2 and currency is None):
-        value = -value
-    if match["sign"] and not minus and match["sign"].strip() == "+" and currency is None and not decimals:
+    trailing_minus = tail == "-" and decimals == 2 and currency is None
+    if minus or trailing_minus or (opened and close and decimals == 2 and currency is None):
+        amount = -amount
+    if not minus and sign is not None and sign[0] == "+" and currency is None and not decimals:
         return None
     return PrintedAmount(
         start=start,
         end=end,
-        value=value,
+        value=amount,
         currency=currency,
         decimals=decimals,
         grouped=grouped,
-        closed=currency == "JPY" and match["tail"] is not None,
-        measure=currency is None and decimals != 2 and bool(_MEASURE.match(after)),
+        closed=currency == "JPY" and tail is not None,
+        measure=currency is None and measured,
     )
+
+
+def _currency(lead: str | None, trail: str | None) -> str | None:
+    """What the mark before a number, or else the one behind it, says."""
+    before = _CURRENCY_BY_MARK.get(lead.strip(" .:").replace(" ", "").lower()) if lead else None
+    return before or (_CURRENCY_BY_MARK.get(trail.strip().lower()) if trail else None)
 
 
 def read_number(printed: str) -> tuple[Decimal, int, bool]:
     """Value, digits after the decimal mark, and whether thousands are separated, of a printed number."""
+    if printed.isdecimal():
+        return Decimal(printed), 0, False
     number = printed.replace(" ", "").replace("'", "")
     grouped = len(number) != len(printed)
     if number.endswith((",-", ".-")):
@@ -224,10 +228,9 @@ def read_number(printed: str) -> tuple[Decimal, int, bool]:
     if last < 0:
         return Decimal(number), 0, grouped
     fraction = number[last + 1 :]
-    marks = {character for character in number if character in ",."}
-    whole = re.sub(r"[,.]", "", number[:last])
+    whole = number[:last].replace(",", "").replace(".", "")
     if len(fraction) in {1, 2} or whole == "0":
-        return Decimal(f"{whole or '0'}.{fraction}"), len(fraction), len(marks) == 2 or grouped
+        return Decimal(f"{whole or '0'}.{fraction}"), len(fraction), ("," in number and "." in number) or grouped
     return Decimal(whole + fraction), 0, True
 
 

@@ -11,10 +11,10 @@ import calendar
 import datetime as dt
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
+from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.values.folding import has_digits, read_digits
 from postprocess_svc.fields.values.kanji_numbers import KANJI_DIGITS, read_kanji_number
 
@@ -26,7 +26,7 @@ class DayOrder(StrEnum):
     MONTH_FIRST = "month_first"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PrintedDate:
     """A date found in a text; ``start`` and ``end`` are its span there."""
 
@@ -122,6 +122,8 @@ _HAS_MONTH_NAME = re.compile(_MONTH)
 _HAS_KANJI_NUMBER = re.compile(rf"[{KANJI_DIGITS}十元] ?年|[{KANJI_DIGITS}十] ?[月日]")
 _HAS_WORD = re.compile(r"[^\W\d_\u2e80-\U0010ffff]{3}")
 _HAS_DATE_MARK = re.compile(r"\d ?[年月./-]")
+_HAS_TWO_MARKS = re.compile(r"\d ?[年.,/-] ?\d{1,2} ?[月.,/-]")
+_HAS_EIGHT_DIGITS = re.compile(r"(?:19|20)\d{6}")
 _MAY_BE_ERA = re.compile(r"[令平昭]|[RHSrhs][.' ]? ?[元\d]")
 
 # Reiwa years are printed with two digits as often as Western ones; from 2020 on no Reiwa year reaches 20 before 2038.
@@ -182,16 +184,16 @@ def _readings(text: str, *, short_year_first: bool) -> Iterator[PrintedDate]:
             offset = _ERA_OFFSET[match[1].lower()]
             count = 1 if match[2] == "元" else int(match[2])
             yield _date(match, year=offset + count, month=int(match[3]), day=_day(match[4]))
-    if has_marks:
+    if has_marks and _HAS_TWO_MARKS.search(text) is not None:
         yield from _with_marks(text, short_year_first=short_year_first)
     if _HAS_WORD.search(text) is not None and _HAS_MONTH_NAME.search(text.lower()) is not None:
         for match in _DAY_NAME.finditer(text):
             yield _date(match, year=_long_year(match[3]), month=_MONTHS[match[2].lower()], day=int(match[1]))
         for match in _NAME_DAY.finditer(text):
             yield _date(match, year=int(match[3]), month=_MONTHS[match[1].lower()], day=int(match[2]))
-    for match in _COMPACT.finditer(text):
+    for match in _COMPACT.finditer(text) if _HAS_EIGHT_DIGITS.search(text) is not None else ():
         yield _date(match, year=int(match[1]), month=int(match[2]), day=int(match[3]), compact=True)
-    for match in _NO_YEAR.finditer(text) if has_marks else ():
+    for match in _NO_YEAR.finditer(text) if has_marks and "月" in text else ():
         yield _date(match, year=None, month=int(match[1]), day=_day(match[2]))
 
 

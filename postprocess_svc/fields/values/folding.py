@@ -102,6 +102,14 @@ def squash_folded(text: str) -> str:
     return text.translate(_SQUASHED)
 
 
+_SQUASHED_AS_PRINTED = _Forms(lambda character: fold_character(character).translate(_SQUASHED))
+
+
+def squash(text: str) -> str:
+    """A text as printed in the form in which labels are compared: folded and squashed in one go."""
+    return text.translate(_SQUASHED_AS_PRINTED)
+
+
 _SEVERAL_DIGITS = {count: re.compile(r"\d" + r"\D*\d" * (count - 1)) for count in (1, 2, 7)}
 
 
@@ -136,7 +144,7 @@ def count_cjk(text: str) -> int:
 
 def has_cjk(text: str) -> bool:
     """Whether ``is_cjk`` holds for any character."""
-    return _CJK.search(text) is not None
+    return not text.isascii() and _CJK.search(text) is not None
 
 
 def read_digits(text: str) -> str:
@@ -171,6 +179,11 @@ def _stands_for_digit(before: str, after: str) -> bool:
     return before in "¥$€£" and (after in _NUMERIC or after in _DIGIT_LIKE)
 
 
-def alternatives(listed: str) -> str:
-    """A pattern's alternatives, listed over several lines with `` | `` between them, as one group."""
-    return "(?:" + "|".join(part for part in re.split(r"\s*\n\s*|\s+\|\s*", listed.strip()) if part) + ")"
+def listed(parts: str) -> tuple[str, ...]:
+    """What is listed over several lines with `` | `` between."""
+    return tuple(part for part in re.split(r"\s*\n\s*|\s+\|\s*", parts.strip()) if part)
+
+
+def alternatives(parts: str) -> str:
+    """A pattern's alternatives, ``listed``, as one group."""
+    return f"(?:{'|'.join(listed(parts))})"

@@ -17,3 +17,15 @@ def value(cls: type[T]) -> type[T]:
     all others are frozen in earnest.
     """
     return dataclass(slots=True, kw_only=True, unsafe_hash=True)(cls)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
+def value_of_arrays(cls: type[T]) -> type[T]:
+    """``value`` for what holds arrays, which do not compare as values do: equal is what is the same."""
+    return dataclass(slots=True, kw_only=True, eq=False)(cls)
+
+
+@dataclass_transform(frozen_default=True)
+def value_by_position(cls: type[T]) -> type[T]:
+    """``value`` for what is little more than a tuple: boxes, lines, areas."""
+    return dataclass(slots=True, unsafe_hash=True)(cls)
