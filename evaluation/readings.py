@@ -54,13 +54,22 @@ class Readings:
         folder: Where they lie.
         allow_older: Whether a reading that older code of the pixel side made will do.
         text_layer: Whether a PDF's own text is read as well (``text_layer=prefer``).
+        models: What reads; in f16 where none are given, whatever is served, so that kept readings mean the same on
+            every machine.
     """
 
-    def __init__(self, folder: Path = FOLDER, *, allow_older: bool = False, text_layer: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path = FOLDER,
+        *,
+        allow_older: bool = False,
+        text_layer: bool = False,
+        models: InProcessModels | None = None,
+    ) -> None:
         self._folder = folder
         self._allow_older = allow_older
         self._text_layer = text_layer
-        self._models = InProcessModels()
+        self._models = models or InProcessModels(precision="f16")
 
     def of(self, paths: Sequence[Path]) -> list[KeptReading]:
         """A reading of each document, in order; those that are missing are made, one after another."""
@@ -84,9 +93,8 @@ class Readings:
         return None
 
     def _file(self, path: Path) -> Path:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        kind = "-layer" if self._text_layer else ""
-        return self._folder / f"{digest}{kind}" / f"{pixel_side_digest()[:16]}.reading"
+        folder = document_folder(self._folder, path, text_layer=self._text_layer)
+        return folder / f"{pixel_side_digest()[:16]}.reading"
 
     async def _make(self, paths: Sequence[Path]) -> dict[Path, str]:
         errors: dict[Path, str] = {}
@@ -114,6 +122,12 @@ class Readings:
                 unfinished.write_bytes(encode_reading(reading))
                 unfinished.replace(file)
         return errors
+
+
+def document_folder(folder: Path, path: Path, *, text_layer: bool = False) -> Path:
+    """Where the readings of one document lie, one file for each state of the pixel side's code."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return folder / f"{digest}-layer" if text_layer else folder / digest
 
 
 @asynccontextmanager

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from lambda_file_open.decoding import DecodedPage, OpeningFailed
 from lambda_file_open.handler import decode_pages, open_file
 from lambda_file_open.jail import Jail
-from lambda_file_open.rehearsal import rehearse
 from lambda_file_open.shared_page import SharedPage
 from ocr_core.contracts.opening_wire import (
     MAX_REQUEST_BYTES,
@@ -44,8 +43,6 @@ RunChild = Callable[[socket.socket, bool], None]
 
 def run_child(job_channel: socket.socket, early: bool) -> None:
     """Receive a job, do it, and return; the caller ends the process."""
-    if early:
-        rehearse()
     jail = Jail()
     jail.prepare()
     memory = SharedPage.reserve(TYPICAL_PAGE_BYTES if early else 0, is_wanted=lambda: _has_come(job_channel))

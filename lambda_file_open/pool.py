@@ -20,7 +20,7 @@ from dataclasses import dataclass
 # Before numpy is loaded: its threads would be forked away, and RLIMIT_NPROC allows none.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from lambda_file_open import jail
+from lambda_file_open import huge_pages, jail
 from lambda_file_open.child import RunChild, run_child
 from lambda_file_open.font_tables import Script
 from lambda_file_open.fonts import covered_scripts
@@ -236,6 +236,9 @@ def prepare() -> PoolMessage:
         RuntimeError: the decoders do not work, or a child cannot be locked here; nothing may be opened then.
     """
     load_decoders()
+    gc.collect()
+    gc.freeze()
+    huge_pages.gather()
     landlock_version = jail.check()
     jail.die_first(jail.POOL_DIES)
     jail.forbid_inspection()
@@ -244,8 +247,6 @@ def prepare() -> PoolMessage:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         os.dup2(null, stream.fileno())
     os.close(null)
-    gc.collect()
-    gc.freeze()
     return PoolMessage(kind=PoolMessageKind.READY, landlock_version=landlock_version, missing_fonts=_missing_fonts())
 
 

@@ -15,7 +15,8 @@ from ocr_core.contracts.page import TextLayerWord
 from ocr_core.contracts.page_memory import PageLayout, encode_text_layer
 
 _PIECE_BYTES = 512 << 10
-"""Half a millisecond's work."""
+"""A tenth of a millisecond's work."""
+_WHITE = b"\xff" * _PIECE_BYTES
 
 
 class SharedPage:
@@ -37,19 +38,16 @@ class SharedPage:
         """Memory made here, before the host has sent any.
 
         Args:
-            touched_bytes: To be touched at once. A fresh page costs its first writer 10 to 15 ms for A4 at 200 dpi, all
-                of it page faults (measured on a virtual machine; rendering takes 5 ms): a child that waits for its
-                file has the time.
+            touched_bytes: To be touched at once: a child that waits for its file has the time.
             is_wanted: Asked between the pieces; where it is, what was not touched yet stays so.
         """
         page = cls(os.memfd_create("page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
         if touched_bytes:
             os.ftruncate(page.fd, touched_bytes)
-            page._map(touched_bytes)
-            pixels = page._pixels(touched_bytes)
             while page.touched_bytes < touched_bytes and not is_wanted():
-                pixels[page.touched_bytes : page.touched_bytes + _PIECE_BYTES].fill(0xFF)
-                page.touched_bytes = min(touched_bytes, page.touched_bytes + _PIECE_BYTES)
+                page._touch(min(touched_bytes, page.touched_bytes + _PIECE_BYTES))
+            if page.touched_bytes == touched_bytes:
+                page._map(touched_bytes)
         return page
 
     def fix(self, byte_count: int) -> None:
@@ -84,9 +82,19 @@ class SharedPage:
             self._unmap()
         os.close(self.fd)
 
+    def _touch(self, byte_count: int) -> None:
+        """Have the kernel find memory up to there.
+
+        Written and then mapped as a whole, an A4 page at 200 dpi takes 3 ms; its first writer would cause 2,850 page
+        faults, which cost 6 to 15 ms (measured on virtual machines; rendering takes 5 to 8).
+        """
+        while self.touched_bytes < byte_count:
+            self.touched_bytes += os.pwrite(self.fd, _WHITE[: byte_count - self.touched_bytes], self.touched_bytes)
+
     def _map(self, byte_count: int) -> None:
         self._unmap()
-        self._mapping = mmap.mmap(self.fd, byte_count)
+        self._touch(byte_count)
+        self._mapping = mmap.mmap(self.fd, byte_count, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
 
     def _pixels(self, byte_count: int) -> NDArray[np.uint8]:
         if self._mapping is None:

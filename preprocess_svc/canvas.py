@@ -113,27 +113,33 @@ def lay_out(pixels: NDArray[np.uint8], plan: CanvasPlan) -> list[NDArray[np.uint
     Returns:
         Per tile (canvas_height_px, canvas_width_px, 3) uint8 RGB, contiguous.
     """
-    scaled = _scaled(pixels, height_px=plan.scaled_height_px, width_px=plan.scaled_width_px)
-    tiles = []
-    for top, left in plan.tile_offsets_px:
-        part = scaled[top : top + plan.canvas_height_px, left : left + plan.canvas_width_px]
-        tile = np.full((plan.canvas_height_px, plan.canvas_width_px, 3), PAD_VALUE, dtype=np.uint8)
-        tile[: part.shape[0], : part.shape[1]] = part
-        tiles.append(tile)
-    return tiles
+    height, width = plan.scaled_height_px, plan.scaled_width_px
+    canvas = (plan.canvas_height_px, plan.canvas_width_px)
+    # Scaled straight into its canvas, where that is one.
+    scaled = np.empty((max(height, canvas[0]), max(width, canvas[1]), 3), dtype=np.uint8)
+    _scale(pixels, into=scaled[:height, :width])
+    scaled[height:] = PAD_VALUE
+    scaled[:height, width:] = PAD_VALUE
+    if scaled.shape[:2] == canvas:
+        return [scaled]
+    return [
+        np.ascontiguousarray(scaled[top : top + canvas[0], left : left + canvas[1]])
+        for top, left in plan.tile_offsets_px
+    ]
 
 
-def _scaled(pixels: NDArray[np.uint8], *, height_px: int, width_px: int) -> NDArray[np.uint8]:
+def _scale(pixels: NDArray[np.uint8], *, into: NDArray[np.uint8]) -> None:
     """Scale a page: halved by averaging while that leaves enough, the rest by interpolation.
 
     An A4 page at 200 dpi to 1088 x 768 takes 1.6 ms like this, 12 ms by averaging alone. Halving leaves out the last
     row or column of an odd number.
     """
+    height_px, width_px = into.shape[:2]
     while pixels.shape[0] >= 2 * height_px and pixels.shape[1] >= 2 * width_px:
         half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
         even = pixels[: 2 * half[1], : 2 * half[0]]
         pixels = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return np.asarray(cv2.resize(pixels, (width_px, height_px), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    cv2.resize(pixels, (width_px, height_px), dst=into, interpolation=cv2.INTER_LINEAR)
 
 
 def stitch(maps: list[NDArray[np.uint8]], plan: CanvasPlan) -> NDArray[np.uint8]:

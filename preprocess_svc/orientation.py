@@ -7,13 +7,16 @@ only where they come out poor is the page tried upside down.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ocr_core.contracts.geometry import angle_deg
 from ocr_core.contracts.reading import LineReading
 from preprocess_svc.crops import cut_lines
-from preprocess_svc.recognition import CropReading, recognise_crops
+from preprocess_svc.recognition import CropReading, recognise_crops, spelling
 from preprocess_svc.text_boxes import VERTICAL_ASPECT, TextBoxes
 from preprocess_svc.tools import Tools
 from preprocess_svc.vertical_script import UPRIGHT_CONFIDENCE, upright_characters
@@ -101,27 +104,26 @@ async def _is_vertical_script(crops: list[NDArray[np.uint8]], readings: list[Cro
     return _mean_confidence(await recognise_crops(candidates, tools)) > UPRIGHT_CONFIDENCE
 
 
-def _sample_confidence(sample: list[CropReading]) -> float:
+def _sample_confidence(sample: Sequence[CropReading | LineReading]) -> float:
     """How surely the surer half of a sample was read."""
-    surest = sorted(sample, key=lambda reading: -reading.confidence)
-    return _mean_confidence(surest[: (len(surest) + 1) // 2])
+    surest = np.argsort(-spelling(sample).confidences, kind="stable")[: (len(sample) + 1) // 2]
+    return _mean_confidence([sample[index] for index in surest.tolist()])
 
 
-def _mean_confidence(readings: list[CropReading]) -> float:
+def _mean_confidence(readings: Sequence[CropReading | LineReading]) -> float:
     """How surely crops were read, weighted by their length; 0 without any."""
-    steps = sum(len(reading.class_ids) for reading in readings)
-    return sum(reading.confidence * len(reading.class_ids) for reading in readings) / steps if steps else 0.0
+    steps = [len(reading.class_ids) for reading in readings]
+    return float(np.average(spelling(readings).confidences, weights=steps)) if sum(steps) else 0.0
 
 
 async def is_upside_down(pixels: NDArray[np.uint8], boxes: TextBoxes, lines: list[LineReading], tools: Tools) -> bool:
     """Whether a page is read better from the other end, given how it was read as it stands."""
-    readings = [CropReading(class_ids=line.class_ids, probabilities=line.probabilities) for line in lines]
-    if not readings or _mean_confidence(readings) >= POOR_CONFIDENCE:
+    if not lines or _mean_confidence(lines) >= POOR_CONFIDENCE:
         return False
     sample = longest(boxes)
     crops = await tools.in_thread(cut_lines, pixels, boxes.quads[sample])
     reverse = await recognise_crops([np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops], tools)
-    return _sample_confidence(reverse) > _sample_confidence([readings[index] for index in sample]) + CLEAR_MARGIN
+    return _sample_confidence(reverse) > _sample_confidence([lines[index] for index in sample]) + CLEAR_MARGIN
 
 
 def skew_deg(lines: list[LineReading]) -> float:
@@ -129,10 +131,11 @@ def skew_deg(lines: list[LineReading]) -> float:
     angles, weights = [], []
     for line in lines:
         length = line.timestep_px * len(line.class_ids)
-        (x0, y0), (x3, y3) = line.quad[0], line.quad[3]
-        if length >= SKEW_ASPECT * max(1.0, float(np.hypot(x3 - x0, y3 - y0))) and abs(angle_deg(line.quad)) < 45:
-            angles.append(angle_deg(line.quad))
-            weights.append(length)
+        if length >= SKEW_ASPECT * max(1.0, math.dist(line.quad[0], line.quad[3])):
+            angle = angle_deg(line.quad)
+            if abs(angle) < 45:
+                angles.append(angle)
+                weights.append(length)
     if not angles or (len(angles) < FEW_LINES and max(angles) - min(angles) > FEW_LINES_SPREAD_DEG):
         return 0.0
     order = np.argsort(angles)

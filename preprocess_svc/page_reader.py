@@ -24,7 +24,7 @@ from preprocess_svc.orientation import (
     skew_deg,
     turned,
 )
-from preprocess_svc.recognition import line_confidence, recognise_lines
+from preprocess_svc.recognition import recognise_lines, spelling
 from preprocess_svc.rulings import find_rulings, turned_rulings
 from preprocess_svc.second_look import look_again
 from preprocess_svc.stamp_ink import without_stamps
@@ -127,16 +127,17 @@ async def _tall_lines_the_better_way(
     pixels: NDArray[np.uint8], boxes: TextBoxes, lines: list[LineReading], tools: Tools
 ) -> list[LineReading]:
     """Read poor lines in tall boxes upwards as well, and keep whichever way is surer."""
-    confidences = np.array([line_confidence(line) for line in lines])
+    confidences = spelling(lines).confidences
     doubtful = np.flatnonzero(runs_down(boxes) & (confidences < POOR_TALL_LINE_CONFIDENCE))
     if len(doubtful) == 0:
         return lines
     upwards = await recognise_lines(pixels, reversed_boxes(boxes.select(doubtful)), tools)
-    better = dict(zip(doubtful.tolist(), upwards, strict=True))
-    return [
-        better[index] if index in better and line_confidence(better[index]) > confidences[index] else line
-        for index, line in enumerate(lines)
-    ]
+    surer = spelling(upwards).confidences > confidences[doubtful]
+    kept = list(lines)
+    for index, line, is_surer in zip(doubtful.tolist(), upwards, surer.tolist(), strict=True):
+        if is_surer:
+            kept[index] = line
+    return kept
 
 
 def _turned_words(page: PageImage, rotation_deg: int) -> tuple[TextLayerWord, ...]:

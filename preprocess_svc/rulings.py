@@ -66,7 +66,7 @@ def find_rulings(pixels: NDArray[np.uint8]) -> tuple[Ruling, ...]:
     if min(reduced.shape) < 2 * _MAX_THICKNESS_PX:
         return ()
     horizontal = _segments(reduced, _MIN_LENGTH_PX[0])
-    vertical = _segments(np.ascontiguousarray(reduced.T), _MIN_LENGTH_PX[1])[:, [1, 0, 3, 2]]
+    vertical = _segments(np.asarray(cv2.transpose(reduced), np.uint8), _MIN_LENGTH_PX[1])[:, [1, 0, 3, 2]]
     found = np.concatenate([horizontal, vertical]) * factor
     height, width = pixels.shape[:2]
     found = np.clip(found, 0.0, [width, height, width, height])
@@ -107,7 +107,9 @@ def _reduced(pixels: NDArray[np.uint8]) -> tuple[_Image, int]:
     for offset in range(1, factor):
         rows = cv2.min(rows, green[offset : height // factor * factor : factor])
     across = cv2.erode(rows, np.ones((1, factor), np.uint8), anchor=(0, 0))
-    return np.ascontiguousarray(across[:, : width // factor * factor : factor]), factor
+    # The nearest of so many pixels is the first of them, where that is a whole number.
+    whole, size = across[:, : width // factor * factor], (width // factor, height // factor)
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_NEAREST), np.uint8), factor
 
 
 def _segments(image: _Image, min_length_px: int) -> NDArray[np.float64]:
@@ -145,33 +147,44 @@ def _dark_per_block(marks: _Image) -> _Image:
 
 def _runs(blocks: _Image, min_length_px: int) -> _Image:
     """(H, W / block) 0 or 1: the blocks that lie in a long run, short breaks in it filled."""
-    across = np.ones((1, _odd(_MAX_BREAK_PX // _BLOCK_PX + 1)), np.uint8)
-    closed = cv2.morphologyEx(blocks, cv2.MORPH_CLOSE, across, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return _opened(np.asarray(closed, np.uint8), min_length_px)
+    breaks = np.ones((_odd(_MAX_BREAK_PX // _BLOCK_PX + 1), 1), np.uint8)
+    down = cv2.transpose(blocks)
+    down = cv2.morphologyEx(down, cv2.MORPH_CLOSE, breaks, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(cv2.transpose(_opened_down(down, min_length_px)), np.uint8)
 
 
 def _opened(blocks: _Image, length_px: int) -> _Image:
     """(H, W / block) 0 or 1: the blocks in runs of at least so many pixels."""
-    along = np.ones((1, _odd(length_px // _BLOCK_PX)), np.uint8)
-    return np.asarray(cv2.morphologyEx(blocks, cv2.MORPH_OPEN, along), np.uint8)
+    return np.asarray(cv2.transpose(_opened_down(cv2.transpose(blocks), length_px)), np.uint8)
+
+
+def _opened_down(blocks: cv2.typing.MatLike, length_px: int) -> cv2.typing.MatLike:
+    """The same of runs from the top down: OpenCV works on columns three times as fast, with the turning counted."""
+    return cv2.morphologyEx(blocks, cv2.MORPH_OPEN, np.ones((_odd(length_px // _BLOCK_PX), 1), np.uint8))
 
 
 def _distinct(segments: NDArray[np.float64]) -> NDArray[np.float64]:
     """The segments without those that lie on a longer one: dashes of a dashed line, a solid one seen as dashed too."""
-    kept: list[list[float]] = []
-    for x0, y0, x1, y1 in segments[np.argsort(segments[:, 0] - segments[:, 2], kind="stable")].tolist():
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        for u0, v0, u1, v1 in kept:
-            if u0 <= x <= u1 and abs(v0 + (v1 - v0) * (x - u0) / (u1 - u0) - y) <= _MAX_THICKNESS_PX:
-                break
-        else:
-            kept.append([x0, y0, x1, y1])
-    return np.array(kept, np.float64).reshape(-1, 4)
+    longest_first = segments[np.argsort(segments[:, 0] - segments[:, 2], kind="stable")]
+    x0, y0, x1, y1 = longest_first.T
+    x, y, slope = (x0 + x1) / 2, (y0 + y1) / 2, (y1 - y0) / (x1 - x0)
+    is_left = np.ones(len(longest_first), np.bool_)
+    for index in range(len(longest_first)):
+        if is_left[index]:
+            rest = slice(index + 1, None)
+            beside = np.abs(y0[index] + slope[index] * (x[rest] - x0[index]) - y[rest]) <= _MAX_THICKNESS_PX
+            is_left[rest] &= ~(beside & (x0[index] <= x[rest]) & (x[rest] <= x1[index]))
+    return longest_first[is_left]
 
 
 def _odd(length: int) -> int:
     """The length or one less: OpenCV's opening by an even number moves everything by one."""
     return length - 1 + length % 2
+
+
+def _filled_columns(blocks: _Image) -> int:
+    """How many columns of (H, W) blocks, 0 or 1, hold any."""
+    return cv2.countNonZero(blocks if len(blocks) == 1 else cv2.reduce(blocks, 0, cv2.REDUCE_MAX))
 
 
 def _ends(runs: _Image, filled: _Image, min_filled: float, min_length_px: int) -> NDArray[np.float64]:
@@ -182,7 +195,7 @@ def _ends(runs: _Image, filled: _Image, min_filled: float, min_length_px: int) -
         left, top, width, height = cv2.boundingRect(contour)
         if width * _BLOCK_PX < min_length_px:
             continue
-        if filled[top : top + height, left : left + width].max(axis=0).mean() < min_filled:
+        if _filled_columns(filled[top : top + height, left : left + width]) / width < min_filled:
             continue
         y0 = y1 = top + height / 2
         if height > _LEVEL_ROWS:

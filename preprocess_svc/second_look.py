@@ -19,7 +19,7 @@ from ocr_core.contracts.reading import LineReading
 from ocr_core.contracts.tensors import RECOGNITION_STRIDE_PX
 from preprocess_svc.crops import crop_widths_px
 from preprocess_svc.orientation import runs_down
-from preprocess_svc.recognition import CropReading, recognise_lines
+from preprocess_svc.recognition import recognise_lines, spelling
 from preprocess_svc.text_boxes import TextBoxes
 from preprocess_svc.tools import Tools
 
@@ -73,15 +73,13 @@ async def look_again(
 
 def doubtful_lines(boxes: TextBoxes, lines: list[LineReading]) -> NDArray[np.intp]:
     """Indices of the lines that are worth a second look and may have one, the most doubtful first."""
-    readings = [_crop_reading(line) for line in lines]
-    confidences = np.array([reading.confidence for reading in readings])
-    characters = np.array([len(reading.spelt) for reading in readings])
+    spelt = spelling(lines)
     width_px = np.array([len(line.class_ids) * RECOGNITION_STRIDE_PX for line in lines])
-    is_narrow = width_px < NARROW_CHARACTER_PX * characters
-    candidates = np.flatnonzero(is_narrow & (confidences < DOUBTFUL_CONFIDENCE) & ~runs_down(boxes))
+    is_narrow = width_px < NARROW_CHARACTER_PX * spelt.characters
+    candidates = np.flatnonzero(is_narrow & (spelt.confidences < DOUBTFUL_CONFIDENCE) & ~runs_down(boxes))
     if len(candidates) == 0:
         return candidates
-    candidates = candidates[np.argsort(confidences[candidates], kind="stable")]
+    candidates = candidates[np.argsort(spelt.confidences[candidates], kind="stable")]
     allowed_px = max(FREE_WIDTH_PX, MAX_PAGE_SHARE * float(crop_widths_px(boxes.quads).sum()))
     costs_px = crop_widths_px(boxes.quads[candidates], stretch=STRETCH)
     return candidates[np.cumsum(costs_px) <= allowed_px]
@@ -93,8 +91,5 @@ def is_better(second: LineReading, *, than: LineReading) -> bool:
     That is what too few timesteps do. Of two readings equally long neither is known to be right, however sure: the
     commas and full stops of faint amounts come out either way, and the first look saw the print as it is.
     """
-    return len(_crop_reading(second).spelt) > len(_crop_reading(than).spelt)
-
-
-def _crop_reading(line: LineReading) -> CropReading:
-    return CropReading(class_ids=line.class_ids, probabilities=line.probabilities)
+    characters = spelling([second, than]).characters
+    return bool(characters[0] > characters[1])

@@ -8,6 +8,7 @@ and taking the smallest rectangle around that again is the same rectangle, ``d``
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -122,10 +123,12 @@ def _mean_inside(probability: NDArray[np.uint8], rectangle: tuple[float, float, 
     center_x, center_y, width, height, angle = rectangle
     corners = cv2.boxPoints(((center_x, center_y), (width, height), angle))
     limit_y, limit_x = probability.shape
-    left = min(max(int(corners[:, 0].min()), 0), limit_x - 1)
-    right = min(max(int(np.ceil(corners[:, 0].max())), left), limit_x - 1)
-    top = min(max(int(corners[:, 1].min()), 0), limit_y - 1)
-    bottom = min(max(int(np.ceil(corners[:, 1].max())), top), limit_y - 1)
+    # Python's own arithmetic: on four numbers numpy's costs five times as much.
+    xs, ys = zip(*corners.tolist(), strict=True)
+    left = min(max(int(min(xs)), 0), limit_x - 1)
+    right = min(max(math.ceil(max(xs)), left), limit_x - 1)
+    top = min(max(int(min(ys)), 0), limit_y - 1)
+    bottom = min(max(math.ceil(max(ys)), top), limit_y - 1)
     region = probability[top : bottom + 1, left : right + 1]
     inside = np.zeros(region.shape, dtype=np.uint8)
     cv2.fillConvexPoly(inside, (corners - (left, top)).astype(np.int32), 1)

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,10 @@ from ocr_core.contracts.ports import Recognition, TextModels
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# A document's steps run in threads of ours already, and the models want every core: OpenCV's own threads would only
+# wait for each other, busily.
+cv2.setNumThreads(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +43,7 @@ class Tools:
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work on pixels away from the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.workers, lambda: work(*args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self.workers, partial(work, *args, **kwargs))
 
     async def detect(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """``ports.TextModels.detect`` in this document's name."""

@@ -95,7 +95,8 @@ class SharedPageMemory:
         except OSError as error:
             raise ForgedMessage("memory that cannot be cut to its page and sealed") from error
         check_filled(os.fstat(self._fd), byte_count)
-        return memoryview(mmap.mmap(self._fd, byte_count, access=mmap.ACCESS_READ))
+        flags = mmap.MAP_SHARED | mmap.MAP_POPULATE
+        return memoryview(mmap.mmap(self._fd, byte_count, flags=flags, prot=mmap.PROT_READ))
 
     def discard(self) -> None:
         """Give back what was written for a page that is none, whoever keeps it, and close."""

@@ -34,7 +34,7 @@ from preprocess_svc.text_boxes import TextBoxes
 sides = st.integers(1, 3000)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(height=sides, width=sides, scale=st.floats(0.2, 2.0))
 def test_a_plan_covers_the_page_and_shrinks_it_little(height: int, width: int, scale: float) -> None:
     # The finest look has 2.7 million pixels; far beyond that the cost is what counts.
@@ -52,7 +52,7 @@ def test_a_plan_covers_the_page_and_shrinks_it_little(height: int, width: int, s
     assert scale * (1 - SHRINK_TOLERANCE) * height - 1 <= plan.scaled_height_px <= scale * height + 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(height=st.integers(1, 20_000), width=st.integers(1, 3000), scale=st.floats(0.2, 1.0))
 def test_neighbouring_tiles_overlap_by_at_least_the_margin(height: int, width: int, scale: float) -> None:
     plan = plan_canvas(height, width, scale)
