@@ -7,6 +7,7 @@ value, and a misspelt name under a group's prefix, stops the start and names its
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 import re
 from enum import StrEnum
@@ -218,9 +219,12 @@ class PreprocessSettings(SettingsGroup):
     """The text side."""
     max_documents: PositiveCount = 32
     """Documents in the house at once; one more is answered 429 at once."""
-    max_documents_reading: PositiveCount = 4
-    """Of those, documents that are being opened and read; the others wait in order of arrival. More than the
-    cores can serve only makes all of them late."""
+    max_documents_reading: PositiveCount = Field(default_factory=lambda: max(3, math.ceil(1.5 * (os.cpu_count() or 2))))
+    """Of those, documents that are being opened and read; of the others, who is due first is next. More than keep the
+    models busy only make each other late."""
+    deadline_share: float = Field(default=0.75, gt=0, le=1)
+    """A document is let in if, by the estimate, it can be answered in this share of the time until its deadline. More
+    lets in more of a burst, and more of those are answered too late."""
     cpu_threads: PositiveCount = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     """Threads for pixel work outside the event loop."""
     second_look: bool = True
@@ -390,8 +394,9 @@ class BulkSettings(SettingsGroup):
     """Documents that one read worker has in hand."""
     structure_documents: PositiveCount = 2
     """Documents that one structure worker has in hand."""
-    nice: int = Field(default=5, ge=0, le=19)
-    """By how much read and structure workers yield the processors to the sync road on the same machine."""
+    nice: int = Field(default=19, ge=0, le=19)
+    """By how much read and structure workers yield the processors to the sync road on the same machine. Alone there,
+    they have all of them whatever this says."""
     poll_wait_s: int = Field(default=5, ge=0, le=20)
     """How long one receive waits. A worker that is told to stop waits no longer than this for the last one."""
     intake_tenant: str = Field(default="default", pattern=_TENANT)

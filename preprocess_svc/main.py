@@ -31,6 +31,7 @@ from ocr_core.settings import (
 )
 from ocr_core.telemetry import Metrics, configure_logging
 from preprocess_svc.admission import Admission
+from preprocess_svc.admission_metrics import AdmissionMetrics
 from preprocess_svc.pdf_answers import PdfAnswers
 from preprocess_svc.routes import components, make_router
 from preprocess_svc.sources import AllowList, Sources
@@ -76,7 +77,10 @@ def make_app(
 
     road = SyncRoad(
         admission=Admission(
-            max_documents=settings.max_documents, max_reading=settings.max_documents_reading, metrics=metrics
+            max_documents=settings.max_documents,
+            max_reading=settings.max_documents_reading,
+            deadline_share=settings.deadline_share,
+            metrics=AdmissionMetrics(metrics),
         ),
         limits=limits.to_open_limits(),
         sources=Sources(allow_list=AllowList(storage.allow), storage=store),

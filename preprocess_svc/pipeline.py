@@ -46,6 +46,10 @@ def _read_on(_opened: OpenedDocument) -> None:
     pass
 
 
+def _go_on() -> None:
+    pass
+
+
 async def read_document(
     untrusted_bytes: bytes,
     *,
@@ -60,6 +64,7 @@ async def read_document(
     workers: Executor,
     pages_in_flight: int = PAGES_IN_FLIGHT,
     on_opened: Callable[[OpenedDocument], None] = _read_on,
+    on_page: Callable[[], None] = _go_on,
     keep_page: KeepPage | None = None,
     second_look: bool = True,
 ) -> Reading:
@@ -78,6 +83,7 @@ async def read_document(
         workers: The process's one bounded pool for work on pixels.
         pages_in_flight: How many pages may be in memory at once.
         on_opened: Told what the document is and how many pages it has, before the first of them is asked for.
+        on_page: Told of each page that has been read, or could not be.
         keep_page: Given each page's pixels; what it raises ends the reading.
         second_look: Whether doubtful narrow print is read a second time.
 
@@ -97,7 +103,7 @@ async def read_document(
         recognition_slots=asyncio.Semaphore(RECOGNITIONS_IN_FLIGHT),
         second_look=second_look,
     )
-    walk = _Walk(tools, pages_in_flight, keep_page)
+    walk = _Walk(tools, pages_in_flight, keep_page, on_page)
     with _plain_errors():
         async with asyncio.timeout(deadline.remaining_s()), asyncio.TaskGroup() as group:
             sha256 = group.create_task(tools.in_thread(_sha256, untrusted_bytes))
@@ -131,9 +137,12 @@ async def read_document(
 class _Walk:
     """The walk over one document's pages, and what has come of it so far."""
 
-    def __init__(self, tools: Tools, pages_in_flight: int, keep_page: KeepPage | None) -> None:
+    def __init__(
+        self, tools: Tools, pages_in_flight: int, keep_page: KeepPage | None, on_page: Callable[[], None]
+    ) -> None:
         self._tools = tools
         self._keep_page = keep_page
+        self._on_page = on_page
         self._slots = asyncio.Semaphore(pages_in_flight)
         self._read: list[ReadPage] = []
         self._failed: list[PageError] = []
@@ -154,6 +163,7 @@ class _Walk:
                     break
                 if isinstance(page, PageError):
                     self._failed.append(page)
+                    self._on_page()
                     self._slots.release()
                 else:
                     group.create_task(self._read_page(page))
@@ -172,6 +182,7 @@ class _Walk:
                 self._failed.append(PageError(number=page.number, code=error.code, detail=error.detail))
             if self._keep_page is not None:
                 await self._tools.in_thread(self._keep_page, page, rotation_deg)
+            self._on_page()
         finally:
             self._slots.release()
 

@@ -80,11 +80,11 @@ def make_router(road: SyncRoad) -> APIRouter:
         wanted = OcrParameters.parse(request.query_params)
         deadline = Deadline(at_s=context.received_s + wanted.timeout_s)
         await road.structurer.check_schemas(wanted.schemas, deadline=deadline)
-        permit = road.admission.enter()
+        permit = road.admission.enter(deadline)
         try:
             submission = await _receive(request, permit, road=road, deadline=deadline)
             result = await finish_in_time(
-                road.answer(submission, parameters=wanted, deadline=deadline, context=context),
+                road.answer(submission, parameters=wanted, permit=permit, deadline=deadline, context=context),
                 request=request,
                 deadline=deadline,
                 on_end=permit.release,

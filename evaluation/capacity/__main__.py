@@ -1,4 +1,4 @@
-"""``python -m evaluation.capacity plan|validate|measured|gpus``: see ``--help`` and docs/capacity.md."""
+"""``python -m evaluation.capacity plan|validate|measured|gpus|doors``: see ``--help`` and docs/capacity.md."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.capacity import plots
+from evaluation.capacity.cell import Cell, Load, Setting
 from evaluation.capacity.gpus import CAUTIOUS, HOPEFUL, gpu_costs, load_gpus
 from evaluation.capacity.machines import Design, MachineError, design, lacks_memory_gb, load_machines
 from evaluation.capacity.measured import profile_of_bulk_bench, read_figures
+from evaluation.capacity.overload import compare
 from evaluation.capacity.profile import Profile, ProfileError, read_profile, write_profile
 from evaluation.capacity.sizing import SYNC_DOCUMENTS, Aim, balanced, fleet, largest_load, roles
 from evaluation.capacity.tables import capacity_table, gpu_table, roles_table, scale_table
@@ -72,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
 
     gpus = commands.add_parser("gpus", parents=[common], help="what GPUs would need: computed, not measured")
     gpus.set_defaults(command=_gpus)
+
+    doors = commands.add_parser("doors", parents=[common], help="admission beside other rules, under too much load")
+    doors.add_argument("--cores", type=float, default=2.0)
+    doors.add_argument("--deadline", type=float, default=5.0, metavar="SECONDS", help="of every document")
+    doors.set_defaults(command=_doors)
     return parser
 
 
@@ -141,6 +148,11 @@ def _measured(options: argparse.Namespace) -> None:
     )
     write_profile(profile, options.output)
     print(f"wrote {options.output}")
+
+
+def _doors(options: argparse.Namespace) -> None:
+    load = Load(mix=load_mix(options.mix), sync_documents_s=1.0, deadline_s=options.deadline)
+    print(compare(Setting(cell=Cell(cores=options.cores), profile=read_profile(options.profile), load=load)))
 
 
 def _gpus(options: argparse.Namespace) -> None:

@@ -75,6 +75,12 @@ class SharedCores:
         self._share_anew()
         return task
 
+    def become(self, cores: float) -> None:
+        """So many from now on."""
+        self._advance()
+        self.cores = cores
+        self._share_anew()
+
     def cancel(self, task: Task) -> None:
         """End work that nobody waits for; what has ended stays as it is."""
         if task.ended or task.cancelled:

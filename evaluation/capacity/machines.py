@@ -18,8 +18,8 @@ MACHINES_FILE = Path(__file__).with_name("machines.toml")
 
 SERVICES_MEMORY_GB = 3.0
 """Of the services of one machine beside the models, with the documents in their hands: about 2.5 GB on two cores."""
-READING_PLACES_A_CORE = 2
-"""Today's default is 4 on two cores."""
+READING_PLACES_A_CORE = 1.5
+"""As the default of ``OCR_PREPROCESS_MAX_DOCUMENTS_READING``."""
 BULK_DOCUMENTS_A_CORE = 1.5
 """Today's default is 3 on two cores."""
 DOCUMENTS_A_CORE = 16

@@ -1,16 +1,25 @@
-"""The simulation of a cell under load: who comes, who is turned away, how long the others take."""
+"""The simulation of a cell under load: who comes, who is turned away, how long the others take.
+
+The door is the service's own: ``preprocess_svc.admission`` on the simulation's clock.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
 import simpy
+from simpy.events import Event
 
 from evaluation.capacity.cell import Setting
+from evaluation.capacity.doors import Door, by_estimate
 from evaluation.capacity.stages import Stages, Steps, Work
 from evaluation.capacity.workload import Document
+from ocr_core.contracts.deadline import Deadline
+from ocr_core.contracts.errors import Overloaded
+from preprocess_svc.admission import Permit
 
 WARM_UP_SHARE = 0.1
 """Of the simulated time, at its start, that is not counted: the queues begin empty."""
@@ -25,7 +34,7 @@ class Outcome:
     """Seconds from arrival to answer, of every answered sync document."""
     sync_arrived: int = 0
     refused: int = 0
-    """429: the house was full."""
+    """429: too much work in the house."""
     late: int = 0
     """504: the deadline passed."""
     sync_pages: int = 0
@@ -68,9 +77,10 @@ class Network:
         setting: Cell, costs, load.
         duration_s: Simulated seconds.
         seed: The same seed gives the same run.
+        door: Who decides about sync documents.
     """
 
-    def __init__(self, setting: Setting, *, duration_s: float, seed: int) -> None:
+    def __init__(self, setting: Setting, *, duration_s: float, seed: int, door: Door = by_estimate) -> None:
         self._setting = setting
         self._duration_s = duration_s
         self._counts_from_s = duration_s * WARM_UP_SHARE
@@ -80,9 +90,8 @@ class Network:
         self._known = setting.load.mix.documents()
         self._env = simpy.Environment()
         self._stages = Stages(self._env, setting, np.random.default_rng(paces))
-        self._places = simpy.Resource(self._env, setting.cell.reading_places)
+        self._admission = door(setting.cell, lambda: float(self._env.now))
         self._bulk_queue: simpy.Store = simpy.Store(self._env)
-        self._in_house = 0
         self._busy_before = (0.0, 0.0)
         self._outcome = Outcome()
 
@@ -96,14 +105,20 @@ class Network:
         if load.bulk_documents_s > 0 or load.bulk_saturated:
             for _ in range(self._setting.cell.bulk_documents):
                 env.process(self._bulk_worker())
+        if load.slow_spells:
+            env.process(self._slow_down())
         env.run(until=self._counts_from_s)
         self._busy_before = (self._stages.cores.busy_core_s, self._stages.gpus.busy_core_s)
         env.run(until=self._duration_s)
         return self._summary()
 
     def _arrive(self, documents_s: float, *, urgent: bool) -> Steps:
+        bursts = self._setting.load.bursts if urgent else None
+        most_s = documents_s * bursts.high if bursts else documents_s
         while True:
-            yield self._env.timeout(self._arrivals.exponential(1 / documents_s))
+            yield self._env.timeout(self._arrivals.exponential(1 / most_s))
+            if bursts and not bursts.lets_come(self._env.now, self._arrivals.random()):
+                continue
             document = self._draw()
             if urgent:
                 self._env.process(self._sync(document))
@@ -113,38 +128,52 @@ class Network:
 
     def _sync(self, document: Document) -> Steps:
         """The door, the answer or the deadline, whichever comes first."""
-        outcome = self._outcome
-        outcome.sync_arrived += self._counts
-        if self._in_house >= self._setting.cell.max_documents:
-            outcome.refused += self._counts
+        outcome, arrived_s = self._outcome, self._env.now
+        counts = self._counts
+        outcome.sync_arrived += counts
+        deadline_s = self._setting.load.deadline_s
+        try:
+            permit = self._admission.enter(Deadline(at_s=arrived_s + deadline_s))
+        except Overloaded:
+            outcome.refused += counts
             return
-        self._in_house += 1
-        work = self._stages.arrival(document, urgent=True)
-        place = self._places.request()
-        answer = self._env.process(self._answer(work, place))
-        yield answer | self._env.timeout(self._setting.load.deadline_s)
-        self._in_house -= 1
-        if answer.triggered:
-            if self._counts:
-                outcome.sync_s.append(self._env.now - work.arrived_s)
+        try:
+            permit.expect(len(document.pages))  # what the bytes show is taken to be right
+            work = self._stages.arrival(document, urgent=True)
+            work.on_page = permit.page_done
+            answer = self._env.process(self._answer(work, permit))
+            yield answer | self._env.timeout(deadline_s)
+            if not answer.triggered:
+                self._stages.abandon(work)
+                outcome.late += counts
+            elif answer.value is None:
+                outcome.refused += counts
+            elif counts:
+                outcome.sync_s.append(self._env.now - arrived_s)
                 outcome.sync_pages += len(document.pages)
-        else:
-            self._stages.abandon(work)
-            self._give_back(place)
-            outcome.late += self._counts
+        except Overloaded:
+            outcome.refused += counts
+        finally:
+            permit.release()
 
-    def _answer(self, work: Work, place: simpy.resources.resource.Request) -> Steps:
-        yield place
+    def _answer(self, work: Work, permit: Permit) -> Generator[Event, object, Work | None]:
+        """Read and structure; null where it was refused when its turn came."""
+        turn = self._env.event()
+        permit.wait_for_place(lambda error: _tell(turn, error))
+        if (yield turn) is not None:
+            return None
         yield from self._stages.read(work)
-        self._give_back(place)
+        permit.leave_place()
         yield from self._stages.structure(work)
+        return work
 
-    def _give_back(self, place: simpy.resources.resource.Request) -> None:
-        """A place that is held is released; one that is still waited for is no longer wanted."""
-        if place.triggered:
-            self._places.release(place)
-        else:
-            place.cancel()
+    def _slow_down(self) -> Steps:
+        cores, all_of_them = self._stages.cores, self._stages.cores.cores
+        for from_s, until_s in self._setting.load.slow_spells:
+            yield self._env.timeout(from_s - self._env.now)
+            cores.become(all_of_them / 2)
+            yield self._env.timeout(until_s - self._env.now)
+            cores.become(all_of_them)
 
     def _bulk_worker(self) -> Steps:
         """One document after another; a read worker has several of these in hand."""
@@ -186,9 +215,14 @@ class Network:
         return outcome
 
 
-def simulate(setting: Setting, *, duration_s: float, seed: int = 1) -> Outcome:
+def simulate(setting: Setting, *, duration_s: float, seed: int = 1, door: Door = by_estimate) -> Outcome:
     """Run a cell under a load for so many simulated seconds."""
-    return Network(setting, duration_s=duration_s, seed=seed).run()
+    return Network(setting, duration_s=duration_s, seed=seed, door=door).run()
+
+
+def _tell(turn: Event, error: Overloaded | None) -> None:
+    if not turn.triggered:
+        turn.succeed(error)
 
 
 def _mean(values: list[float]) -> float:

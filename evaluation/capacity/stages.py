@@ -25,6 +25,10 @@ GPU_DETECTION_INSTANCES = 1
 Steps = Generator[Event, None, None]
 
 
+def _go_on() -> None:
+    pass
+
+
 @dataclass(slots=True, eq=False)
 class Work:
     """One document under way."""
@@ -37,6 +41,8 @@ class Work:
     tasks: set[Task] = field(default_factory=set)
     requests: set[Request] = field(default_factory=set)
     abandoned: bool = False
+    on_page: Callable[[], None] = _go_on
+    """Told of each page that has been read."""
 
 
 class Window:
@@ -156,6 +162,7 @@ class Stages:
         after_s = profile.pixels_page_s / 2 + profile.pixels_line_s * page.lines + sending_s
         yield from self.work_on_cores(work, after_s)
         yield self._recognised(work, page, window)
+        work.on_page()
         places.release(place)
 
     def _recognised(self, work: Work, page: Page, window: Window) -> Event:

@@ -82,7 +82,7 @@ def validate(figures: Mapping[str, Any], profile: Profile, pages: Mix, *, cores:
     """
     mix = mix_of(figures["mix"], pages)
     deadline_s = figures["programme"]["deadline_s"] or figures["mix"]["deadline_s"]
-    cell = Cell(cores=cores, max_documents=round(16 * cores), reading_places=round(2 * cores))
+    cell = Cell(cores=cores, max_documents=round(16 * cores), reading_places=max(3, round(1.5 * cores)))
     load = Load(mix=mix, sync_documents_s=1.0, deadline_s=deadline_s)
     full = Setting(cell=cell, profile=profile, load=load)
     pace = capacity_documents_s(full) / figures["capacity"]["documents_per_s"]

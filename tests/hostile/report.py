@@ -29,7 +29,7 @@ from typing import Any
 
 import httpx
 
-from evaluation.bench_report import percentile
+from evaluation.bench.figures import percentile
 from evaluation.datasets import SAMPLES_DIR
 from evaluation.machine import describe_machine
 from evaluation.markdown import table

@@ -68,7 +68,10 @@ class TestAnswer:
         result = TypeAdapter(OcrResult).validate_json(answer.content)
         assert result.document_type == "invoice"
         assert result.request_id == answer.headers["X-Request-Id"]
-        assert result.models == {"text_detection": "1", "text_recognition": "1"}
+        assert {name: version.partition("-")[0] for name, version in result.models.items()} == {
+            "text_detection": "1",
+            "text_recognition": "1",
+        }
 
     def test_it_is_what_the_served_document_says_and_nothing_more(self, api: httpx.Client, invoice: bytes) -> None:
         document = api.get("/openapi.json").json()
@@ -179,6 +182,9 @@ class TestOperations:
             'ocr_pages_total{outcome="read"}',
             "ocr_documents_in_flight 0.0",
             "ocr_admission_refusals_total",
+            'ocr_admission_outcomes_total{outcome="admitted"}',
+            "ocr_admission_wait_seconds 0.0",
+            "ocr_admission_page_seconds",
         ):
             assert expected in exposition.text
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from evaluation.capacity import measured
-from evaluation.capacity.cell import Cell, Load, Setting
+from evaluation.capacity.cell import Bursts, Cell, Load, Setting
 from evaluation.capacity.demand import bottleneck, capacity_documents_s, demand, utilisation
+from evaluation.capacity.doors import DOORS
 from evaluation.capacity.gpus import CAUTIOUS, HOPEFUL, Gpu, GpuCost, load_gpus, seconds
 from evaluation.capacity.machines import MACHINES_FILE, Machine, MachineError, design, lacks_memory_gb, load_machines
 from evaluation.capacity.measured import at_pace, profile_of_bulk_bench
@@ -87,9 +88,34 @@ def test_beyond_capacity_the_door_turns_away_what_is_too_much_and_goodput_holds(
 
 def test_a_deadline_ends_the_work_of_those_who_wait_too_long() -> None:
     most = capacity_documents_s(setting(1.0))
-    outcome = simulate(setting(2 * most, max_documents=500, deadline_s=4.0), duration_s=400)
+    case = setting(2 * most, max_documents=500, deadline_s=4.0)
+    outcome = simulate(case, duration_s=400, door=DOORS["at most 32"])
     assert outcome.late > 0
     assert max(outcome.sync_s) <= 4.0
+
+
+@pytest.mark.parametrize("share", [1.5, 2.0])
+def test_the_services_own_door_lets_in_what_can_be_answered_in_time_and_no_more(share: float) -> None:
+    most = capacity_documents_s(setting(1.0))
+    outcome = simulate(setting(share * most, deadline_s=5.0), duration_s=600)
+    assert outcome.goodput_documents_s > 0.9 * most
+    assert outcome.late < 0.01 * len(outcome.sync_s)
+    counted = simulate(setting(share * most, deadline_s=5.0), duration_s=600, door=DOORS["at most 32"])
+    assert outcome.goodput_documents_s > 1.2 * counted.goodput_documents_s
+
+
+def test_a_machine_that_becomes_half_as_fast_makes_refusals_and_hardly_anybody_late() -> None:
+    most = capacity_documents_s(setting(1.0))
+    case = setting(0.8 * most, deadline_s=5.0, slow_spells=((200.0, 300.0), (400.0, 500.0)))
+    outcome = simulate(case, duration_s=600)
+    assert outcome.refused > 0
+    assert outcome.late < 0.03 * len(outcome.sync_s)
+
+
+def test_waves_come_as_often_as_they_say() -> None:
+    waves = Bursts(period_s=20.0, share=0.25, high=3.0, low=0.5)
+    outcome = simulate(setting(1.0, bursts=waves, deadline_s=30.0), duration_s=2_000)
+    assert outcome.sync_arrived / outcome.counted_s == pytest.approx(0.25 * 3.0 + 0.75 * 0.5, rel=0.1)
 
 
 def test_bulk_work_uses_what_sync_work_leaves_and_does_not_push_it_aside() -> None:
