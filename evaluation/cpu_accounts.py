@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -20,6 +21,31 @@ def cpu_s_by_tree(roots: Mapping[str, int], *, without: Collection[int] = ()) ->
         roots: Process ids by name.
         without: Processes below a root that are left out, with all that is below them.
     """
+    children, own_s = _processes(without)
+    return {name: _tree_s(root, children, own_s) for name, root in roots.items()}
+
+
+def tree(root: int) -> list[int]:
+    """The process and all that are below it now."""
+    children, _ = _processes()
+    pids = [root]
+    for pid in pids:
+        pids += children.get(pid, [])
+    return pids
+
+
+def named(pids: Collection[int], name: str) -> list[int]:
+    """Those of the processes whose program has this name, of which the kernel keeps 15 characters."""
+    found = []
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip() == name[:15]:
+                found.append(pid)
+    return found
+
+
+def _processes(without: Collection[int] = ()) -> tuple[dict[int, list[int]], dict[int, float]]:
+    """Each process's children, and its CPU seconds."""
     children: defaultdict[int, list[int]] = defaultdict(list)
     own_s: dict[int, float] = {}
     for entry in Path("/proc").iterdir():
@@ -32,7 +58,7 @@ def cpu_s_by_tree(roots: Mapping[str, int], *, without: Collection[int] = ()) ->
             if pid not in without:
                 children[parent].append(pid)
             own_s[pid] = cpu_s
-    return {name: _tree_s(root, children, own_s) for name, root in roots.items()}
+    return children, own_s
 
 
 def _tree_s(root: int, children: dict[int, list[int]], own_s: dict[int, float]) -> float:
