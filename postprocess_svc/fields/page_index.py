@@ -31,7 +31,9 @@ _MAX_PIECES = 200
 
 _LAST_LATIN = "\u2e7f"
 """East Asian writing comes after it."""
-_VOICED = re.compile("[\uff9e\uff9f\u3099\u309a]")
+_JOINED_MARKS = "\uff9e\uff9f\u3099\u309a"
+"""Voicing marks that are characters of their own, as half-width kana have them."""
+_VOICED = re.compile(f"[{_JOINED_MARKS}]")
 
 
 @value
@@ -132,7 +134,9 @@ class Row:
             while first <= last and origins[last] < 0:
                 last -= 1
             if first <= last:
-                spans.append((piece, origins[first] & 0xFFFF, (origins[last] & 0xFFFF) + 1))
+                spans.append(
+                    (piece, origins[first] & 0xFFFF, _end_of_character(piece.line.text, origins[last] & 0xFFFF))
+                )
         return spans
 
     def printed(self, start: int, end: int) -> str:
@@ -149,6 +153,21 @@ class Row:
         if not quads:
             return self.pieces[0].line.quad
         return quads[0] if len(quads) == 1 else bounds(*quads).to_quad()
+
+    def characters(self, start: int, end: int) -> tuple[str, list[float]]:
+        """The printed characters behind a span, with nothing between the pieces, and the confidence in each."""
+        text, confidences = "", list[float]()
+        for piece, a, b in self._origin_spans(start, end):
+            text += piece.line.text[a:b]
+            confidences += piece.line.character_confidences[a:b] or [piece.line.confidence] * (b - a)
+        return text, confidences
+
+    def steps(self, start: int, end: int) -> list[float]:
+        """From each printed character behind a span to the next, as shares of their line; of the first piece alone."""
+        for piece, a, b in self._origin_spans(start, end):
+            positions = piece.line.positions[a:b]
+            return list(map(operator.sub, positions[1:], positions))
+        return []
 
     def confidence(self, start: int, end: int) -> float:
         """The recogniser's mean confidence over a span."""
@@ -362,6 +381,14 @@ def _joint(left: list[str], right: list[str], *, gap: float, height: float) -> s
     return " " if single and gap < 8 * height else "\t"
 
 
+def _end_of_character(text: str, index: int) -> int:
+    """Where a printed character ends: a half-width kana's voicing mark, which folding joins with it, is part of it."""
+    end = index + 1
+    while end < len(text) and text[end] in _JOINED_MARKS:
+        end += 1
+    return end
+
+
 def _fold_line(line: TextLine, position: int, *, vertical: bool) -> tuple[list[str], list[int]]:
     """A line's folded characters with their origins; a wide empty space inside it becomes a tab."""
     text: list[str] = []
@@ -381,7 +408,7 @@ def _fold_line(line: TextLine, position: int, *, vertical: bool) -> tuple[list[s
                 text.append("\t")
                 origins.append(-1)
         for part in fold(character):
-            if part in "\uff9e\uff9f\u3099\u309a" and text:
+            if part in _JOINED_MARKS and text:
                 # A voiced mark of its own (half-width kana) joins the character before it.
                 text[-1] = fold_character(text[-1] + ("\u3099" if part in "\uff9e\u3099" else "\u309a"))[:1]
                 continue
