@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ocr_core.contracts.result import DocumentType
+from ocr_core.contracts.result import BankAccount, DocumentType
+from postprocess_svc.fields import extract
 from postprocess_svc.fields.accounts.blocks import block_accounts
 from postprocess_svc.fields.accounts.tables import table_accounts
 from postprocess_svc.fields.context import build_context
 from postprocess_svc.fields.families.banks import BankFamily
 from postprocess_svc.lines import PageLines
-from tests.support.fields_layout import Placed, page
+from tests.support.fields_layout import Placed, line, page
 from tests.support.table_layout import grid, page_of
 
 Account = tuple[str | None, str | None, str | None, str, str | None]
@@ -47,6 +48,26 @@ SHIBUYA: Account = ("みほん銀行", "渋谷支店", "ordinary", "1234567", "�
 )
 def test_one_account_however_it_is_written(lines: list[str]) -> None:
     assert in_blocks(*((100, 1000 + 44 * number, text) for number, text in enumerate(lines))) == [SHIBUYA]
+
+
+@pytest.mark.parametrize("holder", ["カ)サン21", "カ)ABCシヨウジ", "カ)山田商店", "ヤマダ商店(カ"])
+def test_digits_letters_and_kanji_that_were_surely_read_belong_to_a_holder(holder: str) -> None:
+    found = in_blocks((100, 1000, "みほん銀行 渋谷支店 普通 1234567"), (100, 1044, f"口座名義 {holder}"))
+    assert found == [("みほん銀行", "渋谷支店", "ordinary", "1234567", holder)]
+
+
+def test_an_account_with_a_doubtful_holder_stays_without_it() -> None:
+    lines = (
+        line(100, 1000, "みほん銀行 渋谷支店 普通 1234567"),
+        line(100, 1044, "口座名義 カ)ア7クテイ7", confidence=0.6),
+    )
+    answer = extract([PageLines(number=1, width_px=1654, height_px=2339, lines=lines)], document_type=None)
+    accounts = answer.fields["bank_accounts"]
+    assert isinstance(accounts, tuple)
+    (account,) = accounts
+    assert isinstance(account, BankAccount)
+    assert (account.number, account.holder) == ("1234567", None)
+    assert account.confidence > 0.5
 
 
 def test_sums_beside_an_account_are_no_part_of_it() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from postprocess_svc.fields.accounts.draft import Draft, doubt
-from postprocess_svc.fields.accounts.holders import begins_holder, is_unread_holder, may_be_holder, take_holder
+from postprocess_svc.fields.accounts.holders import begins_holder, may_be_holder, take_holder
 from postprocess_svc.fields.accounts.keys import BETWEEN, Part, key_above, segments
 from postprocess_svc.fields.accounts.lines import continuation
 from postprocess_svc.fields.accounts.names import BANK_WORD, BRANCH, bank_mentions, bank_over_two_lines, mended_name
@@ -61,13 +61,14 @@ def _begun(anchor: _Anchor) -> Draft:
     if anchor.end == anchor.start:
         draft.post = True
         return draft
-    name = row.printed(anchor.start, anchor.end)
+    name = row.text[anchor.start : anchor.end]
     draft.post = row.text[anchor.start : anchor.end].startswith(("ゆうち", "郵便"))
     if anchor.below is None:
-        draft.bank = real_bank(mended_name(name), doubt(anchor.cell, anchor.start))
-        draft.mark(anchor.cell, anchor.start, anchor.end, is_open=not is_real_bank(draft.bank))
+        read = mended_name(name)
+        draft.bank = real_bank(read, doubt(anchor.cell, anchor.start))
+        draft.mark(anchor.cell, anchor.start, anchor.end, is_open=draft.bank != read or not is_real_bank(read))
         return draft
-    draft.bank = mended_name(name + anchor.below.facts.row.printed(anchor.below.start, anchor.below_end))
+    draft.bank = mended_name(name + anchor.below.facts.row.text[anchor.below.start : anchor.below_end])
     draft.mark(anchor.cell, anchor.start, anchor.end)
     draft.mark(anchor.below, anchor.below.start, anchor.below_end)
     return draft
@@ -208,13 +209,11 @@ def _take(draft: Draft, context: DocumentContext, cell: Cell, part: Part) -> Non
             after = take_by_form(draft, cell, start, end, key)
         if after is not None:
             _take_unnamed_holder(draft, context, cell, after, max(after, end))
-    elif draft.holder is None:
+    elif draft.holder is None and not draft.holder_is_doubtful:
         _take_unnamed_holder(draft, context, cell, start, end)
 
 
 def _take_unnamed_holder(draft: Draft, context: DocumentContext, cell: Cell, start: int, end: int) -> None:
-    """What follows the number without a key: the holder, the beginning of one, or what was too badly read to be one."""
+    """What follows the number without a key: the holder, or the beginning of one."""
     if may_be_holder(draft, cell, start, end) or begins_holder(context, cell, start, end):
         take_holder(draft, context, cell, start, end)
-    elif is_unread_holder(draft, cell, start, end):
-        draft.holder_is_odd = True

@@ -11,10 +11,11 @@ from ocr_core.contracts.geometry import bounds
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.accounts.draft import TYPES, TableAccountCandidate, features_of
 from postprocess_svc.fields.accounts.firms import Agreement
-from postprocess_svc.fields.accounts.holders import SettledName, settled_name
+from postprocess_svc.fields.accounts.holders import SettledName, carried, settled_name
 from postprocess_svc.fields.accounts.keys import nearly_key
 from postprocess_svc.fields.accounts.names import is_bank, mended_name, split_bank
-from postprocess_svc.fields.accounts.real_banks import Doubt, real_bank, real_branch
+from postprocess_svc.fields.accounts.real_banks import real_bank, real_branch
+from postprocess_svc.fields.accounts.zengin import Doubt
 from postprocess_svc.fields.candidate import BankDetails
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.labels import squash
@@ -168,13 +169,13 @@ def _candidate(context: DocumentContext, record: Record, page: int) -> TableAcco
         branch=None if is_postal else branch,
         type=_type(text, number),
         number=number,
-        holder=holder.name if holder else None,
+        holder=None if holder is None else holder.name,
     )
     return TableAccountCandidate(
         value=details,
         evidence=(),
         features={
-            **features_of(details, is_odd=holder is not None and holder.is_odd, agrees=agreement is not Agreement.NONE),
+            **features_of(details, agrees=agreement is not Agreement.NONE),
             "labelled_number": 1.0,
             "tabular": 1.0,
             "post_symbol": float(is_postal),
@@ -225,8 +226,12 @@ def _type(text: Mapping[Role, str], number: str) -> AccountType | None:
 def _holder(context: DocumentContext, printed: str | None, cells: Sequence[TextCell]) -> SettledName | None:
     if printed is None or sum(map(str.isalpha, printed)) < 2:
         return None
-    line = cells[0].lines[0]
-    return settled_name(context, printed.strip(), row=_row_of(context, line), half_width=_is_half_width(line))
+    lines = [line for cell in cells for line in cell.lines]
+    read = [c for line in lines for c in line.character_confidences or [line.confidence] * len(line.text)]
+    confidences = carried(read, "".join(line.text for line in lines), printed.strip())
+    return settled_name(
+        context, printed.strip(), confidences, row=_row_of(context, lines[0]), half_width=_is_half_width(lines[0])
+    )
 
 
 def _row_of(context: DocumentContext, line: TextLine) -> int:
