@@ -187,3 +187,53 @@ def test_a_customer_s_account_number_is_no_bank_account() -> None:
 def test_a_code_is_not_the_name_of_a_bank_and_our_bank_has_none() -> None:
     found = western("Unsere Bankverbindung", "IBAN: DE89 3704 0044 0532 0130 00", "BIC: COBADEFFXXX")
     assert found == [(None, None, "iban", "DE89370400440532013000", None)]
+
+
+def in_lines(*lines: str) -> list[Account]:
+    context = build_context(
+        [page([(100, 1000 + 44 * number, text) for number, text in enumerate(lines)])],
+        document_type=DocumentType.INVOICE,
+    )
+    return [details(candidate) for candidate in BankFamily().propose("bank_accounts", context, {})]
+
+
+def answered(*lines: str) -> list[str]:
+    shown = page([(100, 1000 + 44 * number, text) for number, text in enumerate(lines)])
+    accounts = extract([shown], document_type=DocumentType.INVOICE).fields["bank_accounts"] or ()
+    assert isinstance(accounts, tuple)
+    return [account.number for account in accounts if isinstance(account, BankAccount)]
+
+
+def test_the_customer_s_account_that_is_debited_is_none_to_pay_into() -> None:
+    assert answered("みずほ銀行 渋谷支店 普通 1234567", "お客様の口座より引き落としいたします。") == []
+    assert answered("口座振替", "みずほ銀行 渋谷支店 普通 1234567") == []
+    assert answered("お引落口座 みずほ銀行 渋谷支店 普通 1234567") == []
+
+
+def test_an_account_for_those_whose_debit_failed_is_one_to_pay_into() -> None:
+    lines = ("お引き落としができない場合は下記へお振込みください。", "みずほ銀行 渋谷支店 普通 1234567")
+    assert answered(*lines) == ["1234567"]
+    assert answered("お振込先: みずほ銀行 渋谷支店 普通 1234567", "口座振替をご希望の方はご連絡ください") == ["1234567"]
+
+
+def test_a_number_that_a_label_gives_to_something_else_is_no_account_s() -> None:
+    assert in_lines("みずほ銀行 渋谷支店", "普通預金", "お問合せ番号 8812345") == []
+    assert in_lines("みずほ銀行 渋谷支店", "普通預金", "お問合せ番号 8812345", "口座番号 1234567")[0][3] == "1234567"
+
+
+def test_two_banks_may_give_out_the_same_number() -> None:
+    found = in_lines("みずほ銀行 渋谷支店 普通 1234567", "楽天銀行 本店営業部 普通 1234567")
+    assert [account[0] for account in found] == ["みずほ銀行", "楽天銀行"]
+    assert len(in_lines("みずほ銀行 渋谷支店 普通 1234567", "みすほ銀行 渋谷支店 普通 1234567")) == 1
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_holder_that_is_printed_once_is_every_account_s(place: int) -> None:
+    lines = ["みずほ銀行 渋谷支店 普通 1234567", "楽天銀行 本店営業部 普通 7654321"]
+    lines.insert(place, "口座名義: カ)サンプル")
+    assert [account[4] for account in in_lines(*lines)] == ["カ)サンプル", "カ)サンプル"]
+
+
+@pytest.mark.parametrize(("printed", "bank"), [("三菱ＵＦＪ銀行", "三菱UFJ銀行"), ("ﾐｽﾞﾎ銀行", "ミズホ銀行")])
+def test_a_bank_s_name_has_the_width_that_lists_have(printed: str, bank: str) -> None:
+    assert in_lines(f"{printed} 渋谷支店 普通 1234567")[0][0] == bank

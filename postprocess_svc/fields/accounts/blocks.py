@@ -7,9 +7,11 @@ same cell, in the next, or in the cell below; what has no key is told by its for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from postprocess_svc.fields.accounts.debits import is_debited
 from postprocess_svc.fields.accounts.draft import Draft, doubt
 from postprocess_svc.fields.accounts.holders import begins_holder, may_be_holder, take_holder
 from postprocess_svc.fields.accounts.keys import BETWEEN, Part, key_above, segments
@@ -28,6 +30,8 @@ _SENTENCE = re.compile(r"です|ます|ください|下さい|お願い|お問�
 _MAX_ROWS = 8
 _LEVEL_HEIGHTS = 0.8
 _MAX_MENTIONS = 40
+_ROWS_BETWEEN = 2
+_MAX_GAP_TO_HOLDER = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class _Anchor:
 def block_accounts(context: DocumentContext) -> Iterator[Candidate]:
     """Each mention of a bank opens an account; the cells after it, to the right and below, complete it."""
     anchors = _anchors(context)
+    drafts: list[Draft] = []
     for position, anchor in enumerate(anchors):
         following = anchors[position + 1].cell if position + 1 < len(anchors) else None
         draft = _begun(anchor)
@@ -52,7 +57,57 @@ def block_accounts(context: DocumentContext) -> Iterator[Candidate]:
         _fill(draft, context, _scope(context, *begin, following))
         if draft.number is not None:
             draft.settle_branch()
-            yield draft.candidate()
+            drafts.append(draft)
+    for group in _together(drafts):
+        _share_holder(context, group)
+    for draft in drafts:
+        draft.is_debited = is_debited(context, {piece.row.number for piece in draft.spans})
+        yield draft.candidate()
+
+
+def _together(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
+    """Accounts that stand one right below the other."""
+    group: list[Draft] = []
+    for draft in drafts:
+        if group and not _is_next(group[-1], draft):
+            yield group
+            group = []
+        group.append(draft)
+    if group:
+        yield group
+
+
+def _is_next(upper: Draft, lower: Draft) -> bool:
+    last = max(piece.row.number for piece in upper.spans)
+    return upper.facts.row.page == lower.facts.row.page and lower.facts.row.number - last <= _ROWS_BETWEEN
+
+
+def _share_holder(context: DocumentContext, group: Sequence[Draft]) -> None:
+    """Give all accounts the holder that is printed once, with its key, below the last of them or above the first."""
+    named = [draft for draft in group if draft.holder is not None or draft.holder_is_doubtful]
+    part = group[-1].holder_part if named else _holder_above(context, group[0])
+    if part is not None and (not named or (len(named) == 1 and named[0] is group[-1])):
+        for draft in group:
+            take_holder(draft, context, *part)
+
+
+def _holder_above(context: DocumentContext, first: Draft) -> tuple[Cell, int, int] | None:
+    """A holder with its key in the line over an account."""
+    rows = context.shared(find_cells)
+    number = first.facts.row.number
+    above = rows[number - 1] if number else []
+    for cell, beside in zip_longest(above, above[1:]):
+        gap = first.facts.row.top - cell.extent.bottom
+        if cell.facts.row.page != first.facts.row.page or gap > _MAX_GAP_TO_HOLDER * cell.extent.height:
+            continue
+        for key, start, end in segments(cell, cell.start):
+            if key is not Role.HOLDER:
+                continue
+            if cell.facts.row.text[start:end].strip(BETWEEN):
+                return cell, start, end
+            if beside is not None:
+                return beside, beside.start, beside.end
+    return None
 
 
 def _begun(anchor: _Anchor) -> Draft:
@@ -191,6 +246,7 @@ def _take(draft: Draft, context: DocumentContext, cell: Cell, part: Part) -> Non
     match key:
         case Role.HOLDER:
             take_holder(draft, context, cell, start, end)
+            draft.holder_part = (cell, start, end)
             return
         case Role.BRANCH if draft.branch is None:
             printed = re.split(r"[\s(\[:]", text[start:end].strip(BETWEEN), maxsplit=1)[0]

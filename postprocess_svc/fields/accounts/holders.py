@@ -145,7 +145,8 @@ def settle_holder(draft: Draft, context: DocumentContext, pieces: list[Span]) ->
     if sum(map(str.isalpha, printed)) < 2:
         return
     first = pieces[0]
-    is_narrow = is_half_width(first.row.printed(first.start, first.end), first)
+    extent = first.row.extent(first.start, first.end)
+    is_narrow = is_half_width(first.row.printed(first.start, first.end), extent.width, extent.height)
     characters, confidences = "", list[float]()
     for piece in pieces:
         text, confidence = piece.row.characters(piece.start, piece.end)
@@ -248,11 +249,9 @@ def _is_odd(holder: str, confidences: Sequence[float]) -> bool:
     return any(holder[i] in _NEVER for i in places) or any(confidences[i] < zengin.SURE for i in doubtful)
 
 
-def is_half_width(text: str, piece: Span) -> bool:
-    """Whether a holder is printed in narrow characters, by how much room each has; a voiced kana takes two there."""
-    extent = piece.row.extent(piece.start, piece.end)
-    characters = len(unicodedata.normalize("NFD", text))
-    return extent.width < _HALF_WIDTH_PITCH * extent.height * max(1, characters)
+def is_half_width(text: str, width: float, height: float) -> bool:
+    """Whether a text is printed in narrow characters, by how much room each has; a voiced kana takes two there."""
+    return width < _HALF_WIDTH_PITCH * height * max(1, len(unicodedata.normalize("NFD", text)))
 
 
 def _without_brackets(printed: str) -> str:
