@@ -93,6 +93,11 @@ def test_a_bracket_that_was_seen_or_left_its_room_makes_a_mark() -> None:
     assert agreed("カナカノカイケイ", [KANJI], sure, row=9, has_gap=True).holder == "カ)ナカノカイケイ"
 
 
+@pytest.mark.parametrize("read", ["カワムラ タロウ", "カガワタロウ"])
+def test_room_behind_the_first_kana_of_a_person_s_name_is_no_bracket(read: str) -> None:
+    assert agreed(read, [KANJI], sure, row=9, has_gap=True).holder == read
+
+
 def test_the_letterhead_changes_no_character_that_was_surely_read() -> None:
     sunlight = Firm(core="サンライト", form="株式会社", leads=True, row=1)
     assert agreed("カ)サンライズ", [sunlight], sure, row=9).holder == "カ)サンライズ"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -213,7 +214,12 @@ def _with_opening(holder: str, firm: Firm, *, has_gap: bool) -> str:
     if (bracket := _BRACKET_SEEN.match(rest)) is not None:
         return f"{mark}){rest[bracket.end() :]}"
     is_begun = not _flat(firm.core).startswith(_flat(mark)) and _begins(rest, firm)
-    return f"{mark}){rest}" if is_begun or (has_gap and len(mark) == 1 and " " not in rest) else holder
+    return f"{mark}){rest}" if is_begun or (has_gap and _may_lack_bracket(mark, rest)) else holder
+
+
+def _may_lack_bracket(mark: str, rest: str) -> bool:
+    """Whether room behind a bare mark is a bracket's: voiced kana take more in narrow print, persons have spaces."""
+    return len(mark) == 1 and " " not in rest and rest[:1] == unicodedata.normalize("NFD", rest[:1])
 
 
 def _with_closing(holder: str, firm: Firm) -> str:

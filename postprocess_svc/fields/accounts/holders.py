@@ -45,7 +45,8 @@ _HALF_WIDTH_PITCH = 0.6
 """Of a character over its line's height; full-width characters stand about 0.8 apart, narrow ones 0.4."""
 _LEAST_STEPS = 4
 _GAP = 1.49
-"""Of the usual step from character to character: names without a lost bracket have 1.33 at most."""
+"""Of the usual step from character to character. Of 119 words in katakana of the generator's train documents, nearly
+all in full width, none has more than 1.33 there; of two that lost a bracket one has 2.0, the other 1.33 too."""
 _MAX_GAP = 2.0
 """Line heights between an account's number and a holder below it that no key names."""
 
