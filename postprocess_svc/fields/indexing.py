@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from ocr_core.contracts.frozen import value
-from postprocess_svc.fields.page_index import Extent, PageIndex, Piece, Row
+from postprocess_svc.fields.page_index import JOINED_MARKS, Extent, PageIndex, Piece, Row
 from postprocess_svc.fields.values.folding import fold, fold_character, is_cjk
 from postprocess_svc.lines import PageLines, TextLine
 
@@ -23,7 +23,7 @@ _ROW_TOLERANCE = 0.5
 # No document has rows of so many; where thousands of specks stand level, each would be held against all others.
 _MAX_PIECES = 200
 
-_VOICED = re.compile("[\uff9e\uff9f\u3099\u309a]")
+_VOICED = re.compile(f"[{JOINED_MARKS}]")
 
 
 def index_page(page: PageLines, *, first_row: int = 0) -> PageIndex:
@@ -173,7 +173,7 @@ def _fold_line(line: TextLine, position: int, *, vertical: bool) -> tuple[list[s
                 text.append("\t")
                 origins.append(-1)
         for part in fold(character):
-            if part in "\uff9e\uff9f\u3099\u309a" and text:
+            if part in JOINED_MARKS and text:
                 # A voiced mark of its own (half-width kana) joins the character before it.
                 text[-1] = fold_character(text[-1] + ("\u3099" if part in "\uff9e\u3099" else "\u309a"))[:1]
                 continue

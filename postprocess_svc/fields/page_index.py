@@ -7,6 +7,7 @@ pieces that stand apart by a tab, which no value crosses.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +18,8 @@ from postprocess_svc.lines import TextLine
 
 _LAST_LATIN = "\u2e7f"
 """East Asian writing comes after it."""
+JOINED_MARKS = "\uff9e\uff9f\u3099\u309a"
+"""Voicing marks that are characters of their own, as half-width kana have them."""
 
 
 @value
@@ -117,7 +120,9 @@ class Row:
             while first <= last and origins[last] < 0:
                 last -= 1
             if first <= last:
-                spans.append((piece, origins[first] & 0xFFFF, (origins[last] & 0xFFFF) + 1))
+                spans.append(
+                    (piece, origins[first] & 0xFFFF, _end_of_character(piece.line.text, origins[last] & 0xFFFF))
+                )
         return spans
 
     def printed(self, start: int, end: int) -> str:
@@ -134,6 +139,21 @@ class Row:
         if not quads:
             return self.pieces[0].line.quad
         return quads[0] if len(quads) == 1 else bounds(*quads).to_quad()
+
+    def characters(self, start: int, end: int) -> tuple[str, list[float]]:
+        """The printed characters behind a span, with nothing between the pieces, and the confidence in each."""
+        text, confidences = "", list[float]()
+        for piece, a, b in self._origin_spans(start, end):
+            text += piece.line.text[a:b]
+            confidences += piece.line.character_confidences[a:b] or [piece.line.confidence] * (b - a)
+        return text, confidences
+
+    def steps(self, start: int, end: int) -> list[float]:
+        """From each printed character behind a span to the next, as shares of their line; of the first piece alone."""
+        for piece, a, b in self._origin_spans(start, end):
+            positions = piece.line.positions[a:b]
+            return list(map(operator.sub, positions[1:], positions))
+        return []
 
     def confidence(self, start: int, end: int) -> float:
         """The recogniser's mean confidence over a span."""
@@ -228,3 +248,11 @@ class PageIndex:
         """0 at the left edge of what is printed, 1 at its right edge, by the span's centre."""
         content = self.content
         return ((extent.left + extent.right) / 2 - content.left) / max(1.0, content.right - content.left)
+
+
+def _end_of_character(text: str, index: int) -> int:
+    """Where a printed character ends: a half-width kana's voicing mark, which folding joins with it, is part of it."""
+    end = index + 1
+    while end < len(text) and text[end] in JOINED_MARKS:
+        end += 1
+    return end

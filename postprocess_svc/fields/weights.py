@@ -310,10 +310,10 @@ _BANK_ACCOUNTS = {
     "labelled_number": 1.6,
     "usual_length": 0.8,
     "holder": 0.5,
-    "holder_odd": -4.0,  # signs or letters in it that no holder has: misread
     "holder_agrees": 1.0,  # the document names the same firm elsewhere
     "post_symbol": 5.0,
     "tabular": 1.0,  # out of a table whose keys name its parts
+    "debited": -8.0,  # the payer's own, from which the sum is drawn
     "account_word": 2.0,  # a label calls it an account, outside Japan
 }
 

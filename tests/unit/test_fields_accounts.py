@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ocr_core.contracts.result import DocumentType
+from ocr_core.contracts.result import BankAccount, DocumentType
+from postprocess_svc.fields import extract
 from postprocess_svc.fields.accounts.blocks import block_accounts
 from postprocess_svc.fields.accounts.tables import table_accounts
 from postprocess_svc.fields.context import build_context
 from postprocess_svc.fields.families.banks import BankFamily
 from postprocess_svc.lines import PageLines
-from tests.support.fields_layout import Placed, page
+from tests.support.fields_layout import Placed, line, page
 from tests.support.table_layout import grid, page_of
 
 Account = tuple[str | None, str | None, str | None, str, str | None]
@@ -47,6 +48,26 @@ SHIBUYA: Account = ("みほん銀行", "渋谷支店", "ordinary", "1234567", "�
 )
 def test_one_account_however_it_is_written(lines: list[str]) -> None:
     assert in_blocks(*((100, 1000 + 44 * number, text) for number, text in enumerate(lines))) == [SHIBUYA]
+
+
+@pytest.mark.parametrize("holder", ["カ)サン21", "カ)ABCシヨウジ", "カ)山田商店", "ヤマダ商店(カ"])
+def test_digits_letters_and_kanji_that_were_surely_read_belong_to_a_holder(holder: str) -> None:
+    found = in_blocks((100, 1000, "みほん銀行 渋谷支店 普通 1234567"), (100, 1044, f"口座名義 {holder}"))
+    assert found == [("みほん銀行", "渋谷支店", "ordinary", "1234567", holder)]
+
+
+def test_an_account_with_a_doubtful_holder_stays_without_it() -> None:
+    lines = (
+        line(100, 1000, "みほん銀行 渋谷支店 普通 1234567"),
+        line(100, 1044, "口座名義 カ)ア7クテイ7", confidence=0.6),
+    )
+    answer = extract([PageLines(number=1, width_px=1654, height_px=2339, lines=lines)], document_type=None)
+    accounts = answer.fields["bank_accounts"]
+    assert isinstance(accounts, tuple)
+    (account,) = accounts
+    assert isinstance(account, BankAccount)
+    assert (account.number, account.holder) == ("1234567", None)
+    assert account.confidence > 0.5
 
 
 def test_sums_beside_an_account_are_no_part_of_it() -> None:
@@ -166,3 +187,53 @@ def test_a_customer_s_account_number_is_no_bank_account() -> None:
 def test_a_code_is_not_the_name_of_a_bank_and_our_bank_has_none() -> None:
     found = western("Unsere Bankverbindung", "IBAN: DE89 3704 0044 0532 0130 00", "BIC: COBADEFFXXX")
     assert found == [(None, None, "iban", "DE89370400440532013000", None)]
+
+
+def in_lines(*lines: str) -> list[Account]:
+    context = build_context(
+        [page([(100, 1000 + 44 * number, text) for number, text in enumerate(lines)])],
+        document_type=DocumentType.INVOICE,
+    )
+    return [details(candidate) for candidate in BankFamily().propose("bank_accounts", context, {})]
+
+
+def answered(*lines: str) -> list[str]:
+    shown = page([(100, 1000 + 44 * number, text) for number, text in enumerate(lines)])
+    accounts = extract([shown], document_type=DocumentType.INVOICE).fields["bank_accounts"] or ()
+    assert isinstance(accounts, tuple)
+    return [account.number for account in accounts if isinstance(account, BankAccount)]
+
+
+def test_the_customer_s_account_that_is_debited_is_none_to_pay_into() -> None:
+    assert answered("みずほ銀行 渋谷支店 普通 1234567", "お客様の口座より引き落としいたします。") == []
+    assert answered("口座振替", "みずほ銀行 渋谷支店 普通 1234567") == []
+    assert answered("お引落口座 みずほ銀行 渋谷支店 普通 1234567") == []
+
+
+def test_an_account_for_those_whose_debit_failed_is_one_to_pay_into() -> None:
+    lines = ("お引き落としができない場合は下記へお振込みください。", "みずほ銀行 渋谷支店 普通 1234567")
+    assert answered(*lines) == ["1234567"]
+    assert answered("お振込先: みずほ銀行 渋谷支店 普通 1234567", "口座振替をご希望の方はご連絡ください") == ["1234567"]
+
+
+def test_a_number_that_a_label_gives_to_something_else_is_no_account_s() -> None:
+    assert in_lines("みずほ銀行 渋谷支店", "普通預金", "お問合せ番号 8812345") == []
+    assert in_lines("みずほ銀行 渋谷支店", "普通預金", "お問合せ番号 8812345", "口座番号 1234567")[0][3] == "1234567"
+
+
+def test_two_banks_may_give_out_the_same_number() -> None:
+    found = in_lines("みずほ銀行 渋谷支店 普通 1234567", "楽天銀行 本店営業部 普通 1234567")
+    assert [account[0] for account in found] == ["みずほ銀行", "楽天銀行"]
+    assert len(in_lines("みずほ銀行 渋谷支店 普通 1234567", "みすほ銀行 渋谷支店 普通 1234567")) == 1
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_holder_that_is_printed_once_is_every_account_s(place: int) -> None:
+    lines = ["みずほ銀行 渋谷支店 普通 1234567", "楽天銀行 本店営業部 普通 7654321"]
+    lines.insert(place, "口座名義: カ)サンプル")
+    assert [account[4] for account in in_lines(*lines)] == ["カ)サンプル", "カ)サンプル"]
+
+
+@pytest.mark.parametrize(("printed", "bank"), [("三菱ＵＦＪ銀行", "三菱UFJ銀行"), ("ﾐｽﾞﾎ銀行", "ミズホ銀行")])
+def test_a_bank_s_name_has_the_width_that_lists_have(printed: str, bank: str) -> None:
+    assert in_lines(f"{printed} 渋谷支店 普通 1234567")[0][0] == bank

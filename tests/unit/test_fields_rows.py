@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ocr_core.contracts.result import DocumentType
+from ocr_core.contracts.result import DocumentType, FieldValue
 from postprocess_svc.fields import FIELD_NAMES
 from postprocess_svc.fields.candidate import Candidate, FieldName, Span
 from postprocess_svc.fields.context import Language, build_context
@@ -196,3 +196,10 @@ def test_a_feature_that_nothing_was_learned_of_counts_as_its_family_starts() -> 
         start = starting_weights(field)
         assert set(model_of(field).weights) >= set(start)
     assert model_of("other", {BIAS: -1.0, "new": 2.0}).weights == {BIAS: -1.0, "new": 2.0}
+
+
+def test_a_voicing_mark_at_a_span_s_end_belongs_to_its_kana() -> None:
+    outcome = read(page([(700, 60, "請求書", 60), (100, 180, "ﾐﾗｲﾌｰｽﾞ 御中", 36)]))
+    recipient = outcome.fields["recipient_name"]
+    assert isinstance(recipient, FieldValue)
+    assert recipient.text == "ﾐﾗｲﾌｰｽﾞ"

@@ -329,3 +329,18 @@ def test_national_numbers_of_the_west(printed: str, value: str) -> None:
 @pytest.mark.parametrize("printed", ["1.234,56", "12/0940/783", "0,50", "007", "100 200 300"])
 def test_what_is_no_national_number(printed: str) -> None:
     assert find_phones(printed, western=True) == []
+
+
+@pytest.mark.parametrize(
+    ("holder", "name"),
+    [
+        ("トクヒ)ミライ", "特定非営利活動法人ミライ"),
+        ("ゼイ)ミライ", "税理士法人ミライ"),
+        ("シヤ)ミライ", "一般社団法人ミライ"),
+        ("シャ)ミライ", "一般社団法人ミライ"),
+        ("ミライショウジ(カ", "ミライシヨウジ株式会社"),
+        ("カブシキガイシャ ミライ", "株式会社ミライ"),
+    ],
+)
+def test_a_holder_and_its_firm_have_one_core(holder: str, name: str) -> None:
+    assert names.core(holder) == names.core(name)

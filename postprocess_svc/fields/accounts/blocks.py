@@ -7,11 +7,13 @@ same cell, in the next, or in the cell below; what has no key is told by its for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from postprocess_svc.fields.accounts.debits import is_debited
 from postprocess_svc.fields.accounts.draft import Draft, doubt
-from postprocess_svc.fields.accounts.holders import begins_holder, is_unread_holder, may_be_holder, take_holder
+from postprocess_svc.fields.accounts.holders import begins_holder, may_be_holder, take_holder
 from postprocess_svc.fields.accounts.keys import BETWEEN, Part, key_above, segments
 from postprocess_svc.fields.accounts.lines import continuation
 from postprocess_svc.fields.accounts.names import BANK_WORD, BRANCH, bank_mentions, bank_over_two_lines, mended_name
@@ -28,6 +30,8 @@ _SENTENCE = re.compile(r"です|ます|ください|下さい|お願い|お問�
 _MAX_ROWS = 8
 _LEVEL_HEIGHTS = 0.8
 _MAX_MENTIONS = 40
+_ROWS_BETWEEN = 2
+_MAX_GAP_TO_HOLDER = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class _Anchor:
 def block_accounts(context: DocumentContext) -> Iterator[Candidate]:
     """Each mention of a bank opens an account; the cells after it, to the right and below, complete it."""
     anchors = _anchors(context)
+    drafts: list[Draft] = []
     for position, anchor in enumerate(anchors):
         following = anchors[position + 1].cell if position + 1 < len(anchors) else None
         draft = _begun(anchor)
@@ -52,7 +57,57 @@ def block_accounts(context: DocumentContext) -> Iterator[Candidate]:
         _fill(draft, context, _scope(context, *begin, following))
         if draft.number is not None:
             draft.settle_branch()
-            yield draft.candidate()
+            drafts.append(draft)
+    for group in _together(drafts):
+        _share_holder(context, group)
+    for draft in drafts:
+        draft.is_debited = is_debited(context, {piece.row.number for piece in draft.spans})
+        yield draft.candidate()
+
+
+def _together(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
+    """Accounts that stand one right below the other."""
+    group: list[Draft] = []
+    for draft in drafts:
+        if group and not _is_next(group[-1], draft):
+            yield group
+            group = []
+        group.append(draft)
+    if group:
+        yield group
+
+
+def _is_next(upper: Draft, lower: Draft) -> bool:
+    last = max(piece.row.number for piece in upper.spans)
+    return upper.facts.row.page == lower.facts.row.page and lower.facts.row.number - last <= _ROWS_BETWEEN
+
+
+def _share_holder(context: DocumentContext, group: Sequence[Draft]) -> None:
+    """Give all accounts the holder that is printed once, with its key, below the last of them or above the first."""
+    named = [draft for draft in group if draft.holder is not None or draft.holder_is_doubtful]
+    part = group[-1].holder_part if named else _holder_above(context, group[0])
+    if part is not None and (not named or (len(named) == 1 and named[0] is group[-1])):
+        for draft in group:
+            take_holder(draft, context, *part)
+
+
+def _holder_above(context: DocumentContext, first: Draft) -> tuple[Cell, int, int] | None:
+    """A holder with its key in the line over an account."""
+    rows = context.shared(find_cells)
+    number = first.facts.row.number
+    above = rows[number - 1] if number else []
+    for cell, beside in zip_longest(above, above[1:]):
+        gap = first.facts.row.top - cell.extent.bottom
+        if cell.facts.row.page != first.facts.row.page or gap > _MAX_GAP_TO_HOLDER * cell.extent.height:
+            continue
+        for key, start, end in segments(cell, cell.start):
+            if key is not Role.HOLDER:
+                continue
+            if cell.facts.row.text[start:end].strip(BETWEEN):
+                return cell, start, end
+            if beside is not None:
+                return beside, beside.start, beside.end
+    return None
 
 
 def _begun(anchor: _Anchor) -> Draft:
@@ -61,13 +116,14 @@ def _begun(anchor: _Anchor) -> Draft:
     if anchor.end == anchor.start:
         draft.post = True
         return draft
-    name = row.printed(anchor.start, anchor.end)
+    name = row.text[anchor.start : anchor.end]
     draft.post = row.text[anchor.start : anchor.end].startswith(("ゆうち", "郵便"))
     if anchor.below is None:
-        draft.bank = real_bank(mended_name(name), doubt(anchor.cell, anchor.start))
-        draft.mark(anchor.cell, anchor.start, anchor.end, is_open=not is_real_bank(draft.bank))
+        read = mended_name(name)
+        draft.bank = real_bank(read, doubt(anchor.cell, anchor.start))
+        draft.mark(anchor.cell, anchor.start, anchor.end, is_open=draft.bank != read or not is_real_bank(read))
         return draft
-    draft.bank = mended_name(name + anchor.below.facts.row.printed(anchor.below.start, anchor.below_end))
+    draft.bank = mended_name(name + anchor.below.facts.row.text[anchor.below.start : anchor.below_end])
     draft.mark(anchor.cell, anchor.start, anchor.end)
     draft.mark(anchor.below, anchor.below.start, anchor.below_end)
     return draft
@@ -191,6 +247,7 @@ def _take(draft: Draft, context: DocumentContext, cell: Cell, part: Part) -> Non
     match key:
         case Role.HOLDER:
             take_holder(draft, context, cell, start, end)
+            draft.holder_part = (cell, start, end)
             return
         case Role.BRANCH if draft.branch is None:
             printed = re.split(r"[\s(\[:]", text[start:end].strip(BETWEEN), maxsplit=1)[0]
@@ -209,13 +266,11 @@ def _take(draft: Draft, context: DocumentContext, cell: Cell, part: Part) -> Non
             after = take_by_form(draft, cell, start, end, key)
         if after is not None:
             _take_unnamed_holder(draft, context, cell, after, max(after, end))
-    elif draft.holder is None:
+    elif draft.holder is None and not draft.holder_is_doubtful:
         _take_unnamed_holder(draft, context, cell, start, end)
 
 
 def _take_unnamed_holder(draft: Draft, context: DocumentContext, cell: Cell, start: int, end: int) -> None:
-    """What follows the number without a key: the holder, the beginning of one, or what was too badly read to be one."""
+    """What follows the number without a key: the holder, or the beginning of one."""
     if may_be_holder(draft, cell, start, end) or begins_holder(context, cell, start, end):
         take_holder(draft, context, cell, start, end)
-    elif is_unread_holder(draft, cell, start, end):
-        draft.holder_is_odd = True

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from ocr_core.contracts.frozen import value
 from ocr_core.contracts.result import AccountType
-from postprocess_svc.fields.accounts.real_banks import Doubt, real_branch
+from postprocess_svc.fields.accounts.real_banks import real_branch
+from postprocess_svc.fields.accounts.zengin import Doubt
 from postprocess_svc.fields.candidate import BankDetails, Candidate, LinesCandidate, Span, span
 from postprocess_svc.fields.cells import Cell
 from postprocess_svc.fields.context import RowFacts
@@ -53,8 +54,12 @@ class Draft:
     holder: str | None = None
     labelled_number: bool = False
     post: bool = False
-    holder_is_odd: bool = False
     holder_agrees: bool = False
+    holder_part: tuple[Cell, int, int] | None = None
+    """Where a key says that a holder stands."""
+    is_debited: bool = False
+    holder_is_doubtful: bool = False
+    """One is printed, and was read so badly that the account is answered without it."""
     spans: list[Span] = field(default_factory=list)
     open_spans: list[Span] = field(default_factory=list)
     """Those whose reading might be anything."""
@@ -85,7 +90,7 @@ class Draft:
         reading = min((piece.row.confidence(piece.start, piece.end) for piece in self.open_spans), default=0.0)
         ordered = sorted(self.spans, key=lambda piece: (piece.row.number, piece.start))
         features = {
-            **features_of(details, is_odd=self.holder_is_odd, agrees=self.holder_agrees),
+            **features_of(details, agrees=self.holder_agrees, is_debited=self.is_debited),
             "labelled_number": float(self.labelled_number),
             "post_symbol": float(self.post and "-" in details.number),
         }
@@ -97,14 +102,14 @@ def doubt(cell: Cell, start: int) -> Doubt:
     return lambda index: cell.facts.row.confidence(start + index, start + index + 1)
 
 
-def features_of(details: BankDetails, *, is_odd: bool, agrees: bool) -> dict[str, float]:
+def features_of(details: BankDetails, *, agrees: bool, is_debited: bool) -> dict[str, float]:
     """What an account's parts say for it."""
     return {
         "bank": float(details.bank is not None),
         "branch": float(details.branch is not None),
         "type": float(details.type is not None),
         "holder": float(details.holder is not None),
-        "holder_odd": float(is_odd),
         "holder_agrees": float(agrees),
+        "debited": float(is_debited),
         "usual_length": float(len(re.sub(r"\D", "", details.number)) == USUAL_DIGITS),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -28,12 +29,11 @@ _MAX_NAME = 30
 _LEAST_CORE = 2
 _LEAST_CORE_MISREAD = 4
 _TO_KATAKANA = 0x60
-_READ_ALIKE = {
-    "カ": "加香鹿金河川狩風海勝片桂角笠柏神亀唐刈上華花賀改開快解化科火家夏甲菓歌果貨可架嘉介会貝柿楽覚",
-    "ユ": "湯油由勇遊友雄有優裕結弓雪夢柚行雪",
-    "ド": "土堂同道童銅",
-}
-"""Kanji that a name may begin with whose reading begins as the bare abbreviation does: there nothing was lost."""
+_SIGN_READ_AS = {"(株)": "株皖晥榊欄林妹味殊珠抹秣栋椛柿様", "(有)": "有侑宥囿育肴"}
+"""What ㈱ and ㈲ are read as."""
+_BRACKET_SEEN = re.compile(r"[\s(|/\\:;.,、'\"^]+(?=[ァ-ヶぁ-ん])")
+"""What a closing bracket is read as, or the room that it took."""
+_LEAST_BEGINNING = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,66 +90,80 @@ def find_firms(context: DocumentContext) -> list[Firm]:
     return found
 
 
-def agreed(holder: str, firms: Sequence[Firm], *, row: int) -> Agreed:
+def agreed(holder: str, firms: Sequence[Firm], confidence: zengin.Doubt, *, row: int, has_gap: bool = False) -> Agreed:
     """Bring a holder and the firms of its document together.
 
     Args:
         holder: In folded form, mended by itself.
         firms: Of the document.
+        confidence: The recogniser's, in the holder's characters. Only doubtful ones are changed, and marks of voice.
         row: The row that the holder stands in: a firm found there is the holder itself.
+        has_gap: Behind the first character there is more room than behind others, as a bracket takes.
     """
     others = [firm for firm in firms if firm.row != row]
     for firm in others:
-        whole = _as_written(holder, firm)
+        whole = _as_written(holder, firm, confidence)
         if whole is not None:
             return Agreed(holder=whole, agreement=Agreement.WHOLE)
     if not zengin.mostly_katakana(holder) and not zengin.is_kana_name(holder):
         return Agreed(holder=holder, agreement=Agreement.NONE)
     for firm in others:
-        run = _run_within(holder, firm)
+        run = _run_within(holder, firm, confidence)
         if run is not None:
             start, end, kana = run
-            name = _with_mark(holder[:start] + kana + holder[end:], firm)
+            name = _with_mark(holder[:start] + kana + holder[end:], firm, has_gap=has_gap)
             is_whole = _flat(zengin.without_marks(name)) == _flat(firm.core)
             return Agreed(holder=name, agreement=Agreement.WHOLE if is_whole else Agreement.PART)
     forms = {(firm.mark, firm.leads) for firm in others}
     if len({firm.core for firm in others}) == 1 == len(forms):
-        return Agreed(holder=_with_mark(holder, others[0]), agreement=Agreement.NONE)
+        return Agreed(holder=_with_mark(holder, others[0], has_gap=has_gap), agreement=Agreement.NONE)
     return Agreed(holder=holder, agreement=Agreement.NONE)
 
 
-def _as_written(holder: str, firm: Firm) -> str | None:
-    """The holder written as the firm is, its form's sign lost or misread (株, 皖 for ㈱), or one character."""
+def _as_written(holder: str, firm: Firm, confidence: zengin.Doubt) -> str | None:
+    """The holder written as the firm is, its form's sign misread (株, 皖 for ㈱), or one character."""
     short = next((short for short, form in _ABBREVIATED.items() if form == firm.form), None)
-    text = holder.replace(" ", "")
+    places = [index for index, character in enumerate(holder) if character != " "]
+    text = "".join([holder[index] for index in places])
+
+    def doubt(index: int) -> float:
+        return confidence(places[index])
+
     forms = [firm.form] if short is None else [firm.form, short]
     for form in forms:
         for whole in (form + firm.core, firm.core + form):
             if text == whole:
                 return holder
-            if len(text) == len(whole) and len(firm.core) >= _LEAST_CORE_MISREAD and _is_slip(text, whole):
+            if len(text) == len(whole) and len(firm.core) >= _LEAST_CORE_MISREAD and _is_slip(text, whole, doubt):
                 return whole
     if short is None or not text or len(firm.core) < _LEAST_CORE:
         return None
-    # ㈱ is one character: what stands in its place is it, if it is no letter of a name's beginning.
+    # ㈱ is one character: what was doubtfully read in its place, and looks like it, is it.
     for before, after in (("", firm.core), (firm.core, "")):
         sign = text.removeprefix(before).removesuffix(after)
-        if text == before + sign + after and re.fullmatch(r"[\u4e00-\u9fff]|\(?[\u4e00-\u9fff]\)?", sign):
+        kanji = sign.strip("()")
+        if text != before + sign + after or len(kanji) != 1 or kanji not in _SIGN_READ_AS.get(short, ""):
+            continue
+        # A person's name may end in 有, but is no longer than this.
+        is_bare = kanji == short[1] and len(firm.core) >= _LEAST_CORE_MISREAD
+        if is_bare or doubt(text.index(kanji, len(before))) < zengin.SURE:
             return before + short + after
     return None
 
 
-def _is_slip(text: str, whole: str) -> bool:
+def _is_slip(text: str, whole: str, confidence: zengin.Doubt) -> bool:
     """They differ in one character, and what was read is no letter that such a name has there."""
     places = [index for index, pair in enumerate(zip(text, whole, strict=True)) if operator.ne(*pair)]
     if len(places) != 1:
         return False
     read, meant = text[places[0]], whole[places[0]]
-    return squash_character(read) == squash_character(meant) or (read.isascii() and not meant.isascii())
+    if squash_character(read) == squash_character(meant):
+        return True
+    return read.isascii() and not meant.isascii() and confidence(places[0]) < zengin.SURE
 
 
-def _run_within(holder: str, firm: Firm) -> tuple[int, int, str] | None:
-    """A run of katakana of the firm's name that the holder has too, but for a slip in four characters."""
+def _run_within(holder: str, firm: Firm, confidence: zengin.Doubt) -> tuple[int, int, str] | None:
+    """A run of katakana of the firm's name that the holder has too, but for a doubtful slip in four characters."""
     flat = _flat(holder)
     is_large = zengin.large(holder) == holder
     for match in _RUN.finditer(firm.core):
@@ -163,9 +177,19 @@ def _run_within(holder: str, firm: Firm) -> tuple[int, int, str] | None:
             ),
             default=(length, 0),
         )
-        if slips <= length // 4:
-            return at, at + length, zengin.large(run) if is_large else run
+        found = flat[at : at + length]
+        if slips <= length // 4 and all(
+            own == other or confidence(index) < zengin.SURE
+            for index, (own, other) in enumerate(zip(found, sought, strict=True), at)
+        ):
+            meant = zengin.large(run) if is_large else run
+            return at, at + length, "".join(map(_in_own_size, holder[at : at + length], meant))
     return None
+
+
+def _in_own_size(read: str, meant: str) -> str:
+    """The kana that was meant; what was read where the two differ in size alone."""
+    return read if zengin.large(read) == zengin.large(meant) else meant
 
 
 def _flat(text: str) -> str:
@@ -173,21 +197,29 @@ def _flat(text: str) -> str:
     return "".join(squash_character(chr(ord(c) + _TO_KATAKANA) if "ぁ" <= c <= "ゖ" else c) for c in zengin.large(text))
 
 
-def _with_mark(holder: str, firm: Firm) -> str:
+def _with_mark(holder: str, firm: Firm, *, has_gap: bool) -> str:
     """The holder with the brackets of its form's abbreviation, where the form stands there and only they were lost."""
     if zengin.is_marked(holder):
         return holder
-    return _with_opening(holder, firm) if firm.leads else _with_closing(holder, firm)
+    return _with_opening(holder, firm, has_gap=has_gap) if firm.leads else _with_closing(holder, firm)
 
 
-def _with_opening(holder: str, firm: Firm) -> str:
+def _with_opening(holder: str, firm: Firm, *, has_gap: bool) -> str:
     mark = firm.mark
     if mark == "ユ" and re.match(r"[1Iコ]\)", holder):
         return f"ユ){holder[2:]}"
+    if not holder.startswith(mark):
+        return holder
     rest = holder.removeprefix(mark)
-    if rest != holder and not _flat(firm.core).startswith(_flat(mark)) and _begins(rest, firm):
-        return f"{mark}){rest}"
-    return holder
+    if (bracket := _BRACKET_SEEN.match(rest)) is not None:
+        return f"{mark}){rest[bracket.end() :]}"
+    is_begun = not _flat(firm.core).startswith(_flat(mark)) and _begins(rest, firm)
+    return f"{mark}){rest}" if is_begun or (has_gap and _may_lack_bracket(mark, rest)) else holder
+
+
+def _may_lack_bracket(mark: str, rest: str) -> bool:
+    """Whether room behind a bare mark is a bracket's: voiced kana take more in narrow print, persons have spaces."""
+    return len(mark) == 1 and " " not in rest and rest[:1] == unicodedata.normalize("NFD", rest[:1])
 
 
 def _with_closing(holder: str, firm: Firm) -> str:
@@ -203,8 +235,6 @@ def _with_closing(holder: str, firm: Firm) -> str:
 
 
 def _begins(rest: str, firm: Firm) -> bool:
-    """Whether what follows a bare mark may be the firm's beginning: the same kana, or the reading of kanji."""
-    first = firm.core[0]
-    if not "ぁ" <= first <= "ヺ":
-        return first not in _READ_ALIKE.get(firm.mark, "")
-    return _flat(rest[:2]) == _flat(firm.core[:2])
+    """Whether what follows a bare mark is the firm's beginning in kana; how kanji are read nobody knows."""
+    beginning = firm.core[:_LEAST_BEGINNING]
+    return zengin.is_kana_name(beginning) and _flat(rest[: len(beginning)]) == _flat(beginning)

@@ -25,12 +25,16 @@ _NUMBER = re.compile(
     r"(?<![\d-])(\d{7}(?= \d\D)|\d{7}(?=\d[ァ-ヶぁ-ん])|\d(?: ?\d){5,7}|\d{3}-\d{4})(?![\d-](?![ァ-ヶぁ-ん]))"
 )
 """Seven digits as a rule. An eighth with kana behind it is the holder's first letter, misread: 89532821ウエノ(1."""
-_BOXED_DIGITS = re.compile(r"(?<=\d)\|(?=\d)")
+BOXED_DIGITS = re.compile(r"(?<=\d)\|(?=\d)")
 """Digits in boxes of their own are read with the rules between them."""
 _CODE_BEFORE = re.compile(
     r"(?:店番|支店コード|支店番号|銀行コード|金融機関コード|コード|TEL|電話|FAX|〒|登録番号|T)[^\d]{0,4}$",
     re.IGNORECASE,
 )
+_OTHER_NUMBERS = frozenset(
+    {Role.INVOICE_NUMBER, Role.OTHER_NUMBER, Role.REGISTRATION, Role.TAX_NUMBER, Role.PHONE, Role.FAX}
+)
+_OF_ACCOUNTS = frozenset({Role.ACCOUNT_NUMBER, Role.ACCOUNT_TYPE, Role.POST_NUMBER, Role.POST_SYMBOL})
 _POST_SYMBOL = re.compile(
     r"記号[^\d]{0,6}(\d{5}|\d{4,6}(?:-\d)?)|(?<!\d)(1\d{4})(?=\D{0,3}[番揺播]号)"  # 配号 13740 番号 …
 )
@@ -47,10 +51,12 @@ def take_by_form(draft: Draft, cell: Cell, start: int, end: int, key: Role | Non
         start = _take_branch(draft, cell, start, end)
     if draft.type is None:
         start = _take_type(draft, cell, start, end, key)
-    digits = read_digits(_BOXED_DIGITS.sub(" ", text))
+    digits = read_digits(BOXED_DIGITS.sub(" ", text))
     for match in _NUMBER.finditer(digits, start):
         number = re.sub(r"\D", "", match[1])
         if not 6 <= len(number) <= 8 or _CODE_BEFORE.search(digits[: match.start()]):
+            continue
+        if _is_other_number(cell, match.start()):
             continue
         if digits[match.end() : match.end() + 1] in {",", ".", "円", "-", "年"} or digits[: match.start()].endswith(
             ("¥", ",", ".")
@@ -63,6 +69,16 @@ def take_by_form(draft: Draft, cell: Cell, start: int, end: int, key: Role | Non
         draft.mark(cell, match.start(), match.end(), is_open="|" not in text[match.start() : match.end()])
         return match.end()
     return None
+
+
+def _is_other_number(cell: Cell, start: int) -> bool:
+    """A label right before it says that it is the number of something else (お問合せ番号 8812345)."""
+    text = cell.facts.row.text
+    return any(
+        label.end <= start and label.roles & _OTHER_NUMBERS and not label.roles & _OF_ACCOUNTS
+        for label in cell.facts.labels
+        if not text[label.end : start].strip(" \t:.#()[]")
+    )
 
 
 def take_rest_of_branch(draft: Draft, context: DocumentContext, cell: Cell, start: int) -> int:

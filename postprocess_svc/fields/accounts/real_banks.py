@@ -8,24 +8,44 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 
+from postprocess_svc.fields.accounts.zengin import SURE, Doubt
 from postprocess_svc.fields.values.folding import squash_character
-
-Doubt = Callable[[int], float]
-"""The recogniser's confidence in a character of a name, by its index."""
 
 _LAST_CODE_OF_BANKS = "0999"
 """Above it the names say what they are: 信金, 信組, 農協."""
 _IN_FULL = {"信金": "信用金庫", "信組": "信用組合", "農協": "農業協同組合", "労金": "労働金庫"}
-_SURE = 0.9
-"""A character read more surely than this stands as read: names there are that no list has."""
-_LEAST_LENGTH = 4
+_LEAST_FREE = 3
+"""Characters of a name before the word for what it is (銀行, 支店): of two the other one alone says too little."""
 _BRANCH = "支店"
+_KIND = re.compile("(?:銀行|信用金庫|信用組合|農業協同組合|労働金庫|信金|信組|農協|労金|支店)$")
+_LOOK_ALIKE = (
+    *(
+        "大太犬人",
+        "川州",
+        "士土",
+        "未末",
+        "千干",
+        "天夭夫",
+        "日目曰",
+        "白自百",
+        "田由甲",
+        "石右",
+        "中申",
+        "木本",
+        "小水",
+    ),
+    *("井丼", "王玉", "島鳥嶋", "宮官", "古吉", "三二", "十千", "口回", "北比", "西酉", "東束", "幡播", "崎埼"),
+    *("うらラ", "らち", "さき", "ソン", "シツ", "クワケタ", "コユロ", "ナメ", "チテ", "ルレ", "マア", "ウワ", "スヌ"),
+    *("るろ", "ねれわ", "はほけ", "めぬ", "りい", "屋墨"),
+)
+"""Characters that are drawn alike, beside those whose squashed forms are one: each string is a group."""
 
 
 def is_real_bank(name: str) -> bool:
@@ -47,14 +67,17 @@ def real_branch(bank: str | None, branch: str, confidence: Doubt) -> str:
 
 
 def _nearest(name: str, known: Collection[str], confidence: Doubt) -> str:
-    if len(name) < _LEAST_LENGTH or name in known:
+    if name in known or len(_KIND.sub("", name)) < _LEAST_FREE:
         return name
     near = [other for other in known if len(other) == len(name) and sum(map(operator.ne, other, name)) == 1]
     if len(near) != 1:
         return name
     place = next(index for index, pair in enumerate(zip(near[0], name, strict=True)) if operator.ne(*pair))
-    alike = squash_character(near[0][place]) == squash_character(name[place])
-    return near[0] if alike or confidence(place) < _SURE else name
+    meant, read = near[0][place], name[place]
+    if squash_character(meant) == squash_character(read):
+        return near[0]
+    is_alike = any(meant in group and read in group for group in _LOOK_ALIKE)
+    return near[0] if is_alike and confidence(place) < SURE else name
 
 
 @cache

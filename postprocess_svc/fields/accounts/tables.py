@@ -9,12 +9,15 @@ from itertools import pairwise
 
 from ocr_core.contracts.geometry import bounds
 from ocr_core.contracts.result import AccountType
+from postprocess_svc.fields.accounts.debits import is_debited
 from postprocess_svc.fields.accounts.draft import TYPES, TableAccountCandidate, features_of
 from postprocess_svc.fields.accounts.firms import Agreement
-from postprocess_svc.fields.accounts.holders import SettledName, settled_name
+from postprocess_svc.fields.accounts.holders import SettledName, carried, is_half_width, settled_name
 from postprocess_svc.fields.accounts.keys import nearly_key
 from postprocess_svc.fields.accounts.names import is_bank, mended_name, split_bank
-from postprocess_svc.fields.accounts.real_banks import Doubt, real_bank, real_branch
+from postprocess_svc.fields.accounts.parts import BOXED_DIGITS
+from postprocess_svc.fields.accounts.real_banks import real_bank, real_branch
+from postprocess_svc.fields.accounts.zengin import Doubt
 from postprocess_svc.fields.candidate import BankDetails
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.values.folding import fold, read_digits, squash
@@ -29,13 +32,11 @@ _CODE = re.compile(r"\s*[(（]\d+[)）]\s*|\s*\d{3,4}\s*$")
 _POST = re.compile(r"(?:記号\D{0,6}|(?<!\d))([01]\d{4})\D{0,12}?番号\D{0,6}(\d{1,8})")
 _TRANSFER = re.compile(r"(?<!\d)(0\d{4})-(\d)-(\d{1,7})(?!\d)")
 _ENDS_OF_KEYS = re.compile(r"(?:欄|名)?(?:\((?:カナ|力ナ|カタカナ|フリガナ)\))?[::]?$")
-_BOXED_DIGITS = re.compile(r"(?<=\d)\|(?=\d)")
 _HOLDER_ENDING = re.compile(r"^.{0,4}名義人?$")
 """力十名義 and what else is made of カナ名義."""
 _MAX_LINE_GAP = 0.9
 """Line heights between two lines of one cell that stand in rows of their own."""
 _LEAST_NEARLY = 4
-_HALF_WIDTH_PITCH = 0.6
 
 _BANKS = ("銀行", "銀行名", "金融機関", "金融機関名", "取引銀行", "振込先銀行")
 _BRANCHES = ("支店", "支店名", "店名", "本支店", "本支店名")
@@ -145,7 +146,7 @@ def _roles() -> dict[str, Role]:
 def _candidate(context: DocumentContext, record: Record, page: int) -> TableAccountCandidate | None:
     printed = {role: _joined([cell.text for cell in cells]) for role, cells in record.items()}
     text = {role: fold(part) for role, part in printed.items()}
-    digits_text = read_digits(_BOXED_DIGITS.sub("", text.get(Role.ACCOUNT_NUMBER, "")))
+    digits_text = read_digits(BOXED_DIGITS.sub("", text.get(Role.ACCOUNT_NUMBER, "")))
     post = _POST.search(read_digits(" ".join(text.values())))
     transfer = _TRANSFER.search(digits_text.replace(" ", ""))
     digits = re.sub(r"\D", "", digits_text)
@@ -171,13 +172,17 @@ def _candidate(context: DocumentContext, record: Record, page: int) -> TableAcco
         branch=None if is_postal else branch,
         type=_type(text, number),
         number=number,
-        holder=holder.name if holder else None,
+        holder=None if holder is None else holder.name,
     )
     return TableAccountCandidate(
         value=details,
         evidence=(),
         features={
-            **features_of(details, is_odd=holder is not None and holder.is_odd, agrees=agreement is not Agreement.NONE),
+            **features_of(
+                details,
+                agrees=agreement is not Agreement.NONE,
+                is_debited=is_debited(context, {_row_of(context, line) for line in lines} - {-1}),
+            ),
             "labelled_number": 1.0,
             "tabular": 1.0,
             "post_symbol": float(is_postal),
@@ -228,8 +233,12 @@ def _type(text: Mapping[Role, str], number: str) -> AccountType | None:
 def _holder(context: DocumentContext, printed: str | None, cells: Sequence[TextCell]) -> SettledName | None:
     if printed is None or sum(map(str.isalpha, printed)) < 2:
         return None
-    line = cells[0].lines[0]
-    return settled_name(context, printed.strip(), row=_row_of(context, line), half_width=_is_half_width(line))
+    lines = [line for cell in cells for line in cell.lines]
+    row, box = _row_of(context, lines[0]), bounds(lines[0].quad)
+    is_narrow = is_half_width(lines[0].text, box.right - box.left, box.bottom - box.top)
+    read = [c for line in lines for c in line.character_confidences or [line.confidence] * len(line.text)]
+    confidences = carried(read, "".join(line.text for line in lines), printed.strip())
+    return settled_name(context, printed.strip(), confidences, row=row, half_width=is_narrow)
 
 
 def _row_of(context: DocumentContext, line: TextLine) -> int:
@@ -240,12 +249,6 @@ def _row_of(context: DocumentContext, line: TextLine) -> int:
 
 def _rows_by_line(context: DocumentContext) -> dict[int, int]:
     return {id(piece.line): facts.row.number for facts in context.facts for piece in facts.row.pieces}
-
-
-def _is_half_width(line: TextLine) -> bool:
-    box = bounds(line.quad)
-    cells = max(1, len(fold(line.text)))
-    return box.right - box.left < _HALF_WIDTH_PITCH * (box.bottom - box.top) * cells
 
 
 def _open_confidences(record: Record, *, is_holder_settled: bool) -> Iterator[float]:

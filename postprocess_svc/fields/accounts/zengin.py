@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+
+Doubt = Callable[[int], float]
+"""The recogniser's confidence in a character of a name, by its index."""
+SURE = 0.9
+"""A character read more surely than this stands as read: names there are that no list has."""
 
 FORMS = {
     "カ": ("株式会社",),
@@ -42,6 +48,9 @@ OPENING = re.compile(rf"^[(]?{_MARK}[)]")
 CLOSING = re.compile(rf"[(]{_MARK}[)]?$")
 
 _SMALL = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
+_SMALL_KANA = re.compile("[ァィゥェォッャュョヮ]")
+_NEVER_SMALL = re.compile("(?<![キシチニヒミリギジヂビピフヴテデトドクグ])[ャュョ]")
+"""Behind other kana no small one is spoken."""
 _LARGE_FOR_SMALL = re.compile(r"[キシチニヒミリギジヂビピ][ヤユヨ]")
 _VOICEABLE = "カキクケコサシスセソタチツテトハヒフヘホ"
 _VOICE_MARK = re.compile(r"(?<=[ァ-ヶ])\s?[\"'`゛“”]")
@@ -82,13 +91,8 @@ def large(text: str) -> str:
     return text.translate(_SMALL)
 
 
-def mended(folded: str, *, half_width: bool) -> str:
-    """A holder in kana with what was certainly misread put right.
-
-    Args:
-        folded: The holder as it was read, in folded form.
-        half_width: The print is narrow, as bank's lists are: what looks like a small kana is a large one.
-    """
+def mended(folded: str) -> str:
+    """A holder in kana, folded, with what was certainly misread put right; the size of its kana stays as read."""
     text = _HIRAGANA_MARK.sub(lambda match: "ガ" if match[0][0] == "が" else "カ", folded)
     text = _FIRST_KANJI_MARK.sub("カ", text)
     text = _SQUARE_BRACKET.sub(r"\1)", text)
@@ -96,10 +100,25 @@ def mended(folded: str, *, half_width: bool) -> str:
         return folded
     text = _LOOKS_KANA.sub(lambda match: match[0].translate(_KANA_FOR), text)
     text = _DASH.sub("ー", text)
-    text = _with_marks(text)
-    if half_width or _LARGE_FOR_SMALL.search(text) is not None:
-        text = large(text)
-    return text
+    return _with_marks(text)
+
+
+def in_one_size(text: str, confidence: Doubt, *, half_width: bool) -> str:
+    """The holder with large kana for small ones that are doubtful, where all seem to be large; one for one.
+
+    A small kana that was surely read stays: not every holder is printed as banks write it.
+
+    Args:
+        text: The holder, mended.
+        confidence: The recogniser's, in its characters.
+        half_width: The print is narrow, as banks' lists are, which have no small kana.
+    """
+    if not mostly_katakana(text) and not is_marked(text):
+        return text
+    text = _NEVER_SMALL.sub(lambda kana: large(kana[0]), text)
+    if not half_width and _LARGE_FOR_SMALL.search(text) is None:
+        return text
+    return _SMALL_KANA.sub(lambda kana: large(kana[0]) if confidence(kana.start()) < SURE else kana[0], text)
 
 
 def _with_marks(text: str) -> str:

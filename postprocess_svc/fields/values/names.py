@@ -6,6 +6,7 @@ import operator
 import re
 import unicodedata
 
+from postprocess_svc.fields.accounts import zengin
 from postprocess_svc.fields.values.folding import alternatives, has_cjk, listed
 
 _JAPANESE_FORM = re.compile(
@@ -303,8 +304,9 @@ def core(name: str) -> str:
 
     ``カ)ヤマダシヨウジ`` and ``株式会社ヤマダショウジ`` have the same; a name in kanji and its reading have not.
     """
-    folded = _HOLDER_FORM.sub("", unicodedata.normalize("NFKC", name).replace("-", "ー"))
-    return comparable(_JAPANESE_FORM.sub("", folded)).translate(_LARGE_KANA)
+    folded = zengin.large(unicodedata.normalize("NFKC", name).replace("-", "ー"))
+    folded = _FORM_IN_KANA.sub("", zengin.without_marks(folded))
+    return comparable(_JAPANESE_FORM.sub("", folded))
 
 
 def are_readings_of_one(first: str, second: str) -> bool:
@@ -317,7 +319,6 @@ def are_readings_of_one(first: str, second: str) -> bool:
 
 
 _LEAST_ALIKE = 6
-_HOLDER_FORM = re.compile(
-    r"^\(?(?:カ|ユ|ド|シャ|ザイ|イ|ガク|フク|カブシキガイシャ|ユウゲンガイシャ)\)|\((?:カ|ユ|ド)\)?$"
+_FORM_IN_KANA = re.compile(
+    r"^\(?(?:カブシキ|ユウゲン|ゴウドウ)ガイシヤ[) ]|[( ](?:カブシキ|ユウゲン|ゴウドウ)ガイシヤ\)?$"
 )
-_LARGE_KANA = str.maketrans("ァィゥェォッャュョヮ", "アイウエオツヤユヨワ")
