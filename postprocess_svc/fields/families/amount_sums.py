@@ -17,6 +17,8 @@ _USUAL_RATES = (10, 8, 19, 20, 7, 6, 21, 5, 9, 22, 25, 5.5, 18, 23, 12, 15)
 _RATES_IN_JAPAN = (10, 8)
 _LEAST_TAXED = 100
 _MAX_PARTS = 60
+_MAX_FEW = 12
+"""Subtotals, taxes or totals of different value that are added to each other."""
 _MAX_FACTORS = 8
 # Words that a sum of items is labelled with; 駐車料金 and 運賃 are charges, which the amount to pay may well repeat.
 _SUM_WORD = re.compile(r"[計合額]$|小計")
@@ -27,6 +29,61 @@ def differences(wholes: Sequence[Decimal], parts: set[Decimal]) -> set[Decimal]:
     """What is left of totals once something was paid."""
     paid = sorted({abs(part) for part in parts if part})[:_MAX_PARTS]
     return {whole - part for whole in set(wholes) for part in paid if part != whole}
+
+
+def part_paid(by_category: dict[str, set[Decimal]]) -> set[Decimal]:
+    """Totals of which a labelled payment leaves what another label says is due."""
+    dues = by_category["total_due"]
+    paid = sorted({abs(payment) for payment in by_category["paid"]})[:_MAX_PARTS]
+    return {whole for whole in dues | by_category["total"] for part in paid if 0 < whole - part and whole - part in dues}
+
+
+_ASIDE = frozenset({"discount", "withholding", "previous", "paid", "tendered", "points", "rounding", "change"})
+"""What may lie between subtotal, tax and the amount to pay, wherever it stands."""
+_INSIDE = frozenset({"subtotal", "tax", "tax_base", "unit_price", "count"})
+"""What never does; amounts of other labels or none do where they stand below the subtotal: postage, a fee."""
+_MAX_ASIDE = 24
+
+
+def contradicted(items: list[Item], by_category: dict[str, set[Decimal]], sums: set[Decimal]) -> set[Decimal]:
+    """Labelled totals that printed arithmetic is against: subtotal and tax make another total, which is printed too.
+
+    Where nothing printed explains the difference, a larger one was misread; a smaller one only where it looks like the
+    other, for it may be an instalment.
+    """
+    wholes = by_category["total"] | by_category["total_due"]
+    doubted = wholes - sums
+    if not doubted or not by_category["subtotal"]:
+        return set()
+    taxes = sorted(tax for tax in by_category["tax"] if tax > 0)[:_MAX_FEW]
+    made = wholes.intersection(base + tax for base in sorted(by_category["subtotal"])[:_MAX_FEW] for tax in taxes)
+    if not made:
+        return set()
+    first = next(item.facts.row.number for item in items if item.category == "subtotal")
+    aside = {
+        abs(item.value)
+        for item in items
+        if item.category in _ASIDE
+        or (item.facts.row.number >= first and item.category not in _INSIDE | WHOLE and item.category != "amount")
+    }
+    parts = [Decimal(0), *sorted(aside - {Decimal(0)})[:_MAX_ASIDE]]
+    explained = {abs(one + sign * other) for one in parts for other in parts for sign in (1, -1)}
+    least, most, whole_of_all = min(made), max(made), sum(wholes, Decimal(0))
+    return {
+        value
+        for value in doubted
+        if (value > most or (value < least and any(_reads_alike(value, other) for other in made)))
+        and 2 * value != whole_of_all  # a total of totals
+        and all(abs(value - other) not in explained for other in made)
+    }
+
+
+def _reads_alike(one: Decimal, other: Decimal) -> bool:
+    """Whether two numbers differ by one digit, misread or lost."""
+    first, second = sorted((str(one), str(other)), key=len)
+    if len(first) == len(second):
+        return sum(a != b for a, b in zip(first, second, strict=True)) == 1
+    return any(first == second[:at] + second[at + 1 :] for at in range(len(second)))
 
 
 _MADE_OF = frozenset(

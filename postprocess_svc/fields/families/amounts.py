@@ -20,10 +20,12 @@ from postprocess_svc.fields.families.amount_items import (
 from postprocess_svc.fields.families.amount_sums import (
     WHOLE,
     amounts_of_change,
+    contradicted,
     differences,
     has_usual_rate,
     is_net_of,
     is_priced,
+    part_paid,
     sums_before_total,
     sums_to_pay,
     values_by_category,
@@ -81,6 +83,7 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
     withheld = {abs(value) for value in by_category["withholding"]}
     corrected = after_rounding(items)
     change = amounts_of_change(items)
+    against, paid_in_part = contradicted(items, by_category, sums), part_paid(by_category)
     candidates = []
     for item in items:
         features = shape(context, item)
@@ -97,15 +100,19 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         features["corrects"] = float(is_rounded and item.category != "rounding")
         features["rounded_total"] = float(is_rounded and item.category == "rounding")
         features["negative"] = float(value < 0)
+        less_paid = (value in owed and item.category not in _NO_TOTAL) or (
+            item.category == "total_due" and value in rest
+        )
         features["before_tax"] = float(
             value > 0
+            and not less_paid
             and (any(value + tax in values for tax in taxes) or any(value - held in values for held in withheld))
         )
         features["is_change"] = float(id(item) in change)
         features["in_sentence"] = float(_GOES_ON.match(item.facts.row.text, item.amount.end) is not None)
-        features["less_paid"] = float(
-            (value in owed and item.category not in _NO_TOTAL) or (item.category == "total_due" and value in rest)
-        )
+        features["less_paid"] = float(less_paid)
+        features["part_paid"] = float(value in paid_in_part)
+        features["contradicted"] = float(value in against)
         features["closed"] = float(item.amount.closed)
         candidates.append(_candidate(context, item, features))
     return candidates
