@@ -89,7 +89,8 @@ def test_a_name_that_ends_as_sums_do_is_no_amount(printed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "printed", ["ハリオ V60 ドリッパー", "型番 Y12", "V60 円錐フィルター", "コード V100 白", "7,000P進呈", "ポイント残高 7,000P"]
+    "printed",
+    ["ハリオ V60 ドリッパー", "型番 Y12", "V60 円錐フィルター", "コード V100 白", "7,000P進呈", "ポイント残高 7,000P"],
 )
 def test_a_letter_of_a_name_is_no_yen_sign_and_points_are_no_yen(printed: str) -> None:
     assert [amount for amount in find_amounts(fold(printed)) if amount.currency is not None] == []

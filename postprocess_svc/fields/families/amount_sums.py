@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import islice, pairwise
 
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.families.amount_items import Item
@@ -20,9 +21,15 @@ _MAX_PARTS = 60
 _MAX_FEW = 12
 """Subtotals, taxes or totals of different value that are added to each other."""
 _MAX_FACTORS = 8
+_MAX_CHANGE = 1_000
 # Words that a sum of items is labelled with; 駐車料金 and 運賃 are charges, which the amount to pay may well repeat.
 _SUM_WORD = re.compile(r"[計合額]$|小計")
 _MAX_ROWS_TO_WHOLE = 2
+
+
+def few(values: set[Decimal]) -> list[Decimal]:
+    """The least values, as many as may be added to each other or to every amount of a document of many pages."""
+    return sorted(values)[:_MAX_FEW]
 
 
 def differences(wholes: Sequence[Decimal], parts: set[Decimal]) -> set[Decimal]:
@@ -35,7 +42,8 @@ def part_paid(by_category: dict[str, set[Decimal]]) -> set[Decimal]:
     """Totals of which a labelled payment leaves what another label says is due."""
     dues = by_category["total_due"]
     paid = sorted({abs(payment) for payment in by_category["paid"]})[:_MAX_PARTS]
-    return {whole for whole in dues | by_category["total"] for part in paid if 0 < whole - part and whole - part in dues}
+    wholes = dues | by_category["total"]
+    return wholes.intersection(due + part for due in dues if due > 0 for part in paid)
 
 
 _ASIDE = frozenset({"discount", "withholding", "previous", "paid", "tendered", "points", "rounding", "change"})
@@ -134,17 +142,17 @@ def _bases_by_rate(items: list[Item]) -> list[Decimal]:
 def amounts_of_change(items: list[Item]) -> set[int]:
     """Amounts that are what is left of the cash: after it, where an amount before it is the rest; by identity."""
     found: set[int] = set()
-    before: set[Decimal] = set()
-    tendered: list[Decimal] = []
-    asked: list[set[Decimal]] = []
+    before: dict[Decimal, None] = {}
+    # What each sum of cash leaves of the amounts before it; of few amounts, be there pages of them.
+    change: set[Decimal] = set()
     for item in items:
         if item.category == "tendered" and item.value > 0:
-            tendered.append(item.value)
-            asked.append(set(before))
-        elif any(given - item.value in amounts for given, amounts in zip(tendered, asked, strict=True)):
+            if len(change) < _MAX_CHANGE:
+                change.update(item.value - asked for asked in islice(before, _MAX_PARTS))
+        elif item.value in change:
             found.add(id(item))
         if item.category in WHOLE or item.category == "subtotal":
-            before.add(item.value)
+            before[item.value] = None
     return found
 
 
@@ -156,18 +164,15 @@ def is_net_of(net: Decimal, total: Decimal) -> bool:
 def sums_before_total(items: list[Item]) -> set[int]:
     """A till's 計 right before its お支払額, no tax before or between: the sum of items with their tax; by identity."""
     found: set[int] = set()
-    for index, item in enumerate(items):
+    marks = [item for item in items if item.category in WHOLE or item.category == "tax"]
+    for item, later in pairwise(marks):
         if item.category == "tax":
             break
         if item.category not in WHOLE or item.governor is None or item.governor.relation is not Relation.ROW:
             continue
         phrase, row = item.governor.phrase, item.facts.row
-        later = next(
-            (other for other in items[index + 1 :] if other.category in WHOLE or other.category == "tax"), None
-        )
         if (
-            later is not None
-            and later.category in WHOLE
+            later.category in WHOLE
             and later.value == item.value
             and 0 < later.facts.row.number - row.number <= _MAX_ROWS_TO_WHOLE
             and _SUM_WORD.search(row.text[phrase.start : phrase.end]) is not None
@@ -180,7 +185,8 @@ def is_priced(context: DocumentContext, item: Item) -> bool:
     """Quantity times price gives the amount, in its row or the next: an item that happens to be the only one."""
     number = item.facts.row.number
     rows = [item.facts, *context.facts[number + 1 : number + 2]]
-    factors = [a.value for facts in rows for a in facts.amounts if a is not item.amount][:_MAX_FACTORS]
+    others = (a.value for facts in rows for a in facts.amounts if a is not item.amount)
+    factors = list(islice(others, _MAX_FACTORS))
     return any(first * second == item.value for index, first in enumerate(factors) for second in factors[index + 1 :])
 
 

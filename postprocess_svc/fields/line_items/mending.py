@@ -15,7 +15,8 @@ _SURE_DIGIT = 0.9
 """A digit that the recogniser is surer of is what is printed, whatever it makes of the row: a price by the dozen, a
 discount, a clerk's slip."""
 _LOOK_ALIKES = frozenset(
-    frozenset(pair) for pair in ("06", "08", "09", "14", "17", "27", "35", "38", "39", "49", "56", "58", "68", "69", "89")
+    frozenset(pair)
+    for pair in ("06", "08", "09", "14", "17", "27", "35", "38", "39", "49", "56", "58", "68", "69", "89")
 )
 _PRINTED_NUMBER = re.compile(r"\d(?:[\d,.' ]*\d)?")
 
@@ -24,8 +25,8 @@ def mend(items: Sequence[PrintedItem], sums: Collection[Decimal]) -> None:
     """Correct a digit of an item in which quantity times price is not the amount.
 
     Where the amounts add up to a sum that is printed they are right, and one digit of the quantity or of the price is
-    what division leaves; where they would with the product for the amount, one digit of the amount is. Only a digit that
-    was read without confidence is corrected, and only to one that looks like it.
+    what division leaves; where they would with the product for the amount, one digit of the amount is. Only a digit
+    that was read without confidence is corrected, and only to one that looks like it.
     """
     wrong = [item for item in items if item.multiplies() is False and not item.is_reduced]
     if not 0 < len(wrong) <= _MAX_WRONG or 2 * len(wrong) > len(items) + 1:

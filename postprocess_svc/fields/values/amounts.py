@@ -79,7 +79,7 @@ _IN_KANJI = re.compile(
     rf"(?P<number>[{KANJI_DIGITS}{KANJI_UNITS}\d,]{{1,24}}) ?(?:[円圓](?P<tail> ?也)?|(?P<bare_tail>也))"
 )
 _HAS_KANJI_NUMBER = re.compile(rf"[{KANJI_DIGITS}{KANJI_UNITS}]")
-# 也 without 円 ends names too (一也, 三千也): a unit in the number and 金 or a sum's name before it say that it is money.
+# 也 without 円 ends names too (一也, 三千也): a unit in the number, and 金 or a sum's name before it, say it is money.
 _HAS_KANJI_UNIT = re.compile(rf"[{KANJI_UNITS}]")
 _SUM_BEFORE = re.compile(r"[額計](?:\(.{0,8}\))?[ \t:]{0,3}$")
 # A form's boxes hold a digit each: ¥ 1 2 3 4 5.

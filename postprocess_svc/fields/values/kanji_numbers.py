@@ -33,17 +33,14 @@ _GROUP_DIGITS = 4
 def read_kanji_number(printed: str) -> int | None:
     """The value of a number in kanji, Arabic digits among them allowed (12万3千); None where it is not one.
 
-    Units must descend (百 after 千, 万 after 億). Several digits in a row are the whole number (二〇二六), what is
-    multiplied by a myriad or follows one (二五〇〇万, 2万500), or Arabic ones before the first unit (25千) or after one, as
-    far as its noughts go (3千500); one digit stands anywhere else: 三五百 and 十二三 are no numbers.
+    Units must descend (百 after 千, 万 after 億). Several digits in a row are the whole number (二〇二六), what a
+    myriad multiplies or is followed by (二五〇〇万, 2万500), or Arabic ones before the first unit (25千) or after one,
+    as far as its noughts go (3千500). Anywhere else one digit stands: 三五百 and 十二三 are no numbers.
     """
     if len(printed) > _LONGEST:
         return None
     if not any(character in _UNITS or character in _MYRIADS for character in printed):
-        digits = [_DIGITS.get(character) for character in printed]
-        if not digits or None in digits:
-            return None
-        return int("".join(map(str, digits)))
+        return _value(printed) if printed and all(character in _DIGITS for character in printed) else None
     total, group, digits_read = 0, 0, ""
     least_myriad, least_unit = 10**12, 10**4
     for character in printed:
@@ -56,10 +53,9 @@ def read_kanji_number(printed: str) -> int | None:
             group += (_value(digits_read) if digits_read else 1) * unit
             digits_read, least_unit = "", unit
         elif (myriad := _MYRIADS.get(character)) is not None:
-            if not _may_end(digits_read, least_unit, is_first=not total):
-                return None
+            may_end = _may_end(digits_read, least_unit, is_first=not total)
             group += _value(digits_read)
-            if myriad >= least_myriad or group == 0:
+            if myriad >= least_myriad or group == 0 or not may_end:
                 return None
             total += group * myriad
             group, digits_read, least_myriad, least_unit = 0, "", myriad, 10**4
