@@ -8,7 +8,10 @@ from ocr_core.contracts.result import DocumentType, MoneyValue
 from postprocess_svc.fields import FieldsOutcome
 from postprocess_svc.fields.context import build_context
 from postprocess_svc.fields.families.amounts import FAMILY
+from postprocess_svc.fields.scorer import choose
+from postprocess_svc.lines import PageLines
 from tests.support.fields_layout import Placed, page, read, receipt
+from tests.support.steps import steps
 
 
 def amounts(outcome: FieldsOutcome) -> tuple[int | str | None, ...]:
@@ -340,3 +343,35 @@ def test_what_was_paid_in_full_is_still_the_total() -> None:
 def test_what_is_left_after_an_advance(payment: str, due: str) -> None:
     invoice = HEAD + sums(*MADE_UP, (payment, "¥60,000"), (due, "¥50,000"))
     assert amounts(read(page(invoice))) == (50000, 100000, 10000)
+
+
+def list_of(labels: tuple[str, ...], count: int) -> PageLines:
+    """A page of so many sums, no two alike, labelled in turn."""
+    rows = ((labels[at % len(labels)], f"¥{1000 + 7 * at:,}") for at in range(count))
+    return page(sums(*rows), height=50 * count + 1000)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("合計",),
+        ("ご請求額",),
+        ("小計",),
+        ("消費税(10%)",),
+        ("合計", "端数調整"),
+        ("小計", "消費税", "合計", "お預り", "お釣り", "ご入金額", "源泉徴収税額", "値引"),
+    ],
+)
+def test_four_times_as_many_sums_take_about_four_times_the_work(labels: tuple[str, ...]) -> None:
+    def work(count: int) -> int:
+        context = build_context([list_of(labels, count)], document_type=DocumentType.INVOICE)
+
+        def propose() -> None:
+            total = choose("total_amount", FAMILY.propose("total_amount", context, {}))
+            chosen = {} if total is None else {"total_amount": total}
+            for field in ("subtotal", "tax_amount"):
+                FAMILY.propose(field, context, chosen)
+
+        return steps(propose)
+
+    assert work(720) < 5 * work(180)

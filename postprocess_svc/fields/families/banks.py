@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 
 from postprocess_svc.fields.accounts.blocks import block_accounts
 from postprocess_svc.fields.accounts.latin import iban_accounts, labelled_accounts
@@ -31,12 +31,13 @@ class BankFamily(FieldFamily):
                 known = unique.get(candidate.value.number)
                 if known is None or _parts(candidate) > _parts(known):
                     unique[candidate.value.number] = candidate
-        return [candidate for number, candidate in unique.items() if not _is_piece(number, unique)]
+        pieces = _pieces(unique)
+        return [candidate for number, candidate in unique.items() if number not in pieces]
 
 
-def _is_piece(number: str, others: Collection[str]) -> bool:
-    """The last line of a longer number that its column cut apart (00190-6- and 119515)."""
-    return any(other != number and other.endswith(f"-{number}") for other in others)
+def _pieces(numbers: Iterable[str]) -> set[str]:
+    """What ends longer numbers, as the last line of one that its column cut apart (00190-6- and 119515)."""
+    return {number[at + 1 :] for number in numbers for at, sign in enumerate(number) if sign == "-"}
 
 
 def _parts(candidate: Candidate) -> int:
