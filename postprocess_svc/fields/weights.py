@@ -64,6 +64,8 @@ _TOTAL = {
     "is_change": -4.0,  # what is left of the cash that stands before it
     "in_sentence": -2.5,  # a sentence goes on after it
     "less_paid": 4.0,  # a total less what was paid before
+    "part_paid": -4.0,  # a payment beside it leaves what is due
+    "contradicted": -8.0,  # subtotal and tax give another total that is printed, and nothing explains the difference
     "large_type": 1.6,  # height over the page's ordinary height, less 1, at most 1
     "adds_up": 1.8,  # subtotal + tax (- withholding) gives it
     "cash_less_change": 3.0,

@@ -43,7 +43,7 @@ def repository(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model_repository")
     for model in MODELS:
         shutil.copytree(REPOSITORY / model.name / "configs", folder / model.name / "configs")
-    prepare(Sources.of_installed_wheel(), folder)
+    prepare(Sources.of_installed_wheel(), folder, int8=False)
     return folder
 
 

@@ -18,6 +18,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer, add
 
 from local_stack.ports import Ports
 from local_stack.triton import REPOSITORY_ROOT
+from model_tools.engine_settings import served_precisions
 from model_tools.openvino_models import EngineSettings, TextDetector, TextRecogniser
 from model_tools.prepare import check_charset
 from ocr_core.adapters.shared_memory import owner_prefix
@@ -74,10 +75,11 @@ async def test_it_says_what_it_serves(settings):
 
 @pytest.mark.parametrize("shared_memory", [True, False])
 async def test_answers_are_those_of_the_model_in_process(settings, shared_memory):
-    one_thread = EngineSettings(threads=1)
-    detector = TextDetector(REPOSITORY / "text_detection" / "1", one_thread)
+    served = served_precisions(REPOSITORY)
+    one_thread = {name: EngineSettings(threads=1, precision=precision) for name, precision in served.items()}
+    detector = TextDetector(REPOSITORY / "text_detection" / "1", one_thread["text_detection"])
     detector.load([SMALL_SHAPE])
-    recogniser = TextRecogniser(REPOSITORY / "text_recognition" / "1", one_thread)
+    recogniser = TextRecogniser(REPOSITORY / "text_recognition" / "1", one_thread["text_recognition"])
     recogniser.load([320])
     image, crops = _image(SMALL_SHAPE), _crops(3, 320)
 
@@ -90,6 +92,14 @@ async def test_answers_are_those_of_the_model_in_process(settings, shared_memory
     assert np.abs(found.astype(int) - detector.detect(image[None])[0]).max() <= 1
     np.testing.assert_array_equal(read.class_ids, wanted_ids)
     np.testing.assert_allclose(read.probabilities, wanted_probabilities, atol=1e-4)
+
+
+async def test_a_reading_names_the_precision_that_is_not_quite_the_same_model(settings):
+    said = {name: "1-int8" if precision == "int8" else "1" for name, precision in served_precisions(REPOSITORY).items()}
+    async with _open(settings) as models:
+        await models.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon())
+        await models.recognise(_crops(1, 320), priority=Priority.SYNC, deadline=_soon())
+        assert await models.versions() == said
 
 
 async def test_both_ways_across_give_the_same_for_every_shape_class(settings):

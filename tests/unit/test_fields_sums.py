@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ocr_core.contracts.result import DocumentType, MoneyValue
 from postprocess_svc.fields import FieldsOutcome
+from postprocess_svc.fields.context import build_context
+from postprocess_svc.fields.families.amounts import FAMILY
+from postprocess_svc.fields.scorer import choose
+from postprocess_svc.lines import PageLines
 from tests.support.fields_layout import Placed, page, read, receipt
+from tests.support.steps import steps
 
 
 def amounts(outcome: FieldsOutcome) -> tuple[int | str | None, ...]:
@@ -258,3 +265,113 @@ def test_a_european_table_of_rates() -> None:
         (1400, 800, "1.190,00 €"),
     ]
     assert amounts(read(page(invoice))) == ("1190.00", "1000.00", "190.00")
+
+
+def sums(*rows: tuple[str, str], top: float = 800) -> list[Placed]:
+    """Labels and their amounts at the right, a row each."""
+    return [
+        placed
+        for at, (label, amount) in enumerate(rows)
+        for placed in ((1000.0, top + 50 * at, label), (1300.0, top + 50 * at, amount))
+    ]
+
+
+MADE_UP = (("小計", "¥100,000"), ("消費税(10%)", "¥10,000"), ("合計", "¥110,000"))
+
+
+@pytest.mark.parametrize("misread", ["¥170,000-", "¥10,000-", "¥1,110,000-"])
+def test_a_total_that_subtotal_tax_and_another_total_contradict_was_misread(misread: str) -> None:
+    head: list[Placed] = [*HEAD, (120, 420, "ご請求金額", 44), (420, 420, misread, 44)]
+    assert amounts(read(page(head + sums(*MADE_UP)))) == (110000, 100000, 10000)
+
+
+@pytest.mark.parametrize(
+    ("asked", "also"),
+    [
+        ("¥170,000", [("送料", "¥60,000")]),
+        ("¥105,000", [("値引き", "-¥5,000")]),
+        ("¥170,000", [("前回ご請求額", "¥60,000")]),
+        ("¥98,979", [("源泉徴収税額", "¥11,021")]),
+        ("¥55,000", []),  # an instalment
+    ],
+)
+def test_a_total_whose_difference_is_printed_or_that_is_a_part_is_not_contradicted(
+    asked: str, also: list[tuple[str, str]]
+) -> None:
+    head: list[Placed] = [*HEAD, (120, 420, "ご請求金額", 44), (420, 420, asked, 44)]
+    context = build_context([page(head + sums(*MADE_UP, *also))], document_type=DocumentType.INVOICE)
+    proposed = FAMILY.propose("total_amount", context, {})
+    assert int(asked.strip("¥").replace(",", "")) in [each.value for each in proposed]
+    assert [each.value for each in proposed if each.features["contradicted"]] == []
+
+
+WESTERN: list[Placed] = [
+    (100, 100, "INVOICE", 48),
+    (100, 200, "Highfield Services Ltd"),
+    (100, 245, "135 Park Drive"),
+    (100, 290, "Tampa, FL 33602"),
+    (100, 400, "Invoice number 381473"),
+]
+
+
+@pytest.mark.parametrize(
+    ("payment", "due"),
+    [
+        ("Amount paid", "Balance due"),
+        ("Payment received", "Amount due"),
+        ("Deposit", "Balance Due"),
+        ("Paid", "Amount outstanding"),
+        ("Less deposit", "Total due"),
+    ],
+)
+@pytest.mark.parametrize(("paid", "left"), [("$600.00", "500.00"), ("$300.00", "800.00"), ("$100.00", "1000.00")])
+def test_what_a_payment_leaves_is_the_amount_to_pay(payment: str, due: str, paid: str, left: str) -> None:
+    rows = (("Subtotal", "$1,000.00"), ("Tax 10%", "$100.00"), ("Total", "$1,100.00"), (payment, paid))
+    invoice = WESTERN + sums(*rows, (due, f"${float(left):,.2f}"))
+    assert amounts(read(page(invoice), document_type=DocumentType.INVOICE)) == (left, "1000.00", "100.00")
+
+
+def test_what_was_paid_in_full_is_still_the_total() -> None:
+    rows = (("Subtotal", "$1,000.00"), ("Tax 10%", "$100.00"), ("Total", "$1,100.00"))
+    invoice = WESTERN + sums(*rows, ("Amount paid", "$1,100.00"), ("Balance due", "$0.00"))
+    assert amounts(read(page(invoice), document_type=DocumentType.INVOICE))[0] == "1100.00"
+
+
+@pytest.mark.parametrize(
+    ("payment", "due"), [("内金", "残金"), ("ご入金額", "差引請求額"), ("既入金額", "お支払残額"), ("前受金", "残金額")]
+)
+def test_what_is_left_after_an_advance(payment: str, due: str) -> None:
+    invoice = HEAD + sums(*MADE_UP, (payment, "¥60,000"), (due, "¥50,000"))
+    assert amounts(read(page(invoice))) == (50000, 100000, 10000)
+
+
+def list_of(labels: tuple[str, ...], count: int) -> PageLines:
+    """A page of so many sums, no two alike, labelled in turn."""
+    rows = ((labels[at % len(labels)], f"¥{1000 + 7 * at:,}") for at in range(count))
+    return page(sums(*rows), height=50 * count + 1000)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("合計",),
+        ("ご請求額",),
+        ("小計",),
+        ("消費税(10%)",),
+        ("合計", "端数調整"),
+        ("小計", "消費税", "合計", "お預り", "お釣り", "ご入金額", "源泉徴収税額", "値引"),
+    ],
+)
+def test_four_times_as_many_sums_take_about_four_times_the_work(labels: tuple[str, ...]) -> None:
+    def work(count: int) -> int:
+        context = build_context([list_of(labels, count)], document_type=DocumentType.INVOICE)
+
+        def propose() -> None:
+            total = choose("total_amount", FAMILY.propose("total_amount", context, {}))
+            chosen = {} if total is None else {"total_amount": total}
+            for field in ("subtotal", "tax_amount"):
+                FAMILY.propose(field, context, chosen)
+
+        return steps(propose)
+
+    assert work(720) < 5 * work(180)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -15,6 +16,7 @@ from postprocess_svc.fields.line_items.mending import mend
 from postprocess_svc.fields.line_items.numbers import find_number, plain, split_quantity
 from postprocess_svc.fields.line_items.summaries import is_discount, is_summary
 from postprocess_svc.fields.values.folding import fold
+from tests.support.fields_layout import line
 
 
 class TestWords:
@@ -214,7 +216,8 @@ class TestMending:
     SUMS = (Decimal(1150),)
 
     @staticmethod
-    def items(*rows: tuple[int, int, int]) -> list[PrintedItem]:
+    def items(*rows: tuple[int, int, int], doubted: str = "", doubt: float = 0.6) -> list[PrintedItem]:
+        """Items as read; of ``doubted`` (a number as printed) each digit was read with the confidence ``doubt``."""
         return [
             PrintedItem(
                 description="品",
@@ -222,35 +225,71 @@ class TestMending:
                 unit_price=Decimal(price),
                 amount=Decimal(amount),
                 page=1,
-                lines=[],
+                lines=[
+                    line(100, 100, text, confidence=doubt if text == doubted else 0.98)
+                    for text in ("品", str(quantity), f"{price:,}", f"{amount:,}")
+                ],
             )
             for quantity, price, amount in rows
         ]
 
     def test_a_digit_of_the_price_where_the_amounts_add_up(self) -> None:
-        items = self.items((2, 500, 1000), (3, 80, 150))
+        items = self.items((2, 500, 1000), (3, 80, 150), doubted="80")
         mend(items, self.SUMS)
         assert items[1].unit_price == 50
 
     def test_a_digit_of_the_quantity_where_the_amounts_add_up(self) -> None:
-        items = self.items((2, 500, 1000), (8, 50, 150))
+        items = self.items((2, 500, 1000), (8, 50, 150), doubted="8")
         mend(items, self.SUMS)
         assert items[1].quantity == 3
 
     def test_a_digit_of_the_amount_where_the_product_makes_the_sum(self) -> None:
-        items = self.items((2, 500, 1000), (3, 50, 180))
+        items = self.items((2, 500, 1000), (3, 50, 180), doubted="180")
         mend(items, self.SUMS)
         assert items[1].amount == 150
 
+    @pytest.mark.parametrize(
+        ("row", "total"), [((5, 1000, 4000), 5000), ((3, 100, 200), 1200), ((2, 550, 1000), 2000), ((8, 50, 150), 1150)]
+    )
+    def test_a_digit_that_was_read_surely_stays_whatever_the_row_makes(
+        self, row: tuple[int, int, int], total: int
+    ) -> None:
+        items = self.items((2, 500, 1000), row)
+        mend(items, (Decimal(total),))
+        assert (items[1].quantity, items[1].unit_price, items[1].amount) == row
+
+    def test_a_doubtful_digit_that_looks_unlike_stays(self) -> None:
+        items = self.items((2, 500, 1000), (5, 1000, 4000), doubted="5")
+        mend(items, (Decimal(5000),))
+        assert items[1].quantity == 5
+
+    def test_a_digit_that_nobody_recognised_has_no_doubt(self) -> None:
+        items = self.items((2, 500, 1000), (8, 50, 150))
+        items[1].lines = [replace(each, positions=(), character_confidences=()) for each in items[1].lines]
+        mend(items, self.SUMS)
+        assert items[1].quantity == 8
+
     def test_nothing_where_no_sum_speaks_for_it(self) -> None:
-        items = self.items((2, 500, 1000), (3, 50, 180))
+        items = self.items((2, 500, 1000), (3, 50, 180), doubted="180")
         mend(items, (Decimal(2000),))
         assert items[1].amount == 180
 
     def test_nothing_where_more_than_a_digit_differs(self) -> None:
-        items = self.items((2, 500, 1000), (1, 20, 150))
+        items = self.items((2, 500, 1000), (1, 20, 150), doubted="20")
         mend(items, self.SUMS)
         assert (items[1].quantity, items[1].unit_price) == (1, 20)
+
+
+def test_a_price_that_is_the_amount_lost_its_lone_one() -> None:
+    item = PrintedItem(description="品", unit_price=Decimal(500), amount=Decimal(500), page=1, lines=[])
+    item.supply_quantity()
+    assert item.quantity == 1
+
+
+def test_a_quantity_that_nobody_printed_is_none() -> None:
+    item = PrintedItem(description="品", unit_price=Decimal(1000), amount=Decimal(4000), page=1, lines=[])
+    item.supply_quantity()
+    assert item.quantity is None
 
 
 words = st.text("品名数量単価金額合計小計値引xX×@単コ点 .,-%¥$0123456789abcDEF※", max_size=24)

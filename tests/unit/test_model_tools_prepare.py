@@ -40,15 +40,15 @@ def repository(tmp_path):
 
 
 def test_a_second_run_has_nothing_to_do(sources, repository):
-    assert prepare(sources, repository)
-    assert not prepare(sources, repository)
+    assert prepare(sources, repository, int8=False)
+    assert not prepare(sources, repository, int8=False)
 
     (repository / "text_detection" / "1" / "model.bin").write_bytes(b"cut short")
-    assert prepare(sources, repository)
+    assert prepare(sources, repository, int8=False)
 
 
 def test_the_charset_has_a_line_for_every_class_but_the_blank(sources, repository):
-    prepare(sources, repository)
+    prepare(sources, repository, int8=False)
 
     written = (repository / "text_recognition" / "charset.txt").read_bytes()
     characters = written.decode().split("\n")[:-1]
@@ -60,13 +60,13 @@ def test_the_charset_has_a_line_for_every_class_but_the_blank(sources, repositor
 
 def test_an_unknown_charset_is_refused_with_its_digest(sources, repository, caplog):
     config = repository / "text_recognition" / "configs" / "gpu.pbtxt"
-    prepare(sources, repository)
+    prepare(sources, repository, int8=False)
     digest = check_charset(repository)
     config.write_text(config.read_text().replace(digest, "0" * 64))
 
     with pytest.raises(PreparationFailed, match=digest):
-        prepare(sources, repository)
-    assert main(["--repository", str(repository)]) == 1
+        prepare(sources, repository, int8=False)
+    assert main(["--repository", str(repository), "--without-int8"]) == 1
     assert digest in caplog.text
 
 
@@ -111,7 +111,7 @@ def test_top1_takes_the_best_class_of_each_step():
 
 def test_a_model_with_top1_in_its_graph_may_stand_in(sources, repository, tmp_path):
     """What stands in model.onnx serves too, where no model.xml is: any model with the tensors does."""
-    prepare(sources, repository)
+    prepare(sources, repository, int8=False)
     version_dir = repository / "text_recognition" / "1"
     alone = tmp_path / "alone"
     alone.mkdir()
@@ -129,7 +129,7 @@ def test_a_model_with_top1_in_its_graph_may_stand_in(sources, repository, tmp_pa
 
 
 def test_a_shape_that_is_no_class_is_refused(sources, repository):
-    prepare(sources, repository)
+    prepare(sources, repository, int8=False)
     detector = TextDetector(repository / "text_detection" / "1", EngineSettings(threads=1))
     detector.load([(64, 64)])
 

@@ -26,6 +26,8 @@ _FORM = re.compile(
 )
 _RUN = re.compile(r"[ァ-ヺー]{3,}")
 _MAX_NAME = 30
+_MAX_FIRMS = 60
+"""A list of business partners, page after page, is not held against every account."""
 _LEAST_CORE = 2
 _LEAST_CORE_MISREAD = 4
 _TO_KATAKANA = 0x60
@@ -73,8 +75,8 @@ class Agreed:
 
 
 def find_firms(context: DocumentContext) -> list[Firm]:
-    """Firms by their legal forms, those that are addressed (御中, 様) left out."""
-    found = []
+    """Firms by their legal forms, those that are addressed (御中, 様) left out; the first of a list of them."""
+    found: list[Firm] = []
     for row in context.shared(find_cells):
         for cell in row:
             text = names.mended(cell.text.replace(" ", ""))
@@ -87,6 +89,8 @@ def find_firms(context: DocumentContext) -> list[Firm]:
             if len(core) >= _LEAST_CORE and not any(map(str.isdigit, core)):
                 form = _ABBREVIATED.get(match[0], match[0])
                 found.append(Firm(core=core, form=form, leads=match.start() == 0, row=cell.facts.row.number))
+        if len(found) >= _MAX_FIRMS:
+            break
     return found
 
 

@@ -24,6 +24,8 @@ KEYS = (
 BETWEEN = " :\t()[]・/=、,■●◆【】|"
 """What stands between a key and its value."""
 _MISREAD_PREFIX = 3
+_MAX_HEADERS = 60
+"""A row of more cells is no header."""
 _LEAST_MISREAD_KEY = 3
 _LONGEST_MISREAD_KEY = 12
 _HEAD = re.compile(r"[^\s:()\[\]/・]{3,10}(?=$|[\s:()\[\]/・])")
@@ -119,7 +121,8 @@ def key_above(context: DocumentContext, cell: Cell) -> Role | None:
     """The header that stands over a cell of a table whose header row names the parts."""
     rows = context.shared(find_cells)
     number = cell.facts.row.number
-    for other in rows[number - 1] if number else ():
+    headers = rows[number - 1] if number else ()
+    for other in headers if len(headers) <= _MAX_HEADERS else ():
         near = cell.extent.top - other.extent.bottom < 2.5 * cell.extent.height
         if not near or other.facts.row.page != cell.facts.row.page or not is_aligned(other.extent, cell.extent):
             continue

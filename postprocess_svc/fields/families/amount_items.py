@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from decimal import Decimal
 
 from ocr_core.contracts.frozen import value
@@ -123,16 +124,19 @@ def shape(context: DocumentContext, item: Item) -> dict[str, float]:
 def after_rounding(items: list[Item]) -> list[Item]:
     """Amounts that differ from a total before them by what cash is rounded by: what is paid is the rounded one."""
     found: list[Item] = []
-    totals: list[Decimal] = []
+    if all(item.category != "rounding" for item in items):
+        return found
+    totals: list[Decimal] = []  # ascending
     seen_rounding = False
     for item in items:
         whole = item.category in {"total", "total_due"}
         seen_rounding = seen_rounding or item.category == "rounding"
-        corrected = seen_rounding and any(0 < abs(item.value - total) <= _MAX_ROUNDING < item.value for total in totals)
-        if corrected and (whole or item.category == "rounding"):
-            found.append(item)
-        if whole:
-            totals.append(item.value)
+        if seen_rounding and (whole or item.category == "rounding") and item.value > _MAX_ROUNDING:
+            first = bisect_left(totals, item.value - _MAX_ROUNDING)
+            if any(total != item.value for total in totals[first : bisect_right(totals, item.value + _MAX_ROUNDING)]):
+                found.append(item)
+        if whole and totals[(at := bisect_left(totals, item.value)) : at + 1] != [item.value]:
+            totals.insert(at, item.value)
     return found
 
 
@@ -146,10 +150,13 @@ def _mark_columns(items: list[Item]) -> tuple[set[int], set[int]]:
     sums: set[int] = set()
     parts: set[int] = set()
     for column in columns.values():
-        for end in range(2, len(column)):
-            if column[end].value and sum((item.value for item in column[:end]), Decimal(0)) == column[end].value:
-                sums.add(id(column[end]))
-                parts.update(id(item) for item in column[:end])
+        above, last = Decimal(0), 0
+        for end, item in enumerate(column):
+            if end > 1 and item.value and item.value == above:
+                sums.add(id(item))
+                last = end
+            above += item.value
+        parts.update(id(item) for item in column[:last])
     return sums, parts
 
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import combinations
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName
 from postprocess_svc.fields.context import DocumentContext, Language
@@ -20,10 +21,13 @@ from postprocess_svc.fields.families.amount_items import (
 from postprocess_svc.fields.families.amount_sums import (
     WHOLE,
     amounts_of_change,
+    contradicted,
     differences,
+    few,
     has_usual_rate,
     is_net_of,
     is_priced,
+    part_paid,
     sums_before_total,
     sums_to_pay,
     values_by_category,
@@ -37,6 +41,7 @@ _PARTS = frozenset({"subtotal", "tax", "tax_base", "withholding", "discount", "u
 _MAYBE_NET = frozenset({"total", "amount", "other", None})
 """Labels under which what is paid before tax stands where no label says so: 商品代金計."""
 _MAX_ASIDE = 6
+_MAX_BASES = 40
 _NO_TOTAL = frozenset({"previous", "tendered", "points", "count", "other", "unit_price", "paid", "change"})
 # A sentence goes on after the amount: 運送料¥2,000を含みます, ¥500引き, Deposit of 500.00 already credited.
 _GOES_ON = re.compile(
@@ -70,19 +75,20 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
     values = Counter(item.value for item in items)
     by_category = values_by_category(items)
     sums = sums_to_pay(items, by_category)
-    cash = {a - b for a in by_category["tendered"] for b in by_category["change"] if a > b}
+    cash = {a - b for a in few(by_category["tendered"]) for b in few(by_category["change"]) if a > b}
     payments = by_category["tendered"] | by_category["paid"]
     eligible = [item.value for item in items if _may_be_total(context, item)]
     largest = max(eligible, default=None)
     labelled = [item.value for item in items if item.category in {"total", "total_due"}]
     owed = differences(labelled, by_category["paid"])
     rest = differences(labelled, {item.value for item in items if item.category not in _PARTS})
-    taxes = [tax for tax in by_category["tax"] if tax > 0]
-    withheld = {abs(value) for value in by_category["withholding"]}
-    corrected = after_rounding(items)
+    most = max(labelled, default=None)
+    taxes = [tax for tax in few(by_category["tax"]) if tax > 0]
+    withheld = {abs(value) for value in few(by_category["withholding"])}
+    corrected = {id(item) for item in after_rounding(items)}
     change = amounts_of_change(items)
-    most_labelled = max(labelled, default=Decimal(0))
     taxes_known = bool(taxes or withheld)
+    against, paid_in_part = contradicted(items, by_category, sums), part_paid(by_category)
     candidates = []
     for item in items:
         features = shape(context, item)
@@ -94,22 +100,26 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         features["repeated"] = float(min(2, values[value] - 1)) if value else 0.0
         features["largest"] = float(value == largest and _may_be_total(context, item))
         features["below_items"] = float(item.facts.page.depth(item.extent) > 0.5)
-        features["exceeded"] = float(item.category == "total" and most_labelled > value)
-        is_rounded = bool(corrected) and any(item is other for other in corrected)
+        features["exceeded"] = float(item.category == "total" and most is not None and most > value)
+        is_rounded = id(item) in corrected
         features["corrects"] = float(is_rounded and item.category != "rounding")
         features["rounded_total"] = float(is_rounded and item.category == "rounding")
         features["negative"] = float(value < 0)
+        less_paid = (value in owed and item.category not in _NO_TOTAL) or (
+            item.category == "total_due" and value in rest
+        )
         features["before_tax"] = float(
             taxes_known
             and value > 0
+            and not less_paid
             and (any(value + tax in values for tax in taxes) or any(value - held in values for held in withheld))
         )
         features["is_change"] = float(id(item) in change)
         text, end = item.facts.row.text, item.amount.end
         features["in_sentence"] = float(end < len(text) and _GOES_ON.match(text, end) is not None)
-        features["less_paid"] = float(
-            (value in owed and item.category not in _NO_TOTAL) or (item.category == "total_due" and value in rest)
-        )
+        features["less_paid"] = float(less_paid)
+        features["part_paid"] = float(value in paid_in_part)
+        features["contradicted"] = float(value in against)
         features["closed"] = float(item.amount.closed)
         candidates.append(_candidate(context, item, features))
     return candidates
@@ -144,17 +154,17 @@ def _may_be_total(context: DocumentContext, item: Item) -> bool:
 
 
 def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | None) -> list[Candidate]:
-    taxes = {item.value for item in items if item.category == "tax"} | {Decimal(0)}
-    pairs = {first + second for first in taxes for second in taxes if first < second}
+    by_category = values_by_category(items)
+    taxes = few(by_category["tax"])
+    added = {*taxes, *(first + second for first, second in combinations(taxes, 2))} - {Decimal(0)}
     last = max((index for index, item in enumerate(items) if item.category == "subtotal"), default=-1)
     candidates = []
     wholes = _wholes(items, total)
     repeated = sums_before_total(items) if context.language is Language.JAPANESE else set()
     for index, item in enumerate(items):
-        rests = {whole - item.value for whole in wholes} - {Decimal(0)}
-        makes_total = not rests.isdisjoint(taxes) or not rests.isdisjoint(pairs)
+        makes_total = any(item.value + tax in wholes for tax in added)
         # No tax is printed: a rate in use makes the total of it.
-        makes_total = makes_total or (len(taxes) == 1 and total is not None and is_net_of(item.value, total))
+        makes_total = makes_total or (not taxes and total is not None and is_net_of(item.value, total))
         labelled = item.category in {"subtotal", "tax_base"} or item.above_category == "subtotal"
         again = id(item) in repeated
         maybe = makes_total and (item.category in _MAYBE_NET or item.category == "total_due")
@@ -180,7 +190,7 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
     net = None if subtotal is None else Decimal(str(subtotal.candidate.value))
     dues = set() if net is None else {whole - net for whole in _wholes(items, total)}
     due = total - net if total is not None and net is not None else None
-    bases = [float(item.value) for item in items if item.category in {"tax_base", "subtotal"}]
+    bases = [float(item.value) for item in items if item.category in {"tax_base", "subtotal"}][-_MAX_BASES:]
     bases.extend(float(value) for value in (total,) if value is not None)
     taxes = [
         item
@@ -189,7 +199,8 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
     ]
     parts = _rate_parts(context, taxes)
     whole = sum((item.value for item in parts), Decimal(0))
-    stated = [item for item in taxes if parts and item.value == whole and item not in parts]
+    of_rate = {id(item) for item in parts}
+    stated = {id(item) for item in taxes if parts and item.value == whole and id(item) not in of_rate}
     explained = any(item.value in dues for item in taxes if item.value)
     # Where nothing is left between net and total, tax is nought, unless prices include it (Japan's receipts).
     nought = due == 0 and context.currency not in WITHOUT_MINOR_UNIT
@@ -200,8 +211,8 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
         features["large_share"] = float(total is not None and abs(item.value) > abs(total) * _LARGEST_TAX_SHARE)
         features["usual_rate"] = float(has_usual_rate(item.value, bases))
         features["over_total"] = float(total is not None and abs(item.value) >= abs(total) > 0)
-        features["part_of_sum"] = float(item in parts and not explained)
-        features["sum_of_rates"] = float(item in stated)
+        features["part_of_sum"] = float(id(item) in of_rate and not explained)
+        features["sum_of_rates"] = float(id(item) in stated)
         candidates.append(_candidate(context, item, features))
     if parts and not stated:
         candidates.append(_sum_of(context, parts, dues))

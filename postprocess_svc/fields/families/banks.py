@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from postprocess_svc.fields.accounts.blocks import block_accounts
 from postprocess_svc.fields.accounts.latin import iban_accounts, labelled_accounts
@@ -22,7 +23,7 @@ class BankFamily(FieldFamily):
 
     def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """Accounts of tables and in reading order, then IBANs; each account once, as its fullest mention has it."""
-        unique: list[tuple[BankDetails, Candidate]] = []
+        unique: defaultdict[str, list[tuple[BankDetails, Candidate]]] = defaultdict(list)
         for candidate in (
             *table_accounts(context),
             *block_accounts(context),
@@ -32,19 +33,18 @@ class BankFamily(FieldFamily):
             details = candidate.value
             if not isinstance(details, BankDetails):
                 continue
-            place = next((at for at, (known, _) in enumerate(unique) if _are_one(known, details)), None)
+            same_number = unique[details.number]
+            place = next((at for at, (known, _) in enumerate(same_number) if _are_one(known, details)), None)
             if place is None:
-                unique.append((details, candidate))
-            elif _parts(details) > _parts(unique[place][0]):
-                unique[place] = details, candidate
-        numbers = {details.number for details, _ in unique}
-        return [candidate for details, candidate in unique if not _is_piece(details.number, numbers)]
+                same_number.append((details, candidate))
+            elif _parts(details) > _parts(same_number[place][0]):
+                same_number[place] = details, candidate
+        pieces = _pieces(unique)
+        return [each for number, found in unique.items() if number not in pieces for _, each in found]
 
 
 def _are_one(one: BankDetails, other: BankDetails) -> bool:
-    """Two mentions of one account: its number, at one bank; two banks may give out the same."""
-    if one.number != other.number:
-        return False
+    """Two mentions of an account with the same number: at one bank; two banks may give out the same."""
     if one.bank is None or other.bank is None or one.bank in other.bank or other.bank in one.bank:
         return True
     if is_real_bank(one.bank) and is_real_bank(other.bank):
@@ -53,9 +53,9 @@ def _are_one(one: BankDetails, other: BankDetails) -> bool:
     return len(one.bank) == len(other.bank) and sum(map(operator.ne, one.bank, other.bank)) == 1
 
 
-def _is_piece(number: str, others: Collection[str]) -> bool:
-    """The last line of a longer number that its column cut apart (00190-6- and 119515)."""
-    return any(other != number and other.endswith(f"-{number}") for other in others)
+def _pieces(numbers: Iterable[str]) -> set[str]:
+    """What ends longer numbers, as the last line of one that its column cut apart (00190-6- and 119515)."""
+    return {number[at + 1 :] for number in numbers for at, sign in enumerate(number) if sign == "-"}
 
 
 def _parts(details: BankDetails) -> int:

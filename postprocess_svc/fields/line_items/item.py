@@ -8,9 +8,6 @@ from decimal import Decimal
 
 from postprocess_svc.lines import TextLine
 
-_MAX_SUPPLIED = 9
-"""A quantity of more digits would have been detected."""
-
 
 @dataclass(slots=True, kw_only=True)
 class PrintedItem:
@@ -37,12 +34,12 @@ class PrintedItem:
         return None if self.quantity is None or self.unit_price is None else self.quantity * self.unit_price
 
     def supply_quantity(self) -> None:
-        """Set the quantity that price and amount leave, where none was read: a lone 1 is often not detected."""
-        if self.quantity is not None or not self.unit_price or not self.amount or self.is_reduced:
-            return
-        quantity = self.amount / self.unit_price
-        if 0 < quantity <= _MAX_SUPPLIED and quantity == quantity.to_integral_value():
-            self.quantity = quantity
+        """Set the quantity to 1 where none was read and the price is the amount: a lone 1 is often not detected.
+
+        Any other number would have been: where price and amount leave one, it is not printed.
+        """
+        if self.quantity is None and self.unit_price and self.unit_price == self.amount and not self.is_reduced:
+            self.quantity = Decimal(1)
 
     def multiplies(self) -> bool | None:
         """Whether quantity times unit price is the amount, but for rounding; None where that cannot be told."""

@@ -40,7 +40,7 @@ _LEADING = (
     r"|PHP|VND|IDR|BRL|AED|ZAR|Rs|Rp|Fr\.|kr)"
 )
 _TRAILING = (
-    r"円|€|£|\$|元|원|zł|Kč|₫"
+    r"円(?![錐形周柱筒盤卓弧])|€|£|\$|元|원|zł|Kč|₫"
     r"|(?:EUR|Euro|USD|JPY|CHF|GBP|MYR|SGD|HKD|AUD|CAD|INR|SEK|NOK|DKK|PLN|CZK|CNY|THB|kr)(?![A-Za-z])"
 )
 _NUMBER = (
@@ -82,13 +82,19 @@ _IN_KANJI = re.compile(
     rf"(?P<number>[{KANJI_DIGITS}{KANJI_UNITS}\d,]{{1,24}}) ?(?:[円圓](?P<tail> ?也)?|(?P<bare_tail>也))"
 )
 _HAS_KANJI_NUMBER = re.compile(rf"[{KANJI_DIGITS}{KANJI_UNITS}]")
+# 也 without 円 ends names too (一也, 三千也): a unit in the number, and 金 or a sum's name before it, say it is money.
+_HAS_KANJI_UNIT = re.compile(rf"[{KANJI_UNITS}]")
+_SUM_BEFORE = re.compile(r"[額計](?:\(.{0,8}\))?[ \t:]{0,3}$")
 # A form's boxes hold a digit each: ¥ 1 2 3 4 5.
 _IN_BOXES = re.compile(
     r"(?P<mark>¥|(?<![\u3400-\u9fff])金)[ \t]{1,3}(?P<number>\d(?:[ \t]{1,2},?\d){3,8})(?![ \t]?[\d,.])"
 )
 # In a Japanese row: the mark before read as the letter that it resembles, or 円 after it.
-_MISREAD_YEN = re.compile(r"(?<![A-Za-z0-9])[YV](?=\d{1,3}(?:[,.] ?\d{3})+(?!\d)|\d{2,3}(?![\d,.A-Za-z]))")
+# Three digits alone only at a column's end: V60 ドリッパー is a model.
+_MISREAD_YEN = re.compile(r"(?<![A-Za-z0-9])[YV](?=\d{1,3}(?:[,.] ?\d{3})+(?!\d)|\d{3}-?[)\]]?(?:\t|$))")
 _MISREAD_EN = re.compile(r"(?<=[,.]\d{3})[PFHR](?![A-Za-z0-9])")
+_MISREAD_EN_BESIDE_POINTS = re.compile(r"(?<=[,.]\d{3})[FHR](?![A-Za-z0-9])")
+_POINTS = re.compile(r"[ポボホ]イント|進呈|付与|還元|獲得|加算")
 _MEASURE = re.compile(
     r" ?(?:点|個|枚|本|台|名|件|冊|箱|袋|式|セット|回|人|杯|泊|時間|ヶ月|か月|カ月|ポイント|pt|pcs?"
     r"|kg|g|ml|l|cm|mm|m|kwh|stk|stück|std|h|x|×|@"
@@ -134,7 +140,7 @@ def find_amounts(folded_text: str, *, hidden: list[tuple[int, int]] | None = Non
     if ("Y" in text or "V" in text) and has_cjk(text):
         text = _MISREAD_YEN.sub("¥", text)
     if _MISREAD_EN.search(text) is not None and has_cjk(text):
-        text = _MISREAD_EN.sub("円", text)
+        text = (_MISREAD_EN if _POINTS.search(text) is None else _MISREAD_EN_BESIDE_POINTS).sub("円", text)
     for match in list(_NOT_MONEY.finditer(text)):
         text = text[: match.start()] + "\0" * len(match[0]) + text[match.end() :]
     found = []
@@ -151,11 +157,20 @@ def _special_forms(text: str) -> Iterator[PrintedAmount]:
         closed = match["tail"] is not None or match["bare_tail"] is not None
         if _HAS_KANJI_NUMBER.search(match["number"]) is None or not (match["gold"] or closed):
             continue
+        if match["bare_tail"] is not None and not _is_sum(match, text):
+            continue
         number = read_kanji_number(match["number"])
         if number:
             yield _yen(match, Decimal(number), closed=closed)
     for match in _IN_BOXES.finditer(text):
         yield _yen(match, Decimal(re.sub(r"\D", "", match["number"])), closed=False)
+
+
+def _is_sum(match: re.Match[str], text: str) -> bool:
+    """Whether a number in kanji that 也 follows at once is money, not a name."""
+    if _HAS_KANJI_UNIT.search(match["number"]) is None:
+        return False
+    return match["gold"] is not None or _SUM_BEFORE.search(text, max(0, match.start() - 16), match.start()) is not None
 
 
 def _yen(match: re.Match[str], number: Decimal, *, closed: bool) -> PrintedAmount:

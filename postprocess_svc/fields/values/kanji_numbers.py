@@ -25,33 +25,54 @@ KANJI_UNITS = "十拾捨百佰陌千阡仟万萬億"
 """What multiplies; likewise."""
 
 
+_LONGEST = 24
+"""Characters; no sum of money has more."""
+_GROUP_DIGITS = 4
+
+
 def read_kanji_number(printed: str) -> int | None:
     """The value of a number in kanji, Arabic digits among them allowed (12万3千); None where it is not one.
 
-    Units must descend (百 after 千, 万 after 億) and no two digits stand before one unit, unless the whole number is
-    written digit by digit (二〇二六).
+    Units must descend (百 after 千, 万 after 億). Several digits in a row are the whole number (二〇二六), what a
+    myriad multiplies or is followed by (二五〇〇万, 2万500), or Arabic ones before the first unit (25千) or after one,
+    as far as its noughts go (3千500). Anywhere else one digit stands: 三五百 and 十二三 are no numbers.
     """
+    if len(printed) > _LONGEST:
+        return None
     if not any(character in _UNITS or character in _MYRIADS for character in printed):
-        digits = [_DIGITS.get(character) for character in printed]
-        if not digits or None in digits:
-            return None
-        return int("".join(map(str, digits)))
-    total, group, digit = 0, 0, ""
+        return _value(printed) if printed and all(character in _DIGITS for character in printed) else None
+    total, group, digits_read = 0, 0, ""
     least_myriad, least_unit = 10**12, 10**4
     for character in printed:
         if character in _DIGITS:
-            digit += str(_DIGITS[character])
+            digits_read += character
         elif (unit := _UNITS.get(character)) is not None:
-            if unit >= least_unit:
+            is_first = not total and not group
+            if unit >= least_unit or (len(digits_read) > 1 and not (is_first and digits_read.isascii())):
                 return None
-            group += int(digit or "1") * unit
-            digit, least_unit = "", unit
+            group += (_value(digits_read) if digits_read else 1) * unit
+            digits_read, least_unit = "", unit
         elif (myriad := _MYRIADS.get(character)) is not None:
-            group += int(digit or "0")
-            if myriad >= least_myriad or group == 0:
+            may_end = _may_end(digits_read, least_unit, is_first=not total)
+            group += _value(digits_read)
+            if myriad >= least_myriad or group == 0 or not may_end:
                 return None
             total += group * myriad
-            group, digit, least_myriad, least_unit = 0, "", myriad, 10**4
+            group, digits_read, least_myriad, least_unit = 0, "", myriad, 10**4
         elif character != ",":
             return None
-    return total + group + int(digit or "0")
+    return total + group + _value(digits_read) if _may_end(digits_read, least_unit, is_first=False) else None
+
+
+def _may_end(digits: str, least_unit: int, *, is_first: bool) -> bool:
+    """Whether digits may end a group of four, behind its smallest unit (10,000 where it has none)."""
+    if len(digits) <= 1:
+        return True
+    noughts = len(str(least_unit)) - 1
+    if digits.isascii():
+        return len(digits) <= noughts
+    return noughts == _GROUP_DIGITS and (len(digits) == noughts or (is_first and len(digits) < noughts))
+
+
+def _value(digits: str) -> int:
+    return int("".join(str(_DIGITS[digit]) for digit in digits) or "0")
