@@ -117,10 +117,10 @@ def _held_out(examples: Sequence[Example], start: Mapping[str, float], deviation
 def _report(fields: Mapping[str, tuple[FieldModel, Sequence[Outcome]]]) -> str:
     rows = []
     for field, (model, answers) in fields.items():
-        sure = [model.calibration.confidence(a.log_odds, a.reading_confidence) for a in answers]
+        sure = [a.certainty * model.calibration.confidence(a.log_odds, a.reading_confidence) for a in answers]
         right = [answer.right for answer in answers]
         given = [r for r, confidence in zip(right, sure, strict=True) if confidence >= DEFAULT_THRESHOLD]
-        uncalibrated = [Calibration().confidence(a.log_odds, a.reading_confidence) for a in answers]
+        uncalibrated = [a.certainty * Calibration().confidence(a.log_odds, a.reading_confidence) for a in answers]
         printed = sum(answer.example.printed for answer in answers)
         rows.append(
             [

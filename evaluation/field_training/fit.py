@@ -39,6 +39,8 @@ class Outcome:
     log_odds: float
     reading_confidence: float
     right: bool
+    certainty: float = 1.0
+    """The candidate's, which bounds its confidence and is no part of what is learned."""
 
 
 def fit_weights(
@@ -140,6 +142,7 @@ def outcomes(examples: Iterable[Example], model: FieldModel) -> list[Outcome]:
                     log_odds=value_log_odds(points, [other for other, _, _ in scored[1:]]),
                     reading_confidence=candidate.reading_confidence(),
                     right=right,
+                    certainty=candidate.certainty,
                 )
             )
     return found
@@ -150,11 +153,12 @@ def fit_calibration(answers: Sequence[Outcome]) -> Calibration:
     odds = np.array([answer.log_odds for answer in answers])
     read = np.log(np.clip([answer.reading_confidence for answer in answers], _LEAST_READING, 1.0))
     right = np.array([answer.right for answer in answers], dtype=np.bool_)
+    bound = np.log([answer.certainty for answer in answers])
     start = np.array([1.0, 0.0, 1.0])
 
     def loss(parts: Floats) -> float:
         slope, offset, reading = parts
-        log_p = np.minimum(reading * read - np.logaddexp(0.0, -(slope * odds + offset)), -_LEAST_DOUBT)
+        log_p = np.minimum(bound + reading * read - np.logaddexp(0.0, -(slope * odds + offset)), -_LEAST_DOUBT)
         prior = (parts - start) / _CALIBRATION_DEVIATION
         return -float(np.sum(np.where(right, log_p, np.log(-np.expm1(log_p))))) + 0.5 * float(prior @ prior)
 

@@ -90,6 +90,9 @@ class Candidate:
     """By the names of ``weights.py``."""
     currency: str | None = None
     """Of an amount; None for any other value."""
+    certainty: float = 1.0
+    """How likely the value is right where it is the field's, 0 to 1: below 1 where something other than its features
+    and its reading speaks against it, such as a check digit that fails. It bounds the confidence and is not learned."""
 
     @property
     def page(self) -> int:

@@ -23,6 +23,9 @@ from postprocess_svc.tables.table import TextTable
 
 T = TypeVar("T")
 
+_LONG_END = 10_000
+"""Characters: some five full pages, on the first and last of which the parties are named."""
+
 
 class Language(StrEnum):
     """Languages that change how a document is read."""
@@ -59,6 +62,8 @@ class DocumentContext:
     language: Language
     currency: str
     day_order: DayOrder
+    day_order_is_sure: bool
+    """Other dates or the country say so; without that the order of 03/04/2026 is a guess."""
     document_type: DocumentType
     tables: tuple[TextTable, ...] = ()
     """Of all pages, in their order."""
@@ -87,6 +92,12 @@ class DocumentContext:
         """All rows' folded text."""
         return "\n".join(facts.row.text for facts in self.facts)
 
+    @cached_property
+    def ends(self) -> str:
+        """The text, of a very long one its beginning and its end: for questions that are asked for every name."""
+        text = self.text
+        return text if len(text) <= 2 * _LONG_END else f"{text[:_LONG_END]}\n{text[-_LONG_END:]}"
+
 
 def build_context(pages: Sequence[PageLines], *, document_type: DocumentType) -> DocumentContext:
     """Index a document's pages and find what every family needs."""
@@ -99,12 +110,14 @@ def build_context(pages: Sequence[PageLines], *, document_type: DocumentType) ->
     language = detect_language(text)
     facts = tuple(_row_facts(row, page, language) for page in indexed for row in page.rows)
     currency = _currency(facts, text, language)
+    day_order, is_sure = _day_order(facts, text, language, currency)
     return DocumentContext(
         pages=tuple(indexed),
         facts=facts,
         language=language,
         currency=currency,
-        day_order=_day_order(facts, text, currency),
+        day_order=day_order,
+        day_order_is_sure=is_sure,
         document_type=document_type,
         tables=tuple(table for page in pages for table in page.tables),
     )
@@ -152,8 +165,25 @@ def detect_language(text: str) -> Language:
     return best if scores[best] else Language.ENGLISH
 
 
-# Countries whose documents often leave the currency out; a word or form of company that only they use.
+# Countries whose documents often leave the currency out, or call it "$" too; what only they print. All put the day
+# first, in Canada as often as not.
 _CURRENCY_BY_COUNTRY = (
+    (
+        re.compile(
+            r"(?i:\bpty\.? ?(?:ltd|limited)\b|\baustralia\b)|\b(?:A[BC]N|A\.[BC]\.N\.)[ :.]*(?:[Nn]o)?[ :.]*\d{2}"
+            r"|\b(?:NSW|VIC|QLD|SA|WA|TAS|ACT|NT),? \d{4}\b"
+        ),
+        "AUD",
+    ),
+    (re.compile(r"\b(?:new zealand|nzbn|auckland)\b", re.IGNORECASE), "NZD"),
+    (
+        re.compile(
+            r"(?i:\b(?:canada|ontario|québec|quebec|british columbia)\b)"
+            r"|\b(?:AB|BC|MB|N[BLST]|ON|PE|QC|SK),? [A-Z]\d[A-Z] ?\d[A-Z]\d\b|\b(?:HST|QST)\b"
+        ),
+        "CAD",
+    ),
+    (re.compile(r"\b(?:hong kong|kowloon)\b", re.IGNORECASE), "HKD"),
     (re.compile(r"\b(?:sdn\.? ?bhd|malaysia|jalan|jln|selangor|kuala lumpur|johor)\b", re.IGNORECASE), "MYR"),
     (re.compile(r"\b(?:pte\.? ?ltd|singapore)\b", re.IGNORECASE), "SGD"),
     (re.compile(r"\b(?:gstin|cgst|sgst|igst|india|rupees)\b", re.IGNORECASE), "INR"),
@@ -165,7 +195,11 @@ _STATE_AND_POSTCODE = re.compile(
     r",? (?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]"
     r"|W[AIVY]),? \d{5}(?:-\d{4})?(?!\d)"
 )
-_UNITED_STATES = re.compile(r"united states|\bU\.?S\.?A\.?\b|\b[A-Z]{2},? ?\d{5}(?:-\d{4})?\b")
+_UNITED_STATES = re.compile(r"(?i:united states)|\bU\.?S\.?A\.?\b")
+_MAYBE_UNITED_STATES = re.compile(r"\b[A-Z]{2},? ?\d{5}(?:-\d{4})?\b")
+_DAY_FIRST_LANGUAGES = frozenset({Language.GERMAN, Language.FRENCH, Language.DUTCH})
+_DAY_FIRST_CURRENCIES = frozenset({"EUR", "GBP", "CHF", "MYR", "SGD", "INR", "AUD", "NZD", "HKD"})
+_DOLLARS = frozenset({"AUD", "NZD", "CAD", "SGD", "HKD"})
 
 
 def _currency(facts: Sequence[RowFacts], text: str, language: Language) -> str:
@@ -181,20 +215,47 @@ def _currency(facts: Sequence[RowFacts], text: str, language: Language) -> str:
     if printed:
         code = printed.most_common(1)[0][0]
         # The dollar sign alone names no country; a code or the country's name does.
-        return next((c for c in ("SGD", "CAD", "AUD", "HKD") if c in text), code) if code == "USD" else code
+        return _which_dollar(text, named="USD" in codes) if code == "USD" else code
     if language is Language.JAPANESE:
         return "JPY"
     if "€" in text or language in {Language.GERMAN, Language.FRENCH, Language.DUTCH}:
         return "EUR"
-    code = next((code for pattern, code in _CURRENCY_BY_COUNTRY if pattern.search(text)), UNKNOWN_CURRENCY)
+    code = next(_countries(text), UNKNOWN_CURRENCY)
     return "USD" if code == UNKNOWN_CURRENCY and _STATE_AND_POSTCODE.search(text) is not None else code
 
 
-def _day_order(facts: Sequence[RowFacts], text: str, currency: str) -> DayOrder:
-    """What the document's unambiguous dates say; otherwise month first only where it points to the United States."""
-    votes = Counter(date.forced_order for fact in facts for date in fact.dates if date.forced_order is not None)
+def _which_dollar(text: str, *, named: bool) -> str:
+    code = next((c for c in ("SGD", "CAD", "AUD", "NZD", "HKD") if c in text), None)
+    if code is None and not named and not _is_american(text):
+        code = next((c for c in _countries(text) if c in _DOLLARS), None)
+    return code or "USD"
+
+
+def _countries(text: str) -> Iterator[str]:
+    """Currencies of the countries that a text points to."""
+    return (code for pattern, code in _CURRENCY_BY_COUNTRY if pattern.search(text))
+
+
+def _is_american(text: str) -> bool:
+    return _UNITED_STATES.search(text) is not None or _STATE_AND_POSTCODE.search(text) is not None
+
+
+def _day_order(facts: Sequence[RowFacts], text: str, language: Language, currency: str) -> tuple[DayOrder, bool]:
+    """What the document's unambiguous dates say, else its language or country; and whether any of these do.
+
+    Where none does, a bare dollar sign is taken for the United States': month first.
+    """
+    dates = [date for fact in facts for date in fact.dates]
+    votes = Counter(date.forced_order for date in dates if date.forced_order is not None)
     if votes:
-        return votes.most_common(1)[0][0]
-    if currency == "USD" or (currency == UNKNOWN_CURRENCY and _UNITED_STATES.search(text)):
-        return DayOrder.MONTH_FIRST
-    return DayOrder.DAY_FIRST
+        return votes.most_common(1)[0][0], True
+    if language in _DAY_FIRST_LANGUAGES or not any(date.swappable for date in dates):
+        return DayOrder.DAY_FIRST, True
+    american, countries = _is_american(text), set(_countries(text))
+    if countries and not american:
+        return DayOrder.DAY_FIRST, countries != {"CAD"}
+    if american and not countries:
+        return DayOrder.MONTH_FIRST, True
+    if currency == "USD" or (currency == UNKNOWN_CURRENCY and (american or _MAYBE_UNITED_STATES.search(text))):
+        return DayOrder.MONTH_FIRST, False
+    return DayOrder.DAY_FIRST, not american and currency in _DAY_FIRST_CURRENCIES

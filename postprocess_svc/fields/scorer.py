@@ -7,7 +7,9 @@ compete with each other and with that::
 
 and the confidence is what answers like it turned out to be worth, on documents that the weights were not fitted to::
 
-    confidence = sigmoid(slope x log odds of P + offset) x (the recogniser's confidence) ** reading
+    confidence = sigmoid(slope x log odds of P + offset) x (the recogniser's confidence) ** reading x certainty
+
+where the candidate's certainty is 1 but for values that are known to be doubtful however well they are labelled.
 
 Weights and calibration are learned (``python -m evaluation.field_training``) and shipped in ``learned_weights.json``; a
 field that was not trained has the weights that its family starts with.
@@ -143,7 +145,7 @@ def choose_by(model: FieldModel, candidates: Sequence[Candidate]) -> Choice | No
     points, candidate = best[winner]
     rivals = [other for value, (other, _) in best.items() if value != winner]
     confidence = model.calibration.confidence(value_log_odds(points, rivals), candidate.reading_confidence())
-    return _choice(candidate, confidence)
+    return _choice(candidate, confidence * candidate.certainty)
 
 
 def choose_all(name: str, candidates: Sequence[Candidate], starting: Mapping[str, float] | None = None) -> list[Choice]:
@@ -156,7 +158,8 @@ def choose_all_by(model: FieldModel, candidates: Sequence[Candidate]) -> list[Ch
     choices = []
     for candidate in candidates:
         log_odds = value_log_odds(model.score(candidate.features), ())
-        choices.append(_choice(candidate, model.calibration.confidence(log_odds, candidate.reading_confidence())))
+        confidence = model.calibration.confidence(log_odds, candidate.reading_confidence())
+        choices.append(_choice(candidate, confidence * candidate.certainty))
     return [choice for choice in choices if choice is not None]
 
 

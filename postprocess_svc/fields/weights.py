@@ -221,7 +221,7 @@ _REGISTRATION_NUMBER = {
     "labelled": 2.5,
     "vat_shape": 2.2,
     "unknown_shape": -0.8,
-    "check_failed": -1.2,  # made-up numbers fail the check digit, and so does one misread digit
+    "check_failed": -3.0,  # another number, of which the check digit holds, is rather the one
     "missing_t": -0.5,
     "recipients": -2.5,  # printed with the customer
     "first": 0.5,

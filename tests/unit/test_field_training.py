@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,26 @@ def test_calibration_finds_the_odds_that_answers_are_worth() -> None:
     assert calibration.offset == pytest.approx(-1, abs=0.2)
     sure = [calibration.confidence(answer.log_odds, 1.0) for answer in answers]
     assert calibration_error(sure, [answer.right for answer in answers]) < 0.03
+
+
+def test_a_certainty_that_bounds_answers_is_not_learned_a_second_time() -> None:
+    chance = np.random.default_rng(13)
+    answers = []
+    for number in range(2_000):
+        certainty = 0.5 if number % 2 else 1.0
+        right = bool(chance.random() < 0.95 * certainty)
+        answers.append(
+            Outcome(
+                example=example(number, [], []), log_odds=3, reading_confidence=1.0, right=right, certainty=certainty
+            )
+        )
+    assert fit_calibration(answers).confidence(3, 1.0) == pytest.approx(0.95, abs=0.02)
+
+
+def test_outcomes_carry_their_candidates_certainty() -> None:
+    doubtful = replace(candidate("2026-02-01", label=1.0), certainty=0.4)
+    (answer,) = outcomes([example(1, [doubtful], [True])], FieldModel(weights=START))
+    assert answer.certainty == 0.4
 
 
 def test_the_error_is_the_distance_between_claim_and_worth() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from ocr_core.contracts.result import FieldValue
-from postprocess_svc.fields.misread_labels import label_text_before, nearly_role
+from ocr_core.contracts.result import DocumentType, FieldValue
+from postprocess_svc.fields.context import build_context
+from postprocess_svc.fields.misread_labels import label_span_before, nearly_role
 from postprocess_svc.fields.vocabulary import Role
-from tests.support.fields_layout import Placed, page, read
+from postprocess_svc.lines import PageLines
+from tests.support.fields_layout import HEIGHT, WIDTH, Placed, line, page, read
 
 HEAD: list[Placed] = [
     (700, 120, "請求書", 56),
@@ -25,6 +29,15 @@ def found(name: str, *placed: list[Placed]) -> str | int | None:
     """A field's answer at the default threshold."""
     answer = read(page([item for part in placed for item in part])).fields[name]
     return answer.value if isinstance(answer, FieldValue) and answer.confidence >= 0.5 else None
+
+
+def role_of(text: str, *, confidence: float) -> Role | None:
+    """What a line of this text is nearly a label of, every character read with the same confidence."""
+    pages = [
+        PageLines(number=1, width_px=WIDTH, height_px=HEIGHT, lines=(line(100, 100, text, confidence=confidence),))
+    ]
+    context = build_context(pages, document_type=DocumentType.INVOICE)
+    return nearly_role(context, context.facts[0].row, 0, len(text))
 
 
 @pytest.mark.parametrize(
@@ -101,8 +114,11 @@ def test_days_of_items_do_not_date_the_document() -> None:
 
 @pytest.mark.parametrize("label", ["人金期限", "振達期限", "お数込み期限"])
 def test_a_due_date_under_a_misread_label(label: str) -> None:
-    dates: list[Placed] = [(1000, 180, "発行日 2026年10月31日"), (1000, 225, f"{label} 2026年11月30日")]
-    assert found("due_date", HEAD, dates) == "2026-11-30"
+    made = page([*HEAD, (1000, 180, "発行日 2026年10月31日")])
+    doubtful = line(1000, 225, f"{label} 2026年11月30日", confidence=0.8)
+    answer = read(replace(made, lines=(*made.lines, doubtful))).fields["due_date"]
+    assert isinstance(answer, FieldValue)
+    assert (answer.value, answer.confidence > 0.5) == ("2026-11-30", True)
 
 
 @pytest.mark.parametrize("label", ["講求書番号", "講求書ナンバー", "請求共番号"])
@@ -153,11 +169,23 @@ def test_a_readers_own_reference_is_not_the_documents_number() -> None:
         ("電気配線工事", None),
         ("Delivery", None),
         ("2026", None),
-        ("", None),
     ],
 )
 def test_labels_with_a_character_or_two_misread(text: str, role: Role | None) -> None:
-    assert nearly_role(text) is role
+    assert role_of(text, confidence=0.7) is role
+
+
+@pytest.mark.parametrize("text", ["人金期限", "Settie by", "ご講求日"])
+def test_characters_that_look_alike_are_misread_without_a_doubt(text: str) -> None:
+    assert role_of(text, confidence=0.99) in {Role.DUE_DATE, Role.ISSUE_DATE}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["お振分期限", "お支度期限", "決算期限日", "請負番号", "発行年度日", "Payment rate", "Invoice data", "Sue date"],
+)
+def test_a_word_that_was_read_well_is_no_misread_label(text: str) -> None:
+    assert role_of(text, confidence=0.99) in {None, Role.OTHER_DATE, Role.OTHER_NUMBER}
 
 
 @pytest.mark.parametrize(
@@ -171,4 +199,5 @@ def test_labels_with_a_character_or_two_misread(text: str, role: Role | None) ->
     ],
 )
 def test_what_stands_before_a_value(row: str, label: str) -> None:
-    assert label_text_before(row, row.rindex("12")) == label
+    start, end = label_span_before(row, row.rindex("12"))
+    assert row[start:end].strip() == label

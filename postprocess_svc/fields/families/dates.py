@@ -12,7 +12,7 @@ from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, Fie
 from postprocess_svc.fields.cells import find_cells
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.families.amount_labels import heads_items
-from postprocess_svc.fields.misread_labels import label_text_before, nearly_role
+from postprocess_svc.fields.misread_labels import label_span_before, nearly_role
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.values.dates import PrintedDate
 from postprocess_svc.fields.vocabulary import Role
@@ -49,6 +49,10 @@ _SENTENCE_BEFORE = re.compile(
 _HAS_KANA = re.compile(r"[ぁ-ん]")
 _TITLE_GOES_ON = re.compile(r"(?:vom|du|dated|dtd|date|of|del|van)\s*:?\s*$", re.IGNORECASE)
 _FIRST_YEAR, _LAST_YEAR = 1980, 2060
+_CERTAINTY_OF_ORDER = 0.8
+"""Of 03/04/2026 where nothing says whether the day or the month comes first: most such documents are American."""
+_CERTAINTY_BEFORE_ISSUE = 0.4
+"""Of a date by which to pay that is before the document's own: one of the two is another's, or misread."""
 _MISREAD = 0.7
 """How much of a label a misread one is."""
 _MIN_AMOUNTS_OF_ITEM = 2
@@ -127,7 +131,7 @@ def _document_dates(context: DocumentContext, dated: list[tuple[_Item, dt.date]]
         features["with_time"] = float(bool(_TIME.match(text[item.date.end :])))
         features["by_then"] = float(item.by_then)
         features["titled"] = float(_is_titled(context, item))
-        candidates.append(_candidate(item, value, features))
+        candidates.append(_candidate(context, item, value, features))
     return candidates
 
 
@@ -144,7 +148,7 @@ def _due_dates(
         features["by_then"] = float(item.by_then)
         features["payment_words"] = float(not labelled and about_payment)
         features["before_issue"] = float(issue_date is not None and value < issue_date)
-        candidates.append(_candidate(item, value, features))
+        candidates.append(_candidate(context, item, value, features))
     return candidates
 
 
@@ -155,7 +159,7 @@ def _features(
     features: dict[str, float] = {}
     features["in_items"] = float(_is_of_item(context, facts, governors_found))
     if not any(governor.relation is Relation.ROW for governor in governors_found):
-        misread = nearly_role(label_text_before(text, date.start))
+        misread = nearly_role(context, facts.row, *label_span_before(text, date.start))
         if misread in _OF_INTEREST:
             features[f"row:{misread}"] = _MISREAD
             governors_found = []
@@ -267,8 +271,14 @@ def _is_titled(context: DocumentContext, item: _Item) -> bool:
     )
 
 
-def _candidate(item: _Item, value: dt.date, features: dict[str, float]) -> Candidate:
+def _candidate(context: DocumentContext, item: _Item, value: dt.date, features: dict[str, float]) -> Candidate:
     features["implausible_year"] = float(not _FIRST_YEAR <= value.year <= _LAST_YEAR)
     return Candidate(
-        value=value.isoformat(), evidence=(span(item.facts, item.date.start, item.date.end),), features=features
+        value=value.isoformat(),
+        evidence=(span(item.facts, item.date.start, item.date.end),),
+        features=features,
+        certainty=min(
+            _CERTAINTY_OF_ORDER if item.date.swappable and not context.day_order_is_sure else 1.0,
+            _CERTAINTY_BEFORE_ISSUE if features.get("before_issue") else 1.0,
+        ),
     )

@@ -43,6 +43,8 @@ class Known:
     recipient: Choice | None
     recipients_name: str
     """As ``names.comparable`` has it."""
+    recipients_core: str
+    """Without its form: empty where nothing else was read."""
     registration: Span | None
     holders_name: str
     """Of the account: as ``names.comparable`` has it, and without its form; empty where none is printed."""
@@ -61,17 +63,22 @@ class Known:
             domains=frozenset(domain for domain in domains if len(domain) > _SHORT_NAME),
             recipient=recipient,
             recipients_name="" if recipient is None else names.comparable(str(recipient.candidate.value)),
+            recipients_core="" if recipient is None else names.core(str(recipient.candidate.value)),
             registration=None if registration is None else registration.candidate.evidence[0],
             holders_name=names.comparable(holder),
             holders_core=names.core(holder),
         )
 
-    def is_recipient(self, own: str) -> float:
-        """How sure it is that a name is the recipient's."""
-        if self.recipient is None:
+    def is_recipient(self, own: str, name: str) -> float:
+        """How sure it is that a name is the recipient's: the same but for its form, or one with more around it.
+
+        A legal form and no more is in everybody's name, and says nothing.
+        """
+        if self.recipient is None or not self.recipients_core:
             return 0.0
-        other = self.recipients_name
-        return self.recipient.confidence if own == other or own in other or other in own else 0.0
+        core, other = names.core(name), self.recipients_name
+        same = core == self.recipients_core or own in other or other in own
+        return self.recipient.confidence if core and same else 0.0
 
     def is_holder(self, own: str, name: str) -> bool:
         """The account is in this name: as printed, misread in a character, or in the kana that banks write."""
@@ -107,7 +114,7 @@ def judge(context: DocumentContext, cell: Cell, piece: Span, known: Known) -> di
         "upper_half": float(depth < 0.5),
         "bottom": float(depth > 0.8),
         "right_half": float(japanese and context.document_type is DocumentType.INVOICE and page.side(extent) > 0.5),
-        "same_as_recipient": known.is_recipient(own),
+        "same_as_recipient": known.is_recipient(own, name),
         "recipients_block": float(_in_recipients_block(cell, known.recipient)),
         "bank": float(
             _BANK_NAME.search(name) is not None
@@ -117,7 +124,7 @@ def judge(context: DocumentContext, cell: Cell, piece: Span, known: Known) -> di
         "web_name": float(known.names_domain(own)),
         "sentence": float(names.is_phrase(cell.text)),
         "implausible": float(is_implausible(context, cell, piece)),
-        "repeated": float(context.text.count(name) > 1),
+        "repeated": float(context.ends.count(name) > 1),
         "short": float(latin and sum(map(str.isalpha, name)) <= _SHORT_NAME),
         "latin_among_japanese": float(japanese and latin),
         "store_branch": float(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ocr_core.contracts.result import DocumentType
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, Span, span
@@ -12,6 +11,7 @@ from postprocess_svc.fields.cells import Cell, column_above, column_below, find_
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.broken_names import Rest, rest_of_name
 from postprocess_svc.fields.families.issuer_evidence import Known, judge
+from postprocess_svc.fields.families.issuer_readings import compared
 from postprocess_svc.fields.families.naming import (
     CONTACT,
     SEPARATORS,
@@ -27,7 +27,6 @@ from postprocess_svc.fields.families.naming import (
     type_size,
 )
 from postprocess_svc.fields.values import names
-from postprocess_svc.fields.values.folding import has_cjk
 from postprocess_svc.fields.vocabulary import Role
 
 _TOP_ROWS = 12
@@ -57,7 +56,7 @@ class IssuerFamily(FieldFamily):
 
     def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
         """Candidates for the issuer's name; ``chosen`` tells the recipient, the registration number and the account."""
-        return _compared(list(_issuers(context, Known.of(context, chosen))))
+        return compared(list(_issuers(context, Known.of(context, chosen))))
 
 
 FAMILY = IssuerFamily()
@@ -87,6 +86,8 @@ def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
                     features["second_line"] = float(top_names == 2)
                     features["larger_below"] = float(_is_smaller_than_next(context, owner))
                 name = name_text(piece)
+                if rest is None and names.is_japanese_form_alone(name):
+                    continue  # 株式会社 and no more is nobody's name
                 features["under_number"] = float(cell.facts.row.number > first_number)
                 features["in_items"] = float(
                     cell.facts.row.number >= first_items and not has_form(name) and not features.get("block_head")
@@ -139,7 +140,7 @@ def _is_outstanding(context: DocumentContext, cell: Cell) -> bool:
 def _before_title(context: DocumentContext, cell: Cell) -> int | None:
     """Where a name ends that the title follows (OYO PAYMENT RECEIPT), if the document names it elsewhere too."""
     match = _TITLE_BEHIND.search(cell.text)
-    if match is None or context.text.count(cell.text[: match.start()]) < 2:
+    if match is None or context.ends.count(cell.text[: match.start()]) < 2:
         return None
     return cell.start + match.start()
 
@@ -226,36 +227,3 @@ def _first_number_row(context: DocumentContext) -> int:
             if any(label.roles & _HEADING for label in facts.labels) and any(map(str.isdigit, facts.row.text)):
                 return facts.row.number
     return len(context.facts)
-
-
-def _compared(candidates: list[Candidate]) -> list[Candidate]:
-    """The candidates beside each other: names that are one name, printed twice, do not compete.
-
-    Of two that differ in a character or two both get the value and evidence of the one that the recogniser is surer of;
-    a logo's word gets those of the whole name that it begins.
-    """
-    believable = [c for c in candidates if not c.features["implausible"]]
-    own = {id(c): names.comparable(str(c.value)) for c in believable}
-    found: list[Candidate] = []
-    for candidate in candidates:
-        mine = own.get(id(candidate), "")
-        best = candidate
-        for other in believable if len(mine) > 3 else ():
-            theirs = own[id(other)]
-            fuller = len(theirs) > len(mine) and _begins(mine, theirs, candidate, other)
-            clearer = (
-                mine != theirs
-                and names.are_readings_of_one(mine, theirs)
-                and other.reading_confidence() > best.reading_confidence()
-            )
-            if fuller or clearer:
-                best = replace(best, value=other.value, evidence=other.evidence)
-        found.append(best)
-    return found
-
-
-def _begins(mine: str, theirs: str, candidate: Candidate, other: Candidate) -> bool:
-    """One word of Latin letters near the whole name that begins with it: azure, Azure Interior."""
-    if has_cjk(mine) or " " in str(candidate.value) or not theirs.startswith((mine, f"the{mine}")):
-        return False
-    return candidate.page == other.page and abs(candidate.evidence[0].row.number - other.evidence[0].row.number) < 4

@@ -10,7 +10,7 @@ from itertools import islice
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.cells import find_cells
 from postprocess_svc.fields.context import DocumentContext, RowFacts
-from postprocess_svc.fields.misread_labels import label_text_before, nearly_role
+from postprocess_svc.fields.misread_labels import label_span_before, nearly_role
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.values.addresses import is_address
 from postprocess_svc.fields.values.folding import has_digits, is_cjk
@@ -106,8 +106,7 @@ def _by_misread_labels(context: DocumentContext) -> Iterator[Candidate]:
             left = text.rfind("\t", 0, start) + 1
             if any(label.roles & _NUMBERS and left <= label.start < end for label in facts.labels):
                 continue
-            relation, label = "row", label_text_before(text, start)
-            role = nearly_role(label) if label else None
+            relation, role = "row", nearly_role(context, facts.row, *label_span_before(text, start))
             if role is None:
                 relation, role = "below", _nearly_role_above(context, facts, start, end)
             if role is Role.INVOICE_NUMBER:
@@ -120,7 +119,7 @@ def _nearly_role_above(context: DocumentContext, facts: RowFacts, start: int, en
     for other in islice(context.rows_above(facts), _ROWS_TO_HEADER):
         for cell in cells[other.row.number]:
             if cell.extent.overlap_x(extent) > 0:
-                return nearly_role(cell.text)
+                return nearly_role(context, cell.facts.row, cell.start, cell.end)
     return None
 
 
@@ -205,7 +204,7 @@ def _of_longer_word(context: DocumentContext, governor: Governor) -> Role | None
     if start == 0 or not is_cjk(facts.row.text[start - 1]):
         return Role.NUMBER
     whole = re.split(r"[\t :]", facts.row.text[: governor.phrase.end])[-1]
-    near = nearly_role(whole)
+    near = nearly_role(context, facts.row, governor.phrase.end - len(whole), governor.phrase.end)
     return Role.NUMBER if near is None else near if near is Role.INVOICE_NUMBER else None
 
 

@@ -81,9 +81,12 @@ def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Itera
     above = column_above(context, cell, limit=1, max_gap=1.2)
     if not name.strip():
         if position and row[position - 1].extent.right > cell.extent.left - 12 * cell.extent.height:
-            yield from _whole(context, row[position - 1], {feature: 1.0})
+            yield from _before_honorific(context, row[position - 1], {feature: 1.0})
         elif above:
-            yield from _whole(context, above[0], {feature: 1.0})
+            yield from _before_honorific(context, above[0], {feature: 1.0})
+        return
+    if names.is_japanese_form_alone(name.strip()):
+        yield from _before_honorific(context, cell, {feature: 1.0})
         return
     if not names.is_name_before_honorific(name):
         return
@@ -100,6 +103,18 @@ def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Itera
     if piece is not None:
         features = {feature: 1.0, "person_below_company": float(company_above is not None)}
         yield from _candidate(context, cell, piece, features)
+
+
+def _before_honorific(context: DocumentContext, cell: Cell, features: dict[str, float]) -> Iterator[Candidate]:
+    """The name in a cell, or over it where the cell has its legal form alone: ヤマダ, and 株式会社 御中 below."""
+    text = names.HONORIFIC.sub("", cell.text)
+    if not names.is_japanese_form_alone(text):
+        yield from _whole(context, cell, features)
+        return
+    for above in column_above(context, cell, limit=1, max_gap=1.2):
+        rest = rest_of_name(context, above, above.text)
+        if rest is not None and rest.cell is cell:
+            yield from _whole(context, above, features)
 
 
 def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator[Candidate]:
@@ -158,7 +173,7 @@ def _other_firm(context: DocumentContext) -> Iterator[Candidate]:
     ]
     if len({name_value(piece) for _, piece in firms}) != _BOTH_PARTIES:
         return
-    once = [(cell, piece) for cell, piece in firms if context.text.count(name_text(piece)) == 1]
+    once = [(cell, piece) for cell, piece in firms if context.ends.count(name_text(piece)) == 1]
     if len(once) == 1:
         yield from _candidate(context, *once[0], {"other_firm": 1.0})
 
@@ -189,6 +204,8 @@ def _candidate(context: DocumentContext, cell: Cell, piece: Span, features: dict
     name, value = name_text(piece), name_value(piece)
     evidence: tuple[Span, ...] = (piece,)
     rest = rest_of_name(context, cell, name)
+    if rest is None and names.is_japanese_form_alone(name):
+        return
     if rest is not None:
         value, evidence = f"{value}{rest.joint}{name_value(rest.piece)}", (piece, rest.piece)
     yield Candidate(
@@ -199,6 +216,6 @@ def _candidate(context: DocumentContext, cell: Cell, piece: Span, features: dict
             "company_form": float(rest is not None or has_form(name)),
             "upper_half": float(cell.facts.page.depth(cell.extent) < 0.5),
             "implausible": float(is_implausible(context, cell, piece)),
-            "repeated": float(context.text.count(name) > 1),
+            "repeated": float(context.ends.count(name) > 1),
         },
     )

@@ -126,8 +126,10 @@ _HAS_TWO_MARKS = re.compile(r"\d ?[年.,/-] ?\d{1,2} ?[月.,/-]")
 _HAS_EIGHT_DIGITS = re.compile(r"(?:19|20)\d{6}")
 _MAY_BE_ERA = re.compile(r"[令平昭]|[RHSrhs][.' ]? ?[元\d]")
 
-# Reiwa years are printed with two digits as often as Western ones; from 2020 on no Reiwa year reaches 20 before 2038.
+# Reiwa years are printed with two digits as often as Western ones: up to 16 they are Reiwa's (2034), and from 17 on
+# Western, until 2060. What lies beyond (98年) is a year of neither, and which one was printed is not known.
 _FIRST_WESTERN_SHORT_YEAR = 17
+_LAST_WESTERN_SHORT_YEAR = 60
 _FIRST_LONG_YEAR = 1900
 
 
@@ -168,12 +170,14 @@ def _in_kanji(text: str) -> Iterator[PrintedDate]:
             yield _date(match, year=_ERA_OFFSET[match[1]] + count, month=month, day=day)
         elif count >= _FIRST_LONG_YEAR:
             yield _date(match, year=count, month=month, day=day)
-        else:
-            yield _date(match, year=_short_year(count), month=month, day=day, guessed_year=True)
+        elif (year := _short_year(count)) is not None:
+            yield _date(match, year=year, month=month, day=day, guessed_year=True)
 
 
-def _short_year(count: int) -> int:
-    """26年 is 2026, 8年 is 令和8年."""
+def _short_year(count: int) -> int | None:
+    """26年 is 2026, 8年 is 令和8年, and 98年 no year that a document of today has."""
+    if count > _LAST_WESTERN_SHORT_YEAR:
+        return None
     return 2000 + count if count >= _FIRST_WESTERN_SHORT_YEAR else _ERA_OFFSET["令和"] + count
 
 
@@ -216,9 +220,10 @@ def _year_first(match: re.Match[str], *, short: bool) -> Iterator[PrintedDate]:
         yield _date(match, year=int(printed_year), month=int(match[3]), day=_day(match[5]))
     elif mark == "年":
         year = _short_year(int(printed_year))
-        yield _date(match, year=year, month=int(match[3]), day=_day(match[5]), guessed_year=True)
-    elif match[0].startswith("'") or (short and match[4] == mark):
-        yield _date(match, year=2000 + int(printed_year), month=int(match[3]), day=_day(match[5]), guessed_year=True)
+        if year is not None:
+            yield _date(match, year=year, month=int(match[3]), day=_day(match[5]), guessed_year=True)
+    elif match[0].startswith("'") or (short and match[4] == mark and int(printed_year) <= _LAST_WESTERN_SHORT_YEAR):
+        yield _date(match, year=_long_year(printed_year), month=int(match[3]), day=_day(match[5]), guessed_year=True)
 
 
 def _year_last(match: re.Match[str]) -> Iterator[PrintedDate]:

@@ -115,7 +115,6 @@ _DEPARTMENT_BEHIND = re.compile(
 DEPARTMENT = re.compile(
     r"(?:部|課|室|係|担当|担当者|ご担当者|御担当者|経理|総務|本部|グループ|チーム|支店長|部長|課長|社長|代表取締役|代表者)$"
 )
-
 _WEB = re.compile(r"@|https?:|www\.|\.(?:com|net|org|co\.jp|jp|de|fr|nl)\b", re.IGNORECASE)
 _POLITE = re.compile(
     alternatives(
@@ -131,9 +130,7 @@ _REGISTERED = re.compile(
     r"\s*[\[(](?:co\.?(?:mpany)? ?(?:reg)?\.? ?(?:no\.?)? ?:?)?[ :]*[0-9]{4,}[- ]?[A-Z0-9]?[- ]?[A-Z]?\)?\s*$",
     re.IGNORECASE,
 )
-
 _REGISTERED_END = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz) ")
-
 _DOUBLE_FORM = re.compile(r"[(（]{2}(株|有)[)）]{1,2}")
 _OPEN_FORM = re.compile(r"[(（](株|有)(?![)）])")
 _CLOSED_FORM = re.compile(r"(?<![(（])(株|有)[)）]")
@@ -142,9 +139,11 @@ _KANA_BEFORE_FORM = re.compile(r"(?<=[ァ-ヶー])[有侑]$")
 _CAPITAL_O = re.compile(r"(?<=[A-Z]{2})0(?![0-9-])")
 _BARE_FORM = re.compile(r"^株(?=[^式主価券])(?=..)|(?<=..)(?<!式)株$")
 _NO_CAPITAL = re.compile(r"(?<=[a-zà-ÿ])[I1|](?=[a-zà-ÿ])")
-
-
 _LETTER = re.compile(r"[^\W\d_]")
+_LEAST_ALIKE = 6
+_FORM_IN_KANA = re.compile(
+    r"^\(?(?:カブシキ|ユウゲン|ゴウドウ)ガイシヤ[) ]|[( ](?:カブシキ|ユウゲン|ゴウドウ)ガイシヤ\)?$"
+)
 
 
 def has_letters(folded_text: str) -> bool:
@@ -316,9 +315,3 @@ def are_readings_of_one(first: str, second: str) -> bool:
         return False
     wrong: int = sum(map(operator.ne, first, second))
     return wrong <= (1 if length < 2 * _LEAST_ALIKE else 2)
-
-
-_LEAST_ALIKE = 6
-_FORM_IN_KANA = re.compile(
-    r"^\(?(?:カブシキ|ユウゲン|ゴウドウ)ガイシヤ[) ]|[( ](?:カブシキ|ユウゲン|ゴウドウ)ガイシヤ\)?$"
-)
