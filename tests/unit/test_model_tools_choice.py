@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 
 import pytest
+from google.protobuf import json_format, text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from local_stack.triton import REPOSITORY_ROOT
-from model_tools.choice import Choice, config_name, read_choice, this_cpu
+from model_tools.choice import Choice, config_name, read_choice, this_cpu, write_config
 from model_tools.engine_settings import model_process, served_precisions
 from model_tools.openvino_models import INT8_FILE, Precision, model_file
-from model_tools.tune import Split, _write_configs, fastest, medians_ms, splits
+from model_tools.tune import fastest, medians_ms, splits, write_configs
 
 CHOICE = Choice(cpu=this_cpu(), precisions={"text_detection": "f16", "text_recognition": "int8"})
 
@@ -27,10 +28,12 @@ def repository(tmp_path):
     return tmp_path
 
 
-def _process(repository, environment, *, count=2):
-    config = json.dumps({"instance_group": [{"count": count}]})
-    folder = str(repository / "text_recognition")
-    return model_process({"model_config": config, "model_repository": folder, "model_version": "1"}, environment)
+def _process(repository, environment, *, config="cpu", model="text_recognition"):
+    text = (repository / model / "configs" / f"{config}.pbtxt").read_text()
+    parsed = json_format.MessageToJson(text_format.Parse(text, ModelConfig()), preserving_proto_field_name=True)
+    return model_process(
+        {"model_config": parsed, "model_repository": str(repository / model), "model_version": "1"}, environment
+    )
 
 
 def _put_int8(repository):
@@ -39,36 +42,59 @@ def _put_int8(repository):
 
 def test_auto_follows_what_was_measured(repository):
     _put_int8(repository)
+    assert config_name(repository, "auto") == "cpu"
     assert _process(repository, {}).settings.precision is Precision.F16
 
     CHOICE.write(repository)
+    write_configs(repository, CHOICE)
 
-    assert _process(repository, {}).settings.precision is Precision.INT8
-    assert _process(repository, {"OCR_MODEL_PRECISION": "auto"}).settings.precision is Precision.INT8
+    assert config_name(repository, "auto") == "tuned"
+    assert _process(repository, {}, config="tuned").settings.precision is Precision.INT8
+    assert _process(repository, {}, config="tuned", model="text_detection").settings.precision is Precision.F16
     assert served_precisions(repository, {}) == {"text_detection": Precision.F16, "text_recognition": Precision.INT8}
 
 
 def test_what_is_asked_for_goes_before_what_was_measured(repository):
     _put_int8(repository)
     CHOICE.write(repository)
+    write_configs(repository, CHOICE)
+    asked = {"OCR_MODEL_PRECISION": "f32"}
 
-    assert _process(repository, {"OCR_MODEL_PRECISION": "f32"}).settings.precision is Precision.F32
+    assert config_name(repository, "f32") == "cpu"
+    assert _process(repository, asked).settings.precision is Precision.F32
+    assert set(served_precisions(repository, asked).values()) == {Precision.F32}
+
+
+def test_a_process_never_calculates_in_anything_else_than_its_configuration_tells_clients(repository):
+    write_config(repository / "text_recognition", "int8", precision="int8")
+
+    with pytest.raises(ValueError, match="OCR_MODEL_PRECISION"):
+        _process(repository, {"OCR_MODEL_PRECISION": "f32"}, config="int8")
+    process = _process(repository, {"OCR_MODEL_PRECISION": "int8"})
+    assert process.settings.precision is Precision.F16
+    assert "make models" in str(process.note)
 
 
 def test_a_choice_for_another_cpu_is_none(repository):
     _put_int8(repository)
-    dataclasses.replace(CHOICE, cpu="Another avx2").write(repository)
+    other = dataclasses.replace(CHOICE, cpu="Another avx2")
+    other.write(repository)
+    write_configs(repository, other)
 
     assert read_choice(repository) is None
-    assert _process(repository, {}).settings.precision is Precision.F16
+    assert config_name(repository, "auto") == "cpu"
+    assert served_precisions(repository, {})["text_recognition"] is Precision.F16
 
 
-def test_int8_that_was_refused_is_served_in_f16_and_the_log_is_told(repository):
-    process = _process(repository, {"OCR_MODEL_PRECISION": "int8"})
+def test_int8_that_was_refused_is_served_in_f16(repository):
+    for model in ("text_detection", "text_recognition"):
+        write_config(repository / model, "int8", precision="f16" if model == "text_recognition" else "int8")
+    asked = {"OCR_MODEL_PRECISION": "int8"}
 
-    assert process.settings.precision is Precision.F16
-    assert "make models" in str(process.note)
-    assert served_precisions(repository, {"OCR_MODEL_PRECISION": "int8"})["text_recognition"] is Precision.F16
+    assert config_name(repository, "int8") == "int8"
+    assert _process(repository, asked, config="int8").settings.precision is Precision.F16
+    assert _process(repository, asked, config="int8", model="text_detection").settings.precision is Precision.INT8
+    assert served_precisions(repository, asked)["text_recognition"] is Precision.F16
 
 
 def test_the_int8_model_is_found_beside_the_float_one(repository):
@@ -90,16 +116,14 @@ def test_a_damaged_choice_is_none(repository):
 
 
 def test_a_tuned_split_has_its_own_configurations(repository):
-    assert config_name(repository) == "cpu"
-    _write_configs(repository, Split(processes=4, threads=1))
-    dataclasses.replace(CHOICE, recogniser_processes=4, recogniser_threads=3).write(repository)
+    choice = dataclasses.replace(CHOICE, recogniser_processes=4, recogniser_threads=3)
+    write_configs(repository, choice)
 
-    assert config_name(repository) == "tuned"
     text = (repository / "text_recognition" / "configs" / "tuned.pbtxt").read_text()
     assert "instance_group [ { count: 4 kind: KIND_CPU } ]" in text
     assert "count: 1" in (repository / "text_detection" / "configs" / "tuned.pbtxt").read_text()
-    assert _process(repository, {}, count=4).settings.threads == 3
-    assert _process(repository, {"OCR_MODEL_THREADS": "4"}, count=4).settings.threads == 1
+    assert _process(repository, {}, config="tuned").settings.threads == 3
+    assert _process(repository, {"OCR_MODEL_THREADS": "4"}, config="tuned").settings.threads == 1
 
 
 def test_only_what_is_clearly_faster_takes_the_place_of_what_is_there():

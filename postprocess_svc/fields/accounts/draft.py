@@ -15,6 +15,8 @@ from postprocess_svc.fields.context import RowFacts
 
 TYPES = {"普": AccountType.ORDINARY, "当": AccountType.CHECKING, "貯": AccountType.SAVINGS}
 USUAL_DIGITS = 7
+WITHOUT_ITS_HOLDER = 0.6
+"""Certainty of an account whose holder is printed and could not be read: worth showing, and to be looked at."""
 
 
 @value
@@ -94,7 +96,13 @@ class Draft:
             "labelled_number": float(self.labelled_number),
             "post_symbol": float(self.post and "-" in details.number),
         }
-        return AccountCandidate(value=details, evidence=tuple(ordered), features=features, reading=reading)
+        return AccountCandidate(
+            value=details,
+            evidence=tuple(ordered),
+            features=features,
+            certainty=WITHOUT_ITS_HOLDER if self.holder_is_doubtful else 1.0,
+            reading=reading,
+        )
 
 
 def doubt(cell: Cell, start: int) -> Doubt:

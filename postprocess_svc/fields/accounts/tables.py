@@ -10,7 +10,7 @@ from itertools import pairwise
 from ocr_core.contracts.geometry import bounds
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.accounts.debits import is_debited
-from postprocess_svc.fields.accounts.draft import TYPES, TableAccountCandidate, features_of
+from postprocess_svc.fields.accounts.draft import TYPES, WITHOUT_ITS_HOLDER, TableAccountCandidate, features_of
 from postprocess_svc.fields.accounts.firms import Agreement
 from postprocess_svc.fields.accounts.holders import SettledName, carried, is_half_width, settled_name
 from postprocess_svc.fields.accounts.keys import nearly_key
@@ -189,6 +189,7 @@ def _candidate(context: DocumentContext, record: Record, page: int) -> TableAcco
         },
         lines=lines,
         on_page=page,
+        certainty=WITHOUT_ITS_HOLDER if holder is not None and holder.name is None else 1.0,
         reading=min(_open_confidences(record, is_holder_settled=agreement is Agreement.WHOLE)),
     )
 
