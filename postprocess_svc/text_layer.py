@@ -31,6 +31,11 @@ _SURE = 0.9
 """A character recognised with this probability is what is printed, whatever the text layer says."""
 _SPACE_WIDTH = 0.15
 """Words at least this far apart, in line heights, are joined by a space; a space is a quarter to a third."""
+_WESTERN_SPACE_WIDTH = 0.12
+"""The same between words that are set with spaces, in heights of their own type: a line's quad, as it is detected, is
+up to twice as high."""
+_LAST_SPACED = "\u2e7f"
+"""East Asian writing comes after it, and is set without spaces between words."""
 _MAX_COMPARED = 500
 """Characters of a line that are compared; the cost grows with the square of the length."""
 
@@ -107,14 +112,16 @@ def _joined(line: TextLine, words: list[TextLayerWord]) -> TextLine:
     length = float(np.hypot(*along)) or 1.0
     height = float(np.hypot(*(np.array(line.quad[3]) - origin)))
     placed = sorted(
-        (*_span([float((np.array(point) - origin) @ along) / length for point in word.quad]), word.text)
+        (*_span([float((np.array(point) - origin) @ along) / length for point in word.quad]), word.text, _height(word))
         for word in words
     )
     text: list[str] = []
     positions: list[float] = []
     reach: float | None = None
-    for start, end, word in placed:
-        if reach is not None and start - reach >= _SPACE_WIDTH * height:
+    for start, end, word, type_height in placed:
+        is_western = bool(text) and max(text[-1][-1], word[0]) <= _LAST_SPACED
+        space = min(_WESTERN_SPACE_WIDTH * type_height, _SPACE_WIDTH * height) if is_western else _SPACE_WIDTH * height
+        if reach is not None and start - reach >= space:
             text.append(" ")
             positions.append((reach + start) / 2 / length)
         text.append(word)
@@ -122,6 +129,12 @@ def _joined(line: TextLine, words: list[TextLayerWord]) -> TextLine:
         reach = end
     kept = tuple(min(1.0, max(0.0, position)) for position in positions)
     return replace(line, text="".join(text), positions=kept, character_confidences=())
+
+
+def _height(word: TextLayerWord) -> float:
+    """Of a word's type, in pixels."""
+    (x0, y0), _, _, (x3, y3) = word.quad
+    return float(np.hypot(x3 - x0, y3 - y0))
 
 
 def _span(values: list[float]) -> tuple[float, float]:

@@ -241,19 +241,10 @@ def test_a_bank_s_name_has_the_width_that_lists_have(printed: str, bank: str) ->
     assert in_lines(f"{printed} 渋谷支店 普通 1234567")[0][0] == bank
 
 
-def list_of_accounts(count: int) -> PageLines:
-    """Accounts of as many firms, no two alike, and the firms between them."""
-    kana = ["".join(chr(0x30A2 + at // place % 60) for place in (1, 7, 49, 343)) for at in range(count)]
-    rows: list[Placed] = []
-    for at, name in enumerate(kana):
-        rows.append((60.0, 100.0 * at, f"株式会社{name}"))
-        rows.append((60.0, 100.0 * at + 50, f"みずほ銀行 渋谷支店 普通 {1234567 + at} 口座名義 カ){name}"))
-    return page(rows, height=100 * count)
-
-
-def test_four_times_as_many_accounts_and_firms_take_about_four_times_the_work() -> None:
+def test_four_times_as_many_account_numbers_take_about_four_times_the_work() -> None:
     def work(count: int) -> int:
-        context = build_context([list_of_accounts(count)], document_type=DocumentType.INVOICE)
+        rows = [(60.0, 50.0 * at, f"Account number {12345678 + at}") for at in range(count)]
+        context = build_context([page(rows, height=50 * count)], document_type=DocumentType.INVOICE)
         return steps(lambda: BankFamily().propose("bank_accounts", context, {}))
 
-    assert work(320) < 5 * work(80)
+    assert work(1200) < 5 * work(300)

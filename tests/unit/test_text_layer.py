@@ -62,6 +62,18 @@ def test_the_layer_s_text_wins_only_where_it_can_be_believed(printed: str, unsur
     assert preferred(line(printed, unsure=unsure), word(layer, 100, 400)) == text
 
 
+def test_a_word_space_of_small_type_is_one_however_high_the_detected_line_is() -> None:
+    high: Quad = ((90.0, 40.0), (250.0, 40.0), (250.0, 80.0), (90.0, 80.0))
+    words = [word("Lieferant", 100, 160), word("GmbH", 163.8, 205)]
+    assert preferred(line("Lieferant GmbH", quad=high), *words) == "Lieferant GmbH"
+
+
+def test_runs_of_japanese_text_set_a_little_apart_stay_one_word() -> None:
+    high: Quad = ((90.0, 40.0), (250.0, 40.0), (250.0, 80.0), (90.0, 80.0))
+    words = [word("株式会社", 100, 164), word("山田", 167.8, 200)]
+    assert preferred(line("株式会社山田", quad=high), *words) == "株式会社山田"
+
+
 def test_words_are_joined_in_reading_direction_with_their_spaces() -> None:
     words = [
         word("No.", 190, 240),
