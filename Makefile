@@ -135,6 +135,6 @@ lock: ## resolve the requirements anew
 clean: ## remove environments, built models, caches and outputs
 	@$(MAKE) down
 	rm -rf .venv .venv-triton .venv-aws .cache .run out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf model_repository/*/[0-9]*/{model,head}*.{onnx,xml,bin,plan} model_repository/*/configs/tuned.pbtxt
+	rm -rf model_repository/*/[0-9]*/{model,head}*.{onnx,xml,bin,plan} model_repository/*/configs/{int8,tuned}.pbtxt
 	rm -rf model_repository/text_recognition/charset.txt model_repository/.prepared.json model_repository/.tuned.json
 	rm -rf *.egg-info client/*.egg-info

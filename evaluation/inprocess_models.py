@@ -3,6 +3,10 @@
 Same tensors as the served ones (``contracts/tensors.py``): uint8 RGB in, with channel order and normalisation inside
 the compiled graph; probability times 255, or top-1 classes, out. One static shape is one compiled model, made when it
 is first asked for (0.2 s), so that a process which reads a few pages does not compile every class.
+
+Whoever measures speed leaves the precision to what is served (``engine_settings.served_precisions``), so that the limit
+and what is compared with it run in the same one. INT8 is read from the model repository, where its gate has put it;
+floats are made from the original weights, so that a tool needs no prepared repository.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
+from model_tools.engine_settings import served_precisions
+from model_tools.openvino_models import Precision, model_file
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.errors import DeadlineExceeded, NotReady
@@ -30,6 +36,9 @@ from ocr_core.contracts.ports import Recognition
 from ocr_core.contracts.tensors import TEXT_DETECTION, TEXT_RECOGNITION
 
 T = TypeVar("T")
+
+REPOSITORY = Path(__file__).resolve().parent.parent / "model_repository"
+INT8_VERSION = "1"
 
 CPU_THREADS = 2
 # PP-OCR's normalisation: (x / 255 - 0.5) / 0.5 on BGR, as in the models' training configuration.
@@ -69,7 +78,7 @@ class _CompiledShapes:
         self._compiled: dict[tuple[int, ...], Any] = {}
         self._thread = threading.local()
 
-    def infer(self, batch: NDArray[np.uint8]) -> NDArray[Any]:
+    def infer(self, batch: NDArray[Any]) -> NDArray[Any]:
         """Run ``batch`` through the model of its shape; the answer is valid until this thread's next call."""
         with self._lock:
             if batch.shape not in self._compiled:
@@ -95,7 +104,7 @@ class InProcessModels:
         self,
         *,
         weights: Path | None = None,
-        precision: str = "f16",
+        precision: str | None = None,
         threads: int = CPU_THREADS,
         detection_streams: int = 1,
     ) -> None:
@@ -103,16 +112,22 @@ class InProcessModels:
 
         Args:
             weights: Their folder; that of the installed ``rapidocr`` where none is given.
-            precision: What the engine calculates in.
+            precision: What the engine calculates in; for each model what is served on this machine where none is given.
             threads: Cores.
             detection_streams: Detections that share the cores: more for throughput, one for latency.
         """
         self._weights = weights
-        self._precision = precision
+        self._precisions = (
+            served_precisions(REPOSITORY)
+            if precision is None
+            else dict.fromkeys((TEXT_DETECTION.name, TEXT_RECOGNITION.name), Precision(precision))
+        )
         self._threads = threads
         self._detection_streams = detection_streams
         self._detector: _CompiledShapes | None = None
         self._recogniser: _CompiledShapes | None = None
+        self._head: _CompiledShapes | None = None
+        """The recogniser's last product, where it is apart: in INT8."""
         self._detection_pool: ThreadPoolExecutor | None = None
         self._recognition_pool: ThreadPoolExecutor | None = None
         self.charset: tuple[str, ...] = ()
@@ -122,21 +137,24 @@ class InProcessModels:
 
         Raises:
             NotReady: no weights are found.
+            FileNotFoundError: INT8 was asked for by name, and is not in place.
         """
         folder = self._weights or weights_folder()
         if folder is None:
             raise NotReady("the weights are not here: install the extra 'evaluation' or name their folder")
         detector, recogniser = folder / "PP-OCRv6_det_small.onnx", folder / "PP-OCRv6_rec_small.onnx"
         core = ov.Core()
-        common = {"INFERENCE_PRECISION_HINT": self._precision, "INFERENCE_NUM_THREADS": self._threads}
-        self._detector = _CompiledShapes(
-            core,
-            lambda shape: _detection_graph(core, detector, shape),
-            common | {"NUM_STREAMS": self._detection_streams},
-        )
-        self._recogniser = _CompiledShapes(
-            core, lambda shape: _uint8_graph(core, recogniser, shape), common | {"NUM_STREAMS": self._threads}
-        )
+        detect = _settings(self._precisions[TEXT_DETECTION.name], self._threads, self._detection_streams)
+        recognise = _settings(self._precisions[TEXT_RECOGNITION.name], self._threads, self._threads)
+        if self._precisions[TEXT_DETECTION.name] is Precision.INT8:
+            self._detector = _CompiledShapes(core, _prepared(core, TEXT_DETECTION.name), detect)
+        else:
+            self._detector = _CompiledShapes(core, lambda shape: _detection_graph(core, detector, shape), detect)
+        if self._precisions[TEXT_RECOGNITION.name] is Precision.INT8:
+            self._recogniser = _CompiledShapes(core, _prepared(core, TEXT_RECOGNITION.name), recognise)
+            self._head = _CompiledShapes(core, _prepared(core, TEXT_RECOGNITION.name, "head.int8.xml"), recognise)
+        else:
+            self._recogniser = _CompiledShapes(core, lambda shape: _uint8_graph(core, recogniser, shape), recognise)
         self.charset = read_charset(recogniser)
         self._detection_pool = ThreadPoolExecutor(1, thread_name_prefix="detector")
         self._recognition_pool = ThreadPoolExecutor(self._threads, thread_name_prefix="recogniser")
@@ -161,14 +179,15 @@ class InProcessModels:
         """``detect`` in the calling thread: (H, W, 3) uint8 RGB in, (H, W) uint8 out."""
         if self._detector is None:
             raise NotReady("the models are not loaded")
-        return np.array(self._detector.infer(image[None])[0, 0], dtype=np.uint8)
+        return np.array(self._detector.infer(image[None]), dtype=np.uint8).reshape(image.shape[:2])
 
     def recognise_row_now(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """One crop in the calling thread: (48, W, 3) uint8 RGB in, (T,) classes and (T,) probabilities out."""
         if self._recogniser is None:
             raise NotReady("the models are not loaded")
         # Top-1 outside of the graph: in it ArgMax cost 20 to 60 % of the recogniser.
-        by_class = self._recogniser.infer(crop[None])[0]
+        answer = self._recogniser.infer(crop[None])
+        by_class = (answer if self._head is None else self._head.infer(answer))[0]
         class_ids = by_class.argmax(axis=1)
         return class_ids.astype(np.int32), by_class[np.arange(len(class_ids)), class_ids].astype(np.float32)
 
@@ -193,8 +212,8 @@ class InProcessModels:
         )
 
     async def versions(self) -> dict[str, str]:
-        """Which version of each model answers, by model name."""
-        return {TEXT_DETECTION.name: "1", TEXT_RECOGNITION.name: "1"}
+        """Which version of each model answers, by model name, as ``TritonModels`` says it."""
+        return {name: "1-int8" if precision is Precision.INT8 else "1" for name, precision in self._precisions.items()}
 
     async def charset_sha256(self) -> str:
         """Digest of the charset, one character a line."""
@@ -211,6 +230,24 @@ async def _gather(futures: list[Future[T]], deadline: Deadline, stage: str) -> l
     finally:
         for future in futures:
             future.cancel()
+
+
+def _settings(precision: Precision, threads: int, streams: int) -> dict[str, Any]:
+    hint = Precision.F16 if precision is Precision.INT8 else precision
+    return {"INFERENCE_PRECISION_HINT": hint.value, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
+
+
+def _prepared(core: ov.Core, model: str, file_name: str | None = None) -> Callable[[tuple[int, ...]], ov.Model]:
+    """What makes an INT8 model of the repository of one shape."""
+    version_dir = REPOSITORY / model / INT8_VERSION
+    path = version_dir / file_name if file_name else model_file(version_dir, Precision.INT8)
+
+    def build(shape: tuple[int, ...]) -> ov.Model:
+        prepared = core.read_model(path)
+        prepared.reshape(list(shape))
+        return prepared
+
+    return build
 
 
 def _uint8_graph(core: ov.Core, weights: Path, shape: tuple[int, ...]) -> ov.Model:

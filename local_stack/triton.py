@@ -22,6 +22,7 @@ from pathlib import Path
 
 from local_stack.environments import TRITON_PYTHONS
 from local_stack.service import ServiceSpec
+from model_tools.choice import config_name
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 MODEL_NAMES = ("text_detection", "text_recognition")
@@ -44,11 +45,13 @@ class TritonConfig:
     metrics_port: int
     environment_dir: Path = REPOSITORY_ROOT / ".venv-triton"
     model_repository: Path = REPOSITORY_ROOT / "model_repository"
-    model_config_name: str = "cpu"
+    model_config_name: str | None = None
+    """Which of each model's configurations; what the precision asks for where it is null."""
     model_names: tuple[str, ...] = MODEL_NAMES
     model_threads: int | None = None
     """Cores that each model may use; all that this process may run on where it is null."""
-    model_precision: str = "f16"
+    model_precision: str = field(default_factory=lambda: os.environ.get("OCR_MODEL_PRECISION") or "auto")
+    """``auto``: what was measured to be fastest on this machine (``model_tools.tune``)."""
     verbose_level: int = 0
     shared_memory_prefix: str = field(default_factory=lambda: f"{_PREFIX}-{os.getpid()}-{uuid.uuid4().hex[:12]}-")
     """Of the Python backend's own shared memory, so that several servers on one host stay apart. It names the process
@@ -74,11 +77,12 @@ def command(config: TritonConfig) -> list[str]:
     """
     installation = _find(config.environment_dir)
     sweep_shared_memory()
+    chosen_config = config.model_config_name or config_name(config.model_repository, config.model_precision)
     return [
         *(sys.executable, "-I", "-S", str(_GUARD)),
         str(installation.server),
         f"--model-repository={config.model_repository}",
-        f"--model-config-name={config.model_config_name}",
+        f"--model-config-name={chosen_config}",
         f"--backend-directory={installation.backends}",
         f"--backend-config=python,shm-region-prefix-name={config.shared_memory_prefix}",
         # Requests up to a page's size without growing the region on the way.

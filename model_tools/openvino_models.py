@@ -37,12 +37,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+INT8_FILE = "model.int8.xml"
+"""Beside ``model.xml``, where ``model_tools.int8`` has put it."""
+
+
 class Precision(StrEnum):
-    """What OpenVINO calculates in. f16 differs from f32 by 0.03 at most in probability, bf16 by 0.26."""
+    """What OpenVINO calculates in. f16 differs from f32 by 0.03 at most in probability, bf16 by 0.26.
+
+    int8 is another form of the model (``model_tools.int8``); what is not quantised in it runs as with f16.
+    """
 
     F16 = "f16"
     BF16 = "bf16"
     F32 = "f32"
+    INT8 = "int8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +69,7 @@ class EngineSettings:
         """The same as properties of a compiled model."""
         return {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": self.precision.value,
+            "INFERENCE_PRECISION_HINT": (Precision.F16 if self.precision is Precision.INT8 else self.precision).value,
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": self.threads,
             # Several model processes share the cores; pinned threads of two of them would pile up on one core.
@@ -131,7 +139,7 @@ class TextDetector:
     """``text_detection`` in process."""
 
     def __init__(self, version_dir: Path, settings: EngineSettings) -> None:
-        self._classes = ShapeClasses(model_file(version_dir), settings)
+        self._classes = ShapeClasses(model_file(version_dir, settings.precision), settings)
 
     def load(self, shapes: Iterable[tuple[int, int]] = DETECTION_SHAPES, progress: Progress | None = None) -> None:
         """Compile and warm every shape class."""
@@ -154,8 +162,8 @@ class TextRecogniser:
     """``text_recognition`` in process. Batches run row by row: on a CPU a batch brings nothing (measured)."""
 
     def __init__(self, version_dir: Path, settings: EngineSettings) -> None:
-        self._classes = ShapeClasses(model_file(version_dir), settings)
-        self._head = _Head(version_dir / "head.xml", settings)
+        self._classes = ShapeClasses(model_file(version_dir, settings.precision), settings)
+        self._head = _Head(version_dir / f"{_head_stem(settings.precision)}.xml", settings)
 
     def load(self, widths_px: Iterable[int] = RECOGNITION_WIDTHS_PX, progress: Progress | None = None) -> None:
         """Compile and warm every width class."""
@@ -205,12 +213,25 @@ def top1(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray
     return ids.astype(np.int32), best
 
 
-def model_file(version_dir: Path) -> Path:
-    """The model that OpenVINO reads in a version directory: ``model.xml`` before ``model.onnx``.
+def has_int8(version_dir: Path) -> bool:
+    """Whether an INT8 form of the model is in place: it was made, and passed the gate."""
+    return (version_dir / INT8_FILE).is_file()
+
+
+def _head_stem(precision: Precision) -> str:
+    return "head.int8" if precision is Precision.INT8 else "head"
+
+
+def model_file(version_dir: Path, precision: Precision = Precision.F32) -> Path:
+    """The model that OpenVINO reads in a version directory: ``model.xml`` before ``model.onnx``; its INT8 form for it.
 
     Raises:
-        FileNotFoundError: neither is there; the message says how to make them.
+        FileNotFoundError: there is none; the message says how to make them.
     """
+    if precision is Precision.INT8:
+        if not has_int8(version_dir):
+            raise FileNotFoundError(f"no {INT8_FILE} in {version_dir}: `make models` says why it was refused")
+        return version_dir / INT8_FILE
     for name in ("model.xml", "model.onnx"):
         if (version_dir / name).is_file():
             return version_dir / name

@@ -4,6 +4,7 @@
 
 - ``<model>/1/model.onnx``: the prepared model, top-1 in the graph; TensorRT engines are built from it,
 - ``<model>/1/model.xml`` and ``.bin``: the same for OpenVINO; the recogniser's head is apart there (``head.xml``),
+- ``<model>/1/model.int8.xml`` (``head.int8.xml``): its heavy parts in INT8, if they pass the gate (``int8``),
 - ``text_recognition/charset.txt``: one character a line; class 0 is the blank, line ``i`` is class ``i``.
 
 A second run compares digests and does nothing.
@@ -22,8 +23,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from model_tools.choice import CHOICE_FILE, INT8_CONFIG, write_config
 from ocr_core.contracts.tensors import TEXT_DETECTION, TEXT_RECOGNITION
+
+if TYPE_CHECKING:
+    from model_tools.int8 import Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -73,22 +79,46 @@ class Sources:
         return cls(detector=folder / _DETECTOR_FILE, recogniser=folder / _RECOGNISER_FILE)
 
 
-def prepare(sources: Sources, repository: Path) -> bool:
+def prepare(sources: Sources, repository: Path, *, int8: bool = True) -> bool:
     """Write what is missing or out of date; true if anything was written.
+
+    Args:
+        sources: The original models.
+        repository: Where the configurations lie.
+        int8: Whether the INT8 forms are made as well.
 
     Raises:
         PreparationFailed: the charset is not the one that the configurations name.
     """
     manifest_path = repository / _MANIFEST
-    inputs = _inputs_digest(sources)
+    inputs = _inputs_digest(sources, repository) + ("" if int8 else " without int8")
     if _is_current(manifest_path, inputs, repository):
         return False
     manifest_path.unlink(missing_ok=True)
     written = _write_models(sources, repository)
     check_charset(repository)
+    # What was measured with other models says nothing of these.
+    (repository / CHOICE_FILE).unlink(missing_ok=True)
+    verdicts = _make_int8(repository) if int8 else []
+    for verdict in verdicts:
+        _log.info("models: %s", verdict)
+        precision = "int8" if verdict.passed else "f16"
+        written.append(write_config(repository / verdict.model, INT8_CONFIG, precision=precision))
+    written += [path for model in (TEXT_DETECTION, TEXT_RECOGNITION) for path in _int8_files(repository, model.name)]
     sizes = {str(path.relative_to(repository)): path.stat().st_size for path in written}
-    manifest_path.write_text(json.dumps({"inputs_sha256": inputs, "sizes": sizes}, indent=1) + "\n")
+    manifest = {"inputs_sha256": inputs, "sizes": sizes, "int8": [str(verdict) for verdict in verdicts]}
+    manifest_path.write_text(json.dumps(manifest, indent=1) + "\n")
     return True
+
+
+def _make_int8(repository: Path) -> list[Verdict]:
+    from model_tools.int8 import make_int8  # noqa: PLC0415 - heavy, as in _write_models
+
+    return make_int8(repository, VERSION)
+
+
+def _int8_files(repository: Path, model: str) -> list[Path]:
+    return sorted((repository / model / VERSION).glob("*.int8.*"))
 
 
 def check_charset(repository: Path) -> str:
@@ -142,11 +172,14 @@ def _write_models(sources: Sources, repository: Path) -> list[Path]:
     return [*written, charset_path]
 
 
-def _inputs_digest(sources: Sources) -> str:
+def _inputs_digest(sources: Sources, repository: Path) -> str:
     digest = hashlib.sha256()
     tools = Path(__file__).resolve().parent
     contracts = tools.parent / "ocr_core" / "contracts" / "tensors.py"
-    for path in (sources.detector, sources.recogniser, tools / "prepare.py", tools / "graphs.py", contracts):
+    code = (tools / f"{name}.py" for name in ("prepare", "graphs", "int8", "quantisation", "samples", "gate"))
+    bundled = sorted(path for path in (tools / "bundled").rglob("*") if path.is_file())
+    configs = sorted(repository.glob("*/configs/cpu.pbtxt"))
+    for path in (sources.detector, sources.recogniser, *code, contracts, *bundled, *configs):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     for package in ("onnx", "openvino"):
         digest.update(importlib.metadata.version(package).encode())
@@ -171,12 +204,13 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 when the repository is ready."""
     parser = argparse.ArgumentParser(prog="python -m model_tools.prepare", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--repository", type=Path, default=DEFAULT_REPOSITORY, help="default: %(default)s")
+    parser.add_argument("--without-int8", action="store_true", help="do not make the INT8 forms (a minute)")
     parser.add_argument("--weights", type=Path, help="folder of the original ONNX files; default: the installed wheel")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         sources = Sources.in_folder(options.weights) if options.weights else Sources.of_installed_wheel()
-        changed = prepare(sources, options.repository)
+        changed = prepare(sources, options.repository, int8=not options.without_int8)
     except PreparationFailed as error:
         _log.error("models: %s", error)
         return 1

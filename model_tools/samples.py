@@ -1,8 +1,14 @@
-"""Real pages and crops for the precision gate, from a folder with ``pages/`` and ``crops/`` of pictures."""
+"""Pages and crops for calibration and for the precision gate: those that are bundled, or a folder of one's own.
+
+The bundled ones (``bundled/``, written by ``python -m evaluation.model_samples``) are of generated documents, clean,
+scanned, faxed and photographed. Odd and even ones are of different documents. A folder of one's own has ``pages/`` and
+``crops/`` of pictures.
+"""
 
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +25,12 @@ from ocr_core.contracts.tensors import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+BUNDLED = Path(__file__).resolve().parent / "bundled"
+LINES_FILE = "lines.webp"
+PLACES_FILE = "lines.json"
+"""Of each line in the sheet: (left, top, width), pixels."""
+
+_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
 def page_samples(folder: Path) -> Iterator[NDArray[np.uint8]]:
@@ -42,6 +53,23 @@ def crop_samples(folder: Path) -> Iterator[NDArray[np.uint8]]:
         canvas = np.full((1, RECOGNITION_HEIGHT_PX, width_class, 3), RECOGNITION_PAD_VALUE, np.uint8)
         canvas[0, :, :width] = np.asarray(picture.resize((width, RECOGNITION_HEIGHT_PX)))
         yield canvas
+
+
+def bundled_pages(folder: Path = BUNDLED) -> list[NDArray[np.uint8]]:
+    """The bundled pages, (1, H, W, 3) uint8 RGB each, in a detector's shapes."""
+    return [np.array(picture)[None] for picture in _pictures(folder / "pages")]
+
+
+def bundled_crops(folder: Path = BUNDLED) -> list[NDArray[np.uint8]]:
+    """The bundled lines, (1, 48, W, 3) uint8 RGB each, padded to their width class."""
+    image_module = importlib.import_module("PIL.Image")
+    with image_module.open(folder / LINES_FILE) as picture:
+        sheet = np.asarray(picture.convert("RGB"))
+    places = json.loads((folder / PLACES_FILE).read_text())
+    return [
+        np.ascontiguousarray(sheet[None, top : top + RECOGNITION_HEIGHT_PX, left : left + width])
+        for left, top, width in places
+    ]
 
 
 def _misfit(shape: tuple[int, int], aspect: float) -> float:

@@ -35,6 +35,8 @@ class ImageModel(ABC):
         """Load the model; Triton reports it ready only after this."""
         process = model_process(args)
         self._run = self.load(process.version_dir, process.settings)
+        if process.note is not None:
+            pb_utils.Logger.log_warn(f"{args['model_instance_name']}: {process.note}")
         pb_utils.Logger.log_info(
             f"{args['model_instance_name']}: warm, {process.settings.threads} threads, {process.settings.precision}"
         )

@@ -61,6 +61,8 @@ _NOT_LOADED = re.compile(r"is not ready|unknown model|is not found")
 # "Stub process 'text_recognition_0_1' is not healthy.": a model process was killed. model_tools/triton_guard.py ends
 # such a server, which is then started anew.
 _MODEL_PROCESS_GONE = re.compile(r"Stub process.* is not healthy|Failed to obtain the health mutex")
+_PRECISION = "precision"
+"""A parameter of a model's configuration (``model_tools.choice``). INT8 is not quite the same model as its floats."""
 _UNANSWERED = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED"})
 
 _CHANNEL_ARGUMENTS = [
@@ -165,6 +167,8 @@ class TritonModels:
     async def versions(self) -> dict[str, str]:
         """See ``TextModels.versions``: as the last answers said, or as the server says where there was none.
 
+        One in INT8 says so: ``1-int8``.
+
         Raises:
             NotReady: Triton does not answer, or a model is not loaded.
         """
@@ -172,7 +176,10 @@ class TritonModels:
             if model.name not in self._versions:
                 metadata = await self._control("get_model_metadata", model.name)
                 self._versions[model.name] = max(metadata.versions, key=int)
-        return dict(self._versions)
+        return {
+            name: f"{version}-int8" if await self._precision(name) == "int8" else version
+            for name, version in self._versions.items()
+        }
 
     async def charset_sha256(self) -> str:
         """See ``TextModels.charset_sha256``: what the recogniser's configuration says now.
@@ -188,6 +195,11 @@ class TritonModels:
         if not digest:
             raise InternalError("the recogniser's configuration names no charset")
         return str(digest)
+
+    async def _precision(self, model_name: str) -> str:
+        """What the model's configuration says that it calculates in; empty for floats. Never kept, as the charset."""
+        response = await self._control("get_model_config", model_name)
+        return str(response.config.parameters[_PRECISION].string_value)
 
     def _open_client(self) -> InferenceServerClient:
         if self._client is None:
