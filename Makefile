@@ -93,6 +93,8 @@ faults-report: environment-dev environment-aws ## a job of a thousand documents 
 
 generate: environment-dev ## labelled invoices and receipts in out/generated (needs chromium and fonts; says which)
 	@$(RUN) -m evaluation.generator --out out/generated/develop --split develop --count 150 --damage $(GENERATED_DAMAGE) $(ARGS)
+	@$(RUN) -m evaluation.generator --out out/generated/world --split world --count 110 \
+		--damage clean clean clean scan photo $(ARGS)
 	@$(RUN) -m evaluation.generator --out out/generated/train --split train --count 400 --damage $(GENERATED_DAMAGE) $(ARGS)
 	@$(RUN) -m evaluation.generator --out out/generated/test --split test --count 300 \
 		--damage clean clean scan fax photo heavy $(ARGS)
@@ -100,8 +102,8 @@ generate: environment-dev ## labelled invoices and receipts in out/generated (ne
 eval: environment-dev models ## accuracy on ../shared/data and generated documents, and a report of the failures
 	@$(RUN) -m evaluation.accuracy $(ARGS)
 
-train-fields: environment-dev ## learn the field scorer's weights from out/generated/train (`make generate` makes it)
-	@$(RUN) -m evaluation.field_training out/generated/train $(ARGS)
+train-fields: environment-dev ## learn the field scorer's weights from out/generated/{train,world} (`make generate` makes them)
+	@$(RUN) -m evaluation.field_training out/generated/train out/generated/world $(ARGS)
 
 environment:
 	@$(ENVIRONMENTS) services

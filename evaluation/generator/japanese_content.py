@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 
-from evaluation.generator.content import ROUNDINGS, Balance, Content, LineItem, Sums, rate_sums
+from evaluation.generator.content import ROUNDINGS, Balance, Content, LineItem, Party, Sums, rate_sums
 from evaluation.generator.identifiers import filled
 from evaluation.generator.japanese_parties import JapaneseParties
 from evaluation.generator.layouts import Layout
@@ -20,7 +20,7 @@ STANDARD_RATE = Decimal(10)
 REDUCED_RATE = Decimal(8)
 WITHHOLDING_RATE = Decimal("0.1021")
 """Income tax withheld from fees up to a million yen, with the reconstruction tax."""
-NOT_FOR_ANYONE = {"utility"}
+NOT_FOR_ANYONE = {"utility", "metered", "fees"}
 """Trades whose goods only a layout of their own sells."""
 NUMBER_PATTERNS = (
     "INV-{y}-####",
@@ -46,7 +46,7 @@ def draw_content(draw: random.Random, split: Split, layout: Layout, *, most_item
     """
     parties = JapaneseParties(draw, split)
     is_receipt = layout.is_receipt
-    issuer = parties.shop(layout.trade) if layout.has("shop") else parties.company()
+    issuer = _issuer(parties, layout)
     recipient = parties.person() if draw.random() < (0.3 if is_receipt else 0.06) else parties.company()
     date = datetime.date(draw.randint(2023, 2027), draw.randint(1, 12), draw.randint(1, 28))
     includes_tax = layout.has("shop") or (is_receipt and draw.random() < 0.6) or draw.random() < 0.12
@@ -80,9 +80,15 @@ def draw_content(draw: random.Random, split: Split, layout: Layout, *, most_item
         subject=_subject(draw, items),
         items=items,
         sums=sums,
-        accounts=parties.accounts(holder, count),
+        accounts=parties.accounts(holder, count, with_post_branch=layout.has("post_branch")),
         tendered=_tendered(draw, sums.total),
     )
+
+
+def _issuer(parties: JapaneseParties, layout: Layout) -> Party:
+    if layout.has("shop"):
+        return parties.shop(layout.trade)
+    return parties.proprietor(layout.trade) if layout.has("proprietor") else parties.company()
 
 
 def document_number(draw: random.Random, date: datetime.date, patterns: Sequence[str]) -> str:

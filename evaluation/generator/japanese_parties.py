@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from evaluation.generator.content import Account, Party
 from evaluation.generator.forms import bank_kana
@@ -31,6 +32,8 @@ BODIES = (("NPO法人", "トクヒ）"), ("一般社団法人", "シヤ）"), ("
 AREA_CODES = ("03", "06", "011", "022", "045", "052", "075", "078", "082", "092", "0263", "0466", "0952")
 MOBILE_PREFIXES = ("090", "080", "070")
 FREE_DIAL = "0120"
+POST_BRANCH_DIGITS = str.maketrans("0123456789", "〇一二三四五六七八九")
+"""How the post's bank spells the codes of its branches: 018 is 〇一八."""
 
 
 class JapaneseParties:
@@ -75,6 +78,14 @@ class JapaneseParties:
         reading = next(reading for part, (_, reading) in words.items() if "{" + part + "}" in pattern)
         return self._party(name, "カ）" + reading, "")
 
+    def proprietor(self, trade: str) -> Party:
+        """An office, studio or association by its own name, whose account is its owner's."""
+        pattern = self._draw.choice(vocabulary("names_ja").choices(f"shop_{trade}", self._split))
+        parts = {"word": "words", "surname": "surnames", "kanji": "kanji_names", "place": "places"}
+        owner = self.person()
+        name = pattern.format(**{part: self._word(kind)[0] for part, kind in parts.items()})
+        return replace(self._party(name, owner.holder, ""), person=owner.name)
+
     def phone(self) -> str:
         """A number as printed: area code, exchange, line; brackets or hyphens; mobile and toll-free ones too."""
         draw = self._draw
@@ -89,8 +100,14 @@ class JapaneseParties:
             return f"{area}({exchange}){line}"
         return f"{area}-{exchange}-{line}"
 
-    def accounts(self, holder: str, count: int) -> tuple[Account, ...]:
-        """Accounts at different banks; where there are several, the post's bank may be among them."""
+    def accounts(self, holder: str, count: int, *, with_post_branch: bool = False) -> tuple[Account, ...]:
+        """Accounts at different banks; where there are several, the post's bank may be among them.
+
+        Args:
+            holder: Whose they are.
+            count: How many.
+            with_post_branch: The first one is the post's bank's by its branch and number, as other banks pay to it.
+        """
         draw = self._draw
         names = vocabulary("names_ja")
         banks = draw.sample(names.choices("banks", self._split), count)
@@ -98,6 +115,8 @@ class JapaneseParties:
         accounts = [self._bank_account(bank, branch, holder) for bank, branch in zip(banks, branches, strict=True)]
         if draw.random() < (0.5 if count > 1 else 0.08):
             accounts[-1] = self._postal_account(holder)
+        if with_post_branch:
+            accounts[0] = self._post_branch_account(holder)
         return tuple(accounts)
 
     def department(self) -> str:
@@ -117,6 +136,11 @@ class JapaneseParties:
             number=f"{draw.randrange(10**5, 10**7):07d}",
             holder=holder,
         )
+
+    def _post_branch_account(self, holder: str) -> Account:
+        code = f"{self._draw.randrange(100):02d}8"
+        account = self._bank_account("ゆうちょ銀行", code.translate(POST_BRANCH_DIGITS), holder)
+        return replace(account, bank_code="9900", branch_code=code, account_type="ordinary")
 
     def _postal_account(self, holder: str) -> Account:
         draw = self._draw

@@ -128,10 +128,14 @@ def _rounded(quad: Sequence[Sequence[float]]) -> Json:
     return [[round(float(x), 1), round(float(y), 1)] for x, y in quad]
 
 
-def _value(name: str, content: Content, amounts: Mapping[str, Decimal], evidence: Mapping[str, object]) -> Json:
+def _value(name: str, content: Content, amounts: Mapping[str, Decimal], evidence: Mapping[str, Sequence[Json]]) -> Json:
     """A field's value; null where the document does not print it."""
     if name not in evidence:
         return None
+    if name == "phone":
+        # As printed: a layout may set the area code in brackets.
+        first = evidence[name][0]
+        return first["text"] if isinstance(first, dict) else None
     if name in amounts:
         return {"value": _number(amounts[name], content.currency), "currency": content.currency}
     texts = {
@@ -141,7 +145,6 @@ def _value(name: str, content: Content, amounts: Mapping[str, Decimal], evidence
         "document_date": content.date.isoformat(),
         "due_date": content.due.isoformat(),
         "registration_number": content.issuer.registration_number,
-        "phone": content.issuer.phone,
     }
     return texts[name]
 

@@ -14,3 +14,5 @@ class Split(StrEnum):
     """To look at failures in."""
     TEST = "test"
     """To measure with, and not to look at."""
+    WORLD = "world"
+    """To look at as well: what other people's accounts, issuers and telephone numbers look like."""

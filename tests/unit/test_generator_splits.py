@@ -101,6 +101,12 @@ def test_there_are_layouts_enough_and_a_quarter_is_not_japanese() -> None:
         assert 0.2 <= foreign / counts[split] <= 0.35
 
 
+def test_the_world_split_prints_its_own_words_and_those_of_the_split_that_is_looked_at() -> None:
+    banks = vocabulary("names_ja").choices("banks", Split.WORLD)
+    assert set(banks) > set(vocabulary("names_ja").choices("banks", Split.DEVELOP))
+    assert not set(banks) & set(vocabulary("names_ja").choices("banks", Split.TRAIN))
+
+
 def test_every_split_has_words_for_every_key() -> None:
     for name in (*WORDINGS, "fonts"):
         for key in vocabulary(name).lists:
