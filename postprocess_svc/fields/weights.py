@@ -232,6 +232,7 @@ _REGISTRATION_NUMBER = {
 
 _RECIPIENT = {
     BIAS: -4.0,
+    "payee": -6.0,  # the account to pay into is in this name
     "honorific_company": 8.0,  # 御中
     "honorific_person": 6.0,  # 様, 殿
     "labelled_row": 5.0,
@@ -276,6 +277,7 @@ _ISSUER = {
     "bottom": -0.6,
     "repeated": 0.8,
     "block_head": 2.4,  # right over an address or phone and under none, in Japanese
+    "over_officer": 2.6,  # right over 代表取締役 …, 院長 …
     "branch_alone": -4.5,  # 東口店 and no more
     "branch_below": 1.2,  # a chain's name over which shop it is
     "larger_below": -2.4,  # a trade or motto over a name in larger type
@@ -295,11 +297,12 @@ _PHONE = {
     "unlabelled": 2.2,
     "international": 0.8,
     "fax": -8.0,
-    "recipients": -3.5,
+    "recipients": -7.0,  # under the customer's name, and not under the issuer's
     "near_issuer": 1.5,
     "first": 1.0,
     "odd_length": -2.0,
     "direct": -4.0,  # of a department or person in charge: 直通, 内線
+    "alone": 2.0,  # all of a line of the issuer's block
 }
 
 _BANK_ACCOUNTS = {

@@ -7,17 +7,19 @@ same cell, in the next, or in the cell below; what has no key is told by its for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
+from postprocess_svc.fields.accounts.columns import Columns, own_columns
 from postprocess_svc.fields.accounts.debits import is_debited
 from postprocess_svc.fields.accounts.draft import Draft, doubt
 from postprocess_svc.fields.accounts.holders import begins_holder, may_be_holder, take_holder
+from postprocess_svc.fields.accounts.holders_above import holder_above, name_above
 from postprocess_svc.fields.accounts.keys import BETWEEN, Part, key_above, segments
 from postprocess_svc.fields.accounts.lines import continuation
 from postprocess_svc.fields.accounts.names import BANK_WORD, BRANCH, bank_mentions, bank_over_two_lines, mended_name
 from postprocess_svc.fields.accounts.parts import TRANSFER_ACCOUNT, take_by_form, take_post, take_rest_of_branch
+from postprocess_svc.fields.accounts.post_branch import is_same_post_account, take_post_branch
 from postprocess_svc.fields.accounts.real_banks import is_real_bank, real_bank
 from postprocess_svc.fields.candidate import Candidate
 from postprocess_svc.fields.cells import Cell, find_cells
@@ -27,11 +29,11 @@ from postprocess_svc.fields.vocabulary import Role
 
 _MONEY = frozenset({Role.TOTAL, Role.TOTAL_DUE, Role.SUBTOTAL, Role.TAX, Role.TAX_BASE, Role.AMOUNT, Role.WITHHOLDING})
 _SENTENCE = re.compile(r"です|ます|ください|下さい|お願い|お問合|※|でした")
+_TYPES = ("普通", "当座", "貯蓄")
 _MAX_ROWS = 8
 _LEVEL_HEIGHTS = 0.8
 _MAX_MENTIONS = 40
 _ROWS_BETWEEN = 2
-_MAX_GAP_TO_HOLDER = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +53,39 @@ def block_accounts(context: DocumentContext) -> Iterator[Candidate]:
     anchors = _anchors(context)
     drafts: list[Draft] = []
     for position, anchor in enumerate(anchors):
-        following = anchors[position + 1].cell if position + 1 < len(anchors) else None
+        columns = own_columns(context, anchor.cell, [other.cell for other in anchors])
+        following = next((other.cell for other in anchors[position + 1 :] if columns.has(other.cell)), None)
         draft = _begun(anchor)
         begin = (anchor.cell, anchor.end) if anchor.below is None else (anchor.below, anchor.below_end)
-        _fill(draft, context, _scope(context, *begin, following))
+        cells = list(_scope(context, *begin, following, columns))
+        by_branch = take_post_branch(draft, cells) if draft.post else None
+        if by_branch is not None:
+            _take_unnamed_holder(draft, context, *by_branch, by_branch[0].end)
+        _fill(draft, context, cells)
         if draft.number is not None:
             draft.settle_branch()
             drafts.append(draft)
     for group in _together(drafts):
         _share_holder(context, group)
+    taken = {piece.row.number for draft in drafts for piece in draft.spans}
     for draft in drafts:
+        above = None if draft.holder is not None or draft.holder_is_doubtful else name_above(context, draft)
+        if above is not None and above.facts.row.number not in taken:
+            take_holder(draft, context, above, above.start, above.end)
+    for draft in _each_once(context, drafts):
         draft.is_debited = is_debited(context, {piece.row.number for piece in draft.spans})
         yield draft.candidate()
+
+
+def _each_once(context: DocumentContext, drafts: Sequence[Draft]) -> Iterator[Draft]:
+    """The accounts, of the post's those by a symbol left out that are given by their branch too."""
+    for draft in drafts:
+        twin = next((other for other in drafts if is_same_post_account(other, draft)), None)
+        if twin is not None:
+            if draft.holder_part is not None:
+                take_holder(twin, context, *draft.holder_part)
+            continue
+        yield draft
 
 
 def _together(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
@@ -85,29 +108,10 @@ def _is_next(upper: Draft, lower: Draft) -> bool:
 def _share_holder(context: DocumentContext, group: Sequence[Draft]) -> None:
     """Give all accounts the holder that is printed once, with its key, below the last of them or above the first."""
     named = [draft for draft in group if draft.holder is not None or draft.holder_is_doubtful]
-    part = group[-1].holder_part if named else _holder_above(context, group[0])
+    part = group[-1].holder_part if named else holder_above(context, group[0])
     if part is not None and (not named or (len(named) == 1 and named[0] is group[-1])):
         for draft in group:
             take_holder(draft, context, *part)
-
-
-def _holder_above(context: DocumentContext, first: Draft) -> tuple[Cell, int, int] | None:
-    """A holder with its key in the line over an account."""
-    rows = context.shared(find_cells)
-    number = first.facts.row.number
-    above = rows[number - 1] if number else []
-    for cell, beside in zip_longest(above, above[1:]):
-        gap = first.facts.row.top - cell.extent.bottom
-        if cell.facts.row.page != first.facts.row.page or gap > _MAX_GAP_TO_HOLDER * cell.extent.height:
-            continue
-        for key, start, end in segments(cell, cell.start):
-            if key is not Role.HOLDER:
-                continue
-            if cell.facts.row.text[start:end].strip(BETWEEN):
-                return cell, start, end
-            if beside is not None:
-                return beside, beside.start, beside.end
-    return None
 
 
 def _begun(anchor: _Anchor) -> Draft:
@@ -171,7 +175,9 @@ def _post_bank_near(context: DocumentContext, cell: Cell) -> bool:
     return any("ゆうち" in text or "郵便局" in text for text in before)
 
 
-def _scope(context: DocumentContext, anchor: Cell, start: int, stop_cell: Cell | None) -> Iterator[tuple[Cell, int]]:
+def _scope(
+    context: DocumentContext, anchor: Cell, start: int, stop_cell: Cell | None, columns: Columns
+) -> Iterator[tuple[Cell, int]]:
     """Cells that may belong to the account: the rest of the row, then rows below until another bank is named."""
     rows = context.shared(find_cells)
     yield anchor, start
@@ -184,7 +190,7 @@ def _scope(context: DocumentContext, anchor: Cell, start: int, stop_cell: Cell |
     yield from ((other, other.start) for other in level)
     for other in rows[number]:
         if other.start > anchor.start:
-            if other is stop_cell or _is_money(other):
+            if other is stop_cell or _is_money(other) or not columns.has(other):
                 break
             if _SENTENCE.search(other.text) is None:
                 yield other, other.start
@@ -196,7 +202,7 @@ def _scope(context: DocumentContext, anchor: Cell, start: int, stop_cell: Cell |
         for other in rows[below]:
             if other is stop_cell:
                 return
-            if other.extent.right <= left:
+            if other.extent.right <= left or not columns.has(other):
                 continue  # a column of its own, whatever it holds
             if _is_money(other):
                 break
@@ -221,7 +227,7 @@ def _is_money(cell: Cell) -> bool:
     return any(label.roles & _MONEY and cell.start <= label.start < cell.end for label in cell.facts.labels)
 
 
-def _fill(draft: Draft, context: DocumentContext, cells: Iterator[tuple[Cell, int]]) -> None:
+def _fill(draft: Draft, context: DocumentContext, cells: Iterable[tuple[Cell, int]]) -> None:
     pending: Role | None = None
     for position, (cell, begin_at) in enumerate(cells):
         start = take_rest_of_branch(draft, context, cell, begin_at)
@@ -251,7 +257,7 @@ def _take(draft: Draft, context: DocumentContext, cell: Cell, part: Part) -> Non
             return
         case Role.BRANCH if draft.branch is None:
             printed = re.split(r"[\s(\[:]", text[start:end].strip(BETWEEN), maxsplit=1)[0]
-            if printed and not printed.isdigit():
+            if printed and not printed[0].isdigit() and not printed.startswith(_TYPES):
                 at = text.index(printed, start)
                 draft.branch = draft.mark(cell, at, at + len(printed))
                 draft.branch_at = (cell, at)

@@ -23,11 +23,15 @@ from postprocess_svc.fields.values.folding import fold, has_cjk
 _KANA = re.compile(r"[ァ-ヶヽヾー･・ｦ-ﾟ]")
 _NO_HOLDER = re.compile(
     r"[\d¥%:@]|手数料|負担|振込|お願い|下さい|ください|ます|です|番号|登録|合計|備考|摘要|期限|事項|案内|連絡|通信|"
-    r"単位|数量|品名|(?:欄|日|先|額|書|率)$"
+    r"単位|数量|品名|^(?:名称|内容|項目|商品名?|摘要|作業内容|工事名|件名|ご請求項目)$|(?:欄|日|先|額|書|率)$"
 )
 _KANA_IN_BRACKETS = re.compile(r"^\s*[(\[](?:カナ|カタカナ|フリガナ|半角カナ|名義)[)\]]\s*")
 _PERSON = re.compile(r"^[\u4e00-\u9fff々]{1,4} ?[\u4e00-\u9fff々ぁ-んァ-ヶ]{1,5}$")
-_OTHER_COLUMN = re.compile(r"\s+(?=[※*■●◆・])|(?<=[カユドイ])\s+(?=[^ァ-ヶ()]+。?$)")
+_OTHER_COLUMN = re.compile(
+    r"\s+(?=[※*■●◆・])|(?<=[カユドイ])\s+(?=[^ァ-ヶ()]+。?$)"
+    r"|[)」』\]]?\s*(?:宛|あて[にへの]|まで(?=[にへごお振]|$)|へ(?=[ごお]|の?振)|に(?=お[願振支]|て|振)|です|となります|と?なっており)"
+)
+"""Where a holder ends: what follows is another column, or the rest of the sentence that the account stands in."""
 _MISREAD_MARK = re.compile(r"^[1I]\)|\([1I]\)?$")
 """ユ) and (ユ, as narrow print has them read."""
 _CONTINUED = re.compile(r"[ァ-ヶーぁ-ん ・()]+")
@@ -39,6 +43,8 @@ _STRANGE_IN_KANA = re.compile(r"[A-Za-z0-9\u4e00-\u9fff\"'`^°゜~\]}{|\[]")
 _NEVER = frozenset("^°゜~}{|")
 """Signs that no holder has, however surely they were read."""
 _MAX_LENGTH = 40
+_LEAST_ALONE = 5
+_KANA_ONLY = re.compile(r"[ァ-ヶー ]+")
 _LEAST_KANA = 3
 _KANA_SHARE = 0.7
 _HALF_WIDTH_PITCH = 0.6
@@ -60,6 +66,14 @@ def may_be_holder(draft: Draft, cell: Cell, start: int, end: int) -> bool:
     return _is_near(draft, cell) and (_is_name(text) or _is_person(draft, cell, text, start, end))
 
 
+def is_banks_form(text: str) -> bool:
+    """A name as banks write it: in kana all through, or with a legal form's abbreviation."""
+    is_short = sum(map(str.isalpha, text)) < _LEAST_ALONE or len(text) > _MAX_LENGTH
+    if is_short or _NO_HOLDER.search(text) is not None:
+        return False
+    return zengin.is_kana_name(text) and (zengin.is_marked(text) or _KANA_ONLY.fullmatch(text) is not None)
+
+
 def _is_name(text: str) -> bool:
     """In kana, or with a legal form."""
     marked = zengin.is_marked(text)
@@ -72,9 +86,9 @@ def _is_name(text: str) -> bool:
 
 
 def _is_person(draft: Draft, cell: Cell, text: str, start: int, end: int) -> bool:
-    """A person's name beside the number or right under it; a word that labels something is none."""
+    """A person's or a club's name beside the number or right under it; a word that labels something is none."""
     number = draft.number_cell
-    if number is None or _PERSON.match(text) is None:
+    if number is None or (_PERSON.match(text) is None and not names.has_trade_word(text)):
         return False
     if any(start <= label.start < end for label in cell.facts.labels):
         return False
@@ -109,7 +123,7 @@ def take_holder(draft: Draft, context: DocumentContext, cell: Cell, start: int, 
     text = cell.facts.row.text
     bracket = _KANA_IN_BRACKETS.match(text[start:end])
     start += bracket.end() if bracket is not None else 0
-    while start < end and text[start] in " :\t・/=、,])":
+    while start < end and text[start] in " :\t・/=、,])|「『":
         start += 1
     cut = _OTHER_COLUMN.search(text[start:end])
     ends_here = cut is not None or not text[end : cell.end].strip()
@@ -260,6 +274,8 @@ def _without_brackets(printed: str) -> str:
     for opening, closing in ("()", "（）"):
         if printed.startswith(opening) and printed.endswith(closing) and printed.count(opening) == 1:
             return printed[1:-1]
+        if printed.startswith(opening) and closing not in printed:
+            return printed[1:]
         is_alone = printed.endswith(closing) and opening not in printed
         if is_alone and not zengin.is_marked(fold(printed)) and re.search(r"[株有]$", printed[:-1]) is None:
             return printed[:-1]

@@ -31,6 +31,9 @@ _LONGEST_MISREAD_KEY = 12
 _HEAD = re.compile(r"[^\s:()\[\]/・]{3,10}(?=$|[\s:()\[\]/・])")
 _AFTER_NUMBER = re.compile(r"\d[^\s\d()]?$")
 """A number runs into the key: 6429085ご名義, the ご perhaps misread."""
+_KANA = r"(?:半角|全角)?(?:[カ力][ナ十+]|カタカナ|[フ7]リガナ|ふりがな)"
+_ASIDE = re.compile(rf"[\s(\[]*{_KANA}[\s)\]:]*(?=$|[^ァ-ヶー])|[(\[]{_KANA}[)\]]")
+"""Behind a holder's key: that it is in kana, with its brackets or what was read of them."""
 _NO_NAME_FOLLOWS = re.compile(r"[はがをにのともでへ]|変更|等|番号|欄|様|確認|相違")
 """What goes on so after 名義 or 受取人 is a sentence about it, or another word."""
 
@@ -50,6 +53,8 @@ def segments(cell: Cell, start: int) -> Iterator[Part]:
         if label_start > at or key is not None:
             yield key, at, label_start
         at, key = label_end, role
+        if role is Role.HOLDER and (aside := _ASIDE.match(cell.facts.row.text, at, cell.end)) is not None:
+            at = aside.end()
     yield key, at, cell.end
 
 

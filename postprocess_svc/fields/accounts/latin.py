@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ocr_core.contracts.result import AccountType
+from postprocess_svc.fields.accounts.latin_names import BANK_WORD, holder_without_label, parts, without_stop
 from postprocess_svc.fields.candidate import BankDetails, Candidate, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.labels import Label
@@ -17,10 +18,6 @@ _LATIN_BANK = re.compile(
     r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Geldinstitut|Établissement(?: bancaire)?|Domiciliation(?: bancaire)?|"
     r"Banca|Banco)(?: ?name)?\s*[:\t]\s*([^\t:,;|]{3,40})",
     re.IGNORECASE,
-)
-_BANK_WORD = re.compile(
-    r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]* (?:& )?){0,3}(?:[A-Z]\w*bank|[A-Z]?\w*[Ss]parkasse|Bank|Banque|BANK)"
-    r"(?: (?:of |de |du )?[A-ZÄÖÜ][\w.&-]*){0,3}"
 )
 _KIND_BEFORE = re.compile(r"^(?:\w*[Ii]nst\w{2,4}t|Établissement|Domiciliation)\s+")
 """Geldinstitut, Kreditinstitut, however they were read."""
@@ -45,7 +42,7 @@ def iban_accounts(context: DocumentContext) -> Iterator[Candidate]:
                 branch=None,
                 type=AccountType.IBAN,
                 number=iban.value,
-                holder=_holder_near(context, facts),
+                holder=_holder_near(context, facts, iban.start),
             )
             features = {"iban_valid": float(iban.valid), "iban_labelled": float(not iban.valid)}
             yield Candidate(value=details, evidence=(span(facts, iban.start, iban.end),), features=features)
@@ -72,7 +69,7 @@ def _bank_near(context: DocumentContext, facts: RowFacts) -> str | None:
         if match is not None and not any(map(str.isdigit, match[1])) and not _is_other_column(other, match):
             return match[1].strip(" -.")
     for other in around:
-        match = _BANK_WORD.search(other.row.text)
+        match = BANK_WORD.search(other.row.text)
         if (
             match is not None
             and len(match[0]) > 6
@@ -91,7 +88,7 @@ def _is_other_column(facts: RowFacts, match: re.Match[str]) -> bool:
     )
 
 
-def _holder_near(context: DocumentContext, facts: RowFacts) -> str | None:
+def _holder_near(context: DocumentContext, facts: RowFacts, at: int) -> str | None:
     for other in _surroundings(context, facts):
         for label in other.labels:
             if Role.HOLDER not in label.roles:
@@ -103,14 +100,14 @@ def _holder_near(context: DocumentContext, facts: RowFacts) -> str | None:
         head = _HEAD.match(other.row.text)
         if head is not None and _is_nearly_holder(head[1].lower()):
             return _name_after(other, head.end())
-    return None
+    return holder_without_label(context, facts, at)
 
 
 def _name_after(facts: RowFacts, at: int) -> str | None:
     """What a holder's label is followed by, with the space that was read as a full stop."""
     rest = facts.row.text[at:].lstrip(" :.\t")
     holder = _STOP_FOR_SPACE.sub(" ", re.split(r"[\t,;|]|\s{2,}", rest)[0].strip())
-    return holder if sum(map(str.isalpha, holder)) >= 3 else None
+    return without_stop(holder) if sum(map(str.isalpha, holder)) >= 3 else None
 
 
 def _is_nearly_holder(word: str) -> bool:
@@ -135,23 +132,47 @@ def _names_account(context: DocumentContext, facts: RowFacts, label: Label) -> b
 _ACCOUNT = re.compile(r"[A-Z]{0,2}\d(?:[ -]?\d){5,19}(?!\d)")
 
 
+_SAID_ACCOUNT = re.compile(
+    r"(?<![A-Za-z])(?:account|acct|a/c|konto|compte)(?:[ -]?(?:no|number|nr|nummer|n°)\.?)?\s*:?\s+(?=\d)",
+    re.IGNORECASE,
+)
+_DIGITS = re.compile(r"\d{6,12}\.?")
+
+
 def labelled_accounts(context: DocumentContext) -> Iterator[Candidate]:
-    """Accounts of countries without IBAN, where a label says what the number is."""
+    """Accounts of countries without IBAN: a label or a word says what the number is, or it stands beside its bank."""
     if context.language is Language.JAPANESE:
         return
     for facts in context.facts:
-        label = next((label for label in facts.labels if _names_account(context, facts, label)), None)
-        if label is None:
+        if not facts.has_long_number:
             continue
-        match = _ACCOUNT.search(facts.row.text, label.end)
-        if match is None or match.start() - label.end > 4 or find_ibans(match[0]):
+        match = _labelled_number(context, facts) or _number_beside_bank(facts)
+        if match is None or find_ibans(match[0]):
             continue
         details = BankDetails(
             bank=_bank_near(context, facts),
             branch=None,
             type=None,
             number=re.sub(r"[ -]", "", match[0]),
-            holder=_holder_near(context, facts),
+            holder=_holder_near(context, facts, match.start()),
         )
         features = {"labelled_number": 1.0, "bank": float(details.bank is not None), "account_word": 1.0}
         yield Candidate(value=details, evidence=(span(facts, match.start(), match.end()),), features=features)
+
+
+def _labelled_number(context: DocumentContext, facts: RowFacts) -> re.Match[str] | None:
+    label = next((label for label in facts.labels if _names_account(context, facts, label)), None)
+    match = None if label is None else _ACCOUNT.search(facts.row.text, label.end)
+    return match if match is not None and label is not None and match.start() - label.end <= 4 else None
+
+
+def _number_beside_bank(facts: RowFacts) -> re.Match[str] | None:
+    """Borough Bank · Acme Inc. · 20485305, or: please pay …, Borough Bank, account 20485305."""
+    text = facts.row.text
+    if BANK_WORD.search(text) is None:
+        return None
+    said = _SAID_ACCOUNT.search(text)
+    if said is not None:
+        return _ACCOUNT.match(text, said.end())
+    numbers = [part.strip() for part in parts(text) if _DIGITS.fullmatch(part.strip())]
+    return re.compile(re.escape(numbers[0].rstrip("."))).search(text) if len(numbers) == 1 else None

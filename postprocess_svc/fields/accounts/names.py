@@ -9,19 +9,21 @@ from postprocess_svc.fields.cells import Cell
 from postprocess_svc.fields.vocabulary import Role
 
 BANK = re.compile(
-    r"([^\s\t:()\[\]/、,。・|]{1,14}?(?:銀行|信用金庫|信用組合|信用農業協同組合連合会|農業協同組合|漁業協同組合|労働金庫|信金|信組|労金|農協))(?!名|口座|振込|振替|コード|等|お|ご|を|に|の|へ|は|が|引|側|員)"
+    r"([^\s\t:()\[\]/、,。・|]{1,14}?(?:銀行|信用金庫|信用組合|信用農業協同組合連合会|農業協同組合|漁業協同組合|労働金庫|信金|信組|労金|農協))(?!名(?!古屋|東|西|港|南|北|駅|鉄|取|寄|張|護|瀬|城|神)|口座|振込|振替|コード|等|お|ご|を|に|の|へ|は|が|引|側|員)"
     r"|(ゆうち[ょよ](?:銀行)?|JA[^\s\t:()/、]{1,10}?(?=[\s\t(])|郵便局)"
 )
 BANK_WORD = re.compile(r"銀行|信[用金組]|協同組合|労[働金]|農協|ゆうち|JA|郵便局")
 """The cheap question before the dear one."""
 BRANCH = re.compile(
-    r"([^\s\t:()\[\]/、,。|]{1,12}?(?:支店|営業部|出張所|支所|営業所|店(?!営業部))|(?<=[\s(\[])営業部)"
+    r"([^\s\t:()\[\]/、,。|]{1,12}?(?:支店|営業部|出張所|支所|営業所|店(?!営業部))|(?<=[\s()\[\]/・、,|行庫合])営業部)"
     r"(?!名|番|コード|舗|長|頭)"
 )
 _LEADING_LABEL = re.compile(
-    r"^(?:[おご]?(?:振込み?|支払い?|送金|入金|払込)先(?:銀行名?|口座)?|[おご]?取引(?:銀行|金融機関)?名?|お?取扱(?:銀行)?名?"
+    r"^(?:[おご]?(?:振込み?|支払い?|送金|入金|払込)先?(?:銀行名?|口座)?|[おご]?取引(?:銀行|金融機関)?名?|お?取扱(?:銀行)?名?"
     r"|銀行名?|金融機関名?|振込(?:指定)?口座|指定口座|口座|名|[■●○◆・※▼【\[]|\d[.)])+[:\s]*"
 )
+_SENTENCE = re.compile(r"^.*[いみ金先払込座]は")
+"""お支払いは, ご入金は: how a sentence comes to a bank's name, which may begin with は itself."""
 _BRANCH_LABEL = re.compile(r"^(?:お?取[引扱])?(?:本?支店名?|店舗名?|店名?)(?=.{2})")
 _NO_BANK = frozenset(
     {"", "銀行", "信用金庫", "農協", "労金", "信金", "各銀行", "指定銀行", "当銀行", "他銀行", "払込銀行"}
@@ -57,7 +59,7 @@ def bank_mentions(cell: Cell) -> Iterator[tuple[int, int]]:
         name = match[1] or match[2]
         end = cell.start + match.end()
         # 銀行振込でお支払いください, 取引銀行: no bank's name stands before the word.
-        stripped = name if match[2] else _LEADING_LABEL.sub("", name[_label_end(cell, match) :])
+        stripped = name if match[2] else _LEADING_LABEL.sub("", _SENTENCE.sub("", name[_label_end(cell, match) :]))
         if stripped in _NO_BANK:
             continue
         yield end - len(stripped), end
@@ -79,6 +81,8 @@ def bank_over_two_lines(upper: str, lower: str) -> tuple[int, int] | None:
     if BANK_WORD.search(upper[-6:] + lower[:8]) is None or not upper or not lower:
         return None
     for match in BANK.finditer(upper + lower):
+        if _LEADING_LABEL.sub("", lower[: match.end() - len(upper)]) in _NO_BANK:
+            continue  # what ends the match is the key below
         start = match.end() - len(_LEADING_LABEL.sub("", match[1] or match[2]))
         if start <= len(upper) - 2 and match.end() > len(upper):
             return start, match.end() - len(upper)
@@ -102,6 +106,7 @@ def branch_start(text: str, start: int, end: int, *, cell_start: int) -> int:
     """Where a branch's name begins, a label before it left out; text[start:end] is the branch as found by its form."""
     label = _BRANCH_LABEL.match(text[start:end])
     begin = start + (label.end() if label is not None else 0)
+    begin += len(text[begin:end]) - len(text[begin:end].lstrip("・|のに"))
     if begin > cell_start and text[begin - 1] == "名" and _PLACE_IN_MEI.match(text, begin - 1) is not None:
         begin -= 1
     return begin

@@ -21,6 +21,9 @@ _TYPE_AFTER_KEY = re.compile(r"[\s:(\[]*([普当貯])")
 _TYPE_IN_KEY = re.compile(
     r"(普通|当座|貯蓄)(?:預金)?\s*(?:口座)?(?:番号|NO\.?|ナンバー|Nr\.?)\W*(?:\(七桁\))?\W*$", re.IGNORECASE
 )
+_NO = re.compile(r"N[o0]\.$", re.IGNORECASE)
+_TYPE_BEFORE_NO = re.compile(r"(?:普通|当座|貯蓄)(?:預金)?(?:口座)?\s*(?:No|NO|no|№)$")
+"""普通預金 No.1234567: of this account, not of the document."""
 _NUMBER = re.compile(
     r"(?<![\d-])(\d{7}(?= \d\D)|\d{7}(?=\d[ァ-ヶぁ-ん])|\d(?: ?\d){5,7}|\d{3}-\d{4})(?![\d-](?![ァ-ヶぁ-ん]))"
 )
@@ -58,8 +61,9 @@ def take_by_form(draft: Draft, cell: Cell, start: int, end: int, key: Role | Non
             continue
         if _is_other_number(cell, match.start()):
             continue
-        if digits[match.end() : match.end() + 1] in {",", ".", "円", "-", "年"} or digits[: match.start()].endswith(
-            ("¥", ",", ".")
+        before = digits[: match.start()]
+        if digits[match.end() : match.end() + 1] in {",", ".", "円", "-", "年"} or (
+            before.endswith(("¥", ",", ".")) and _NO.search(before) is None
         ):
             continue
         if draft.type is None and draft.branch is None and not draft.labelled_number:
@@ -77,7 +81,7 @@ def _is_other_number(cell: Cell, start: int) -> bool:
     return any(
         label.end <= start and label.roles & _OTHER_NUMBERS and not label.roles & _OF_ACCOUNTS
         for label in cell.facts.labels
-        if not text[label.end : start].strip(" \t:.#()[]")
+        if not text[label.end : start].strip(" \t:.#()[]") and not _TYPE_BEFORE_NO.search(text[: label.end])
     )
 
 

@@ -12,6 +12,7 @@ from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.broken_names import Rest, rest_of_name
 from postprocess_svc.fields.families.issuer_evidence import Known, judge
 from postprocess_svc.fields.families.issuer_readings import compared
+from postprocess_svc.fields.families.name_ends import has_desk
 from postprocess_svc.fields.families.naming import (
     CONTACT,
     SEPARATORS,
@@ -43,6 +44,16 @@ _PERSON_IN_CHARGE = re.compile(
     r"account manager|your contact|prepared by) ",
     re.IGNORECASE,
 )
+_OFFICE = re.compile(
+    r"(?:会計|経理|事務|請求)?(?:担当者?|責任者|係)[\s:]*(?=[^\s:]{2})|(?:代表取締役(?:社長)?|取締役社長|代表社員|代表者?|社長|"
+    r"院長|店長|所長|会長|理事長|園長|校長|税理士|行政書士|司法書士|弁護士)[\s:]+(?=\S)"
+)
+_OFFICER = re.compile(
+    r"(?:代表取締役(?:社長)?|取締役社長|代表社員|代表理事|代表者?|院長|店長|所長|会長|理事長|園長|校長|会計担当|責任者)[\s:]*"
+    r"(?=[\u4e00-\u9fffァ-ヶぁ-ん]{2})(?!電話)"
+)
+_PERSON = re.compile(r"[\u4e00-\u9fff々]{1,4} [\u4e00-\u9fff々ぁ-んァ-ヶ]{1,6}")
+_LONGEST_PERSON = 18
 _DOUBTS = ("implausible", "sentence", "same_as_recipient", "recipients_block", "short", "branch_alone")
 
 
@@ -89,9 +100,10 @@ def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
                 if rest is None and names.is_japanese_form_alone(name):
                     continue  # 株式会社 and no more is nobody's name
                 features["under_number"] = float(cell.facts.row.number > first_number)
-                features["in_items"] = float(
-                    cell.facts.row.number >= first_items and not has_form(name) and not features.get("block_head")
-                )
+                heads = features.get("block_head") or features.get("over_officer")
+                features["in_items"] = float(cell.facts.row.number >= first_items and not has_form(name) and not heads)
+                if features.get("over_officer"):
+                    features["in_address"] = 0.0
                 yield _candidate(piece, rest, features)
 
 
@@ -112,7 +124,11 @@ def _proposals(
     text = cell.text
     sender = is_sender_line(text)
     features = {"block_head": 1.0} if _heads_block(context, row, position) else {}
+    if _is_over_officer(context, cell):
+        features["over_officer"] = 1.0
     if not (top or features or sender or _is_outstanding(context, cell)):
+        return
+    if context.language is Language.JAPANESE and _is_person_of_name_above(context, cell):
         return
     if _is_labelled_otherwise(cell) or (not text.isascii() and names.HONORIFIC.search(text)):
         return
@@ -130,9 +146,48 @@ def _proposals(
         yield cell, whole, features
 
 
+def _is_person_of_name_above(context: DocumentContext, cell: Cell) -> bool:
+    """Who runs or answers for what the line above names: 会計担当 石田 清 under 奈良町内会, 院長 …, 代表取締役 …."""
+    text = cell.text
+    if not 0 < len(text) <= _LONGEST_PERSON or has_form(text) or names.has_trade_word(text):
+        return False
+    office = _OFFICE.match(text)
+    if office is None and _PERSON.fullmatch(text) is None:
+        return False
+    above = column_above(context, cell, limit=1, max_gap=1.0)
+    if not above or is_contact(context, above[0]):
+        return False
+    name = names.mended(above[0].text)
+    if has_form(name) or names.has_trade_word(name):
+        return True
+    piece = name_span(above[0]) if office is not None else None
+    return piece is not None and not is_implausible(context, above[0], piece)
+
+
+def _is_over_officer(context: DocumentContext, cell: Cell) -> bool:
+    """The line below says who runs it: 代表取締役 …, 院長 …; whose officer that is stands above."""
+    if context.language is not Language.JAPANESE or is_contact(context, cell):
+        return False
+    rows = context.shared(_officer_rows)
+    if not any(number in rows for number in range(cell.facts.row.number + 1, cell.facts.row.number + 3)):
+        return False
+    below = column_below(context, cell, limit=1, max_gap=1.0)
+    return bool(below) and _is_officer(below[0].text)
+
+
+def _officer_rows(context: DocumentContext) -> frozenset[int]:
+    """Numbers of the rows that name an officer: few, and asked for before the column below each cell."""
+    rows = context.shared(find_cells)
+    return frozenset(number for number, row in enumerate(rows) if any(_is_officer(cell.text) for cell in row))
+
+
+def _is_officer(text: str) -> bool:
+    return len(text) <= _LONGEST_PERSON and _OFFICER.match(text) is not None and names.HONORIFIC.search(text) is None
+
+
 def _is_outstanding(context: DocumentContext, cell: Cell) -> bool:
     """A firm by its form, a shop by its trade, or type of a logo's size."""
-    if has_form(cell.text) or type_size(cell) > _LARGE_TYPE * cell.facts.page.text_height:
+    if has_form(cell.text) or has_desk(cell.text) or type_size(cell) > _LARGE_TYPE * cell.facts.page.text_height:
         return True
     return context.document_type is DocumentType.RECEIPT and names.has_trade_word(cell.text)
 

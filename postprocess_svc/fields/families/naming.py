@@ -9,19 +9,16 @@ from collections.abc import Iterator
 from postprocess_svc.fields.candidate import Span, span
 from postprocess_svc.fields.cells import Cell, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.families.name_ends import before_address, before_numbers, before_seal
 from postprocess_svc.fields.labels import Label, is_nearly_title
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.addresses import has_town, is_address
-from postprocess_svc.fields.values.folding import has_digits, is_kana
-from postprocess_svc.fields.values.identifiers import find_registration_numbers
-from postprocess_svc.fields.values.phones import find_phones
+from postprocess_svc.fields.values.folding import is_kana
 from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
 CONTACT = frozenset({Role.PHONE, Role.FAX, Role.REGISTRATION, Role.TAX_NUMBER})
 # These end a name that shares its cell with other things.
 _ENDS_NAME = CONTACT | {Role.DATE, Role.ISSUE_DATE, Role.DUE_DATE}
-_SEAL = re.compile(r"[\s(]*[印㊞]\)?$")
-_STRAYS = re.compile(r"(?: [\u3400-\u9fff]{1,2})+$")
 _MAY_END_HONORIFIC = frozenset("中方様樣殿ま宛て)、,.: ")
 _BEFORE_COLON = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
 _NAME_LABEL = re.compile(
@@ -41,6 +38,15 @@ _ADDRESSING = re.compile(
 _ADDRESSING_LABELS = ("alattention", "lattention", "zuhanden", "zhd", "fortheattention")
 """Labels, as they are compared, that a name follows without a colon."""
 _MONEY_IN_WORDS = re.compile(r"^金.*(?:円|也)$")
+_BANK_LINE = re.compile(r"(?:銀行|信用金庫|信用組合|協同組合|労働金庫).{0,16}(?:支店|営業部|出張所|普通|当座)")
+_NO_NAME = re.compile(
+    r"(?:請求書|領収書|領収証|納品書|明細書|見積書|計算書|通知書|検針票|[のご]案内|お知らせ|指針|検針|使用量)$"
+    r"|^(?:[ごお御]?(?:注意|連絡|特記|確認|留意)事項|.{0,4}保険(?:種別|区分|証)?|負担割合|配車|本社|本店|ご?予約|受付|.{0,8}\d割)$|必要です|(?:この|本)(?:領収|請求|明細)"
+    r"|^\D{0,2}\d{0,2}(?:テーブル|卓|席|レジ|責)[|\s]*(?:No\.?)?[|\s]*\d+$"
+    r"|^(?:取引|伝票|受付|会計|領収証?|レシート)[|\s]*No\b",
+    re.IGNORECASE,
+)
+"""Titles, headings and the cells of forms."""
 _MARKS_OF_NO_NAME = frozenset("¥%:@")
 _REGISTERED = frozenset({Role.REGISTRATION, Role.TAX_NUMBER})
 _COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
@@ -75,40 +81,19 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
             # "Muster KG Rechnungs Nr": the label of the column beside it came into the same cell.
             form_end = names.end_of_latin_form(text[begin : label.start])
             stop = begin + form_end if form_end else stop
-    stop = _before_numbers(text, begin, stop)
+    stop = before_numbers(text, begin, stop)
     if stop > begin and text[stop - 1] in _MAY_END_HONORIFIC:
         honorific = names.HONORIFIC.search(text[begin:stop])
         if honorific is not None and honorific.start() > 1:
             stop = begin + honorific.start()
-    stop = _before_seal(text, begin, stop)
+    stop = before_seal(text, begin, stop)
+    stop = before_address(text, begin, stop)
     stripped = names.strip_registration(text[begin:stop])
     if stripped:
         begin = text.index(stripped, begin)
         stop = begin + len(stripped)
     piece = span(cell.facts, begin, stop)
     return piece if sum(map(str.isalpha, text[piece.start : piece.end])) >= 2 else None
-
-
-def _before_numbers(text: str, begin: int, stop: int) -> int:
-    """Where a name ends that a phone or a register number follows."""
-    rest = text[begin:stop]
-    if not has_digits(rest, 7):
-        return stop
-    numbers = [phone.start for phone in find_phones(rest)]
-    numbers.extend(number.start for number in find_registration_numbers(rest))
-    return min([stop, *(begin + number for number in numbers)])
-
-
-def _before_seal(text: str, begin: int, stop: int) -> int:
-    """Where a name ends that 印 or characters of the seal set over its end follow."""
-    if stop > begin and text[stop - 1] in "印㊞)":
-        seal = _SEAL.search(text[begin:stop])
-        if seal is not None and seal.start() > 1:
-            stop = begin + seal.start()
-    strays = _STRAYS.search(text[begin:stop])
-    if strays is not None and names.has_japanese_form(name := text[begin : begin + strays.start()]):
-        return stop if names.is_japanese_form_alone(name) else begin + strays.start()
-    return stop
 
 
 def name_text(piece: Span) -> str:
@@ -162,8 +147,16 @@ def _is_implausible(cell: Cell, piece: Span) -> bool:
     if (is_address(name) or (digits and names.is_measured(name))) and not has_form(name):
         return True
     return (
-        _is_label(cell, piece) or _begins_label(cell, piece) or (len(name) <= _LONGEST_TITLE and is_nearly_title(name))
+        (not name.isascii() and _is_heading(name))
+        or _is_label(cell, piece)
+        or _begins_label(cell, piece)
+        or (len(name) <= _LONGEST_TITLE and is_nearly_title(name))
     )
+
+
+def _is_heading(name: str) -> bool:
+    """A title, a form's heading or an account in one line."""
+    return _BANK_LINE.search(name) is not None or (_NO_NAME.search(name) is not None and not has_form(name))
 
 
 def _is_code(name: str) -> bool:

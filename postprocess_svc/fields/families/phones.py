@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.labels import Label
-from postprocess_svc.fields.values.folding import has_digits
+from postprocess_svc.fields.values.folding import has_digits, is_cjk
 from postprocess_svc.fields.values.phones import PrintedPhone, find_phones
 from postprocess_svc.fields.vocabulary import Role
 
@@ -31,7 +32,12 @@ _WORDS_BEFORE = 12
 """Characters before a number that may say whose it is."""
 _LETTER = re.compile(r"(?<![^\s:,(|/])T[.:]? ?(?=[0(+]\d)")
 """T 03-1234-5678; with more digits behind it, and no nought first, it is a registration number."""
-_DIRECT = re.compile(r"直通|内線|担当|durchwahl|direct|extension", re.IGNORECASE)
+_FAX_LETTER = re.compile(r"(?<![^\s:,(|/)])F[.:]? ?(?=[0(+]\d)")
+"""T 03-1234-5678 F 03-1234-5679."""
+_BOTH = frozenset({"tel/fax", "tel・fax", "tel & fax", "telfax"})
+_ALSO_FAX = re.compile(r"^[\s/|・,]+$")
+"""TEL/FAX 03-1234-5678 / 03-1234-5679: the second number is the second label's."""
+_DIRECT = re.compile(r"直通|内線|担当|営業所|倉庫|配車|ご?予約|durchwahl|direct|extension", re.IGNORECASE)
 _CUT_OFF = re.compile(r"(?<!\d)(\(?0\d{1,4}\)?-(?:\d{1,4}-?)?)$")
 _GOES_ON = re.compile(r"(?:\d{1,4}-)?\d{3,4}(?![\d-])")
 
@@ -61,23 +67,60 @@ def _in_row(context: DocumentContext, facts: RowFacts, chosen: Chosen, *, first:
         return  # neither a number nor the first line of one
     speaking = [label for label in facts.labels if label.roles & _PHONE_OR_FAX]
     if (letter := _LETTER.search(text)) is not None:
-        named = Label(start=letter.start(), end=letter.end(), roles=frozenset({Role.PHONE}), wording="t")
-        speaking = sorted([*speaking, named], key=lambda label: label.start)
+        said = Label(start=letter.start(), end=letter.end(), roles=frozenset({Role.PHONE}), wording="t")
+        speaking.append(said)
+    if speaking and (letter := _FAX_LETTER.search(text)) is not None:
+        fax = Label(start=letter.start(), end=letter.end(), roles=frozenset({Role.FAX}), wording="f")
+        speaking.append(fax)
+    speaking.sort(key=lambda label: label.start)
     labelled_from = min((label.end for label in speaking), default=None)
     western = context.language not in {Language.JAPANESE, Language.CHINESE}
     if speaking and text[-1] == "-":
         yield from _cut_off(context, facts, speaking, chosen, first=first)
+    named = _named_together(text, speaking)
+    end_before = 0
     for phone in find_phones(text, labelled_from=labelled_from, western=western):
+        is_second = end_before > 0 and _ALSO_FAX.match(text[end_before : phone.start]) is not None
+        end_before, is_first = phone.end, first and not end_before
         label = next((label for label in reversed(speaking) if label.end <= phone.start), None)
+        if label is not None and label in named and not is_second:
+            label = named[0]
         if label is None and not _has_phone_shape(context, facts, phone):
             continue
         if any(date.start <= phone.start and phone.end <= date.end and not date.compact for date in facts.dates):
             continue
         features = {
-            **_features(context, facts, phone, label, first=first),
+            **_features(context, facts, phone, label, first=is_first),
             **_places(facts, phone.start, phone.end, chosen),
         }
+        if named and is_second:
+            features["fax"] = 1.0
+        alone = label is None and _stretch(text, phone.start).lstrip(" (").startswith(phone.value)
+        if alone and _is_fax_above(context, facts):
+            features["fax"] = 1.0
+        features["alone"] = float(alone and features.get("near_issuer", 0.0) > 0.0)
         yield Candidate(value=phone.value, evidence=(span(facts, phone.start, phone.end),), features=features)
+
+
+def _is_fax_above(context: DocumentContext, facts: RowFacts) -> bool:
+    """The row above ends with a fax's label, whose number stands in this one."""
+    above = context.facts[facts.row.number - 1] if facts.row.number else None
+    if above is None or above.row.page != facts.row.page or not above.labels:
+        return False
+    last = above.labels[-1]
+    return Role.FAX in last.roles and not above.row.text[last.end :].strip(" :.")
+
+
+def _named_together(text: str, speaking: Sequence[Label]) -> Sequence[Label]:
+    """TEL/FAX before both numbers, the telephone's first: two labels with a mark between, or one wording for both."""
+    for label in speaking:
+        if label.roles >= _PHONE_OR_FAX or label.wording in _BOTH:
+            return (label,)
+    for one, other in pairwise(speaking):
+        is_pair = Role.PHONE in one.roles and Role.FAX in other.roles
+        if is_pair and _ALSO_FAX.match(text[one.end : other.start] or " "):
+            return one, other
+    return ()
 
 
 def _features(
@@ -128,7 +171,7 @@ def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPh
     if not phone.separated:
         return False
     before = facts.row.text[max(0, phone.start - 2) : phone.start]
-    if before.strip() and before[-1].isalnum():
+    if before.strip() and before[-1].isalnum() and not is_cjk(before[-1]):
         return False
     if context.language is Language.JAPANESE:
         digits = sum(character.isdigit() for character in phone.value)
@@ -147,9 +190,17 @@ def _has_odd_length(context: DocumentContext, phone: PrintedPhone) -> bool:
     return digits < 8
 
 
+def _stretch(text: str, at: int) -> str:
+    """The cell of a row's text that a place is in."""
+    end = text.find("\t", at)
+    return text[text.rfind("\t", 0, at) + 1 : end if end >= 0 else len(text)]
+
+
 def _places(facts: RowFacts, start: int, end: int, chosen: Chosen) -> dict[str, float]:
     """How near the number stands to the parties' names."""
-    extent = facts.row.extent(start, end)
+    # The line counts that a number ends: 本社 〒100-0001 … TEL 03-… begins under the name.
+    begin = facts.row.text.rfind("\t", 0, start) + 1
+    extent = facts.row.extent(begin, end)
     near: dict[str, float] = {}
     for feature, field in (("near_issuer", FieldName.ISSUER_NAME), ("recipients", FieldName.RECIPIENT_NAME)):
         choice = chosen.get(field)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ocr_core.contracts.result import DocumentType
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, Span
+from postprocess_svc.fields.candidate import BankDetails, Candidate, Chosen, FieldFamily, FieldKind, FieldName, Span
 from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.broken_names import rest_of_name
@@ -42,13 +43,49 @@ class RecipientFamily(FieldFamily):
     name = "recipient"
     kind = FieldKind.TEXT
     fields = (FieldName.RECIPIENT_NAME,)
+    after = (FieldName.BANK_ACCOUNTS,)
 
     def propose(self, field: str, context: DocumentContext, chosen: Chosen) -> Sequence[Candidate]:  # noqa: ARG002
-        """Candidates for the recipient's name."""
-        return list(_recipients(context))
+        """Candidates for the recipient's name; who is paid into the account is none."""
+        payee = _payee(chosen)
+        candidates = list(_recipients(context))
+        if not payee:
+            return candidates
+        if not any(_is_firm(candidate) and not _is_of(candidate, payee) for candidate in candidates):
+            return candidates
+        return [
+            replace(candidate, features={**candidate.features, "payee": 1.0})
+            if _is_of(candidate, payee) and not _is_labelled(candidate)
+            else candidate
+            for candidate in candidates
+        ]
 
 
 FAMILY = RecipientFamily()
+
+
+def _payee(chosen: Chosen) -> str:
+    """The account's holder, as names are compared; empty where none is printed."""
+    choice = chosen.get(FieldName.BANK_ACCOUNTS)
+    details = None if choice is None else choice.candidate.value
+    return names.comparable(details.holder or "") if isinstance(details, BankDetails) else ""
+
+
+def _is_of(candidate: Candidate, payee: str) -> bool:
+    return names.comparable(str(candidate.value)) == payee
+
+
+def _is_labelled(candidate: Candidate) -> bool:
+    """Called the recipient at the head of the document; below, To: stands over the payee of a payment slip."""
+    said = any(candidate.features.get(name) for name in ("labelled_row", "labelled_below"))
+    return said and bool(candidate.features.get("upper_half"))
+
+
+def _is_firm(candidate: Candidate) -> bool:
+    """Somebody else to whom the document may be addressed."""
+    name, features = str(candidate.value), candidate.features
+    is_known = bool(features.get("address_block")) or has_form(name) or names.has_trade_word(name)
+    return not features.get("implausible") and is_known
 
 
 def _recipients(context: DocumentContext) -> Iterator[Candidate]:

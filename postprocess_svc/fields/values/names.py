@@ -38,7 +38,8 @@ _JAPANESE_ENDINGS = listed(
     パーク | 百貨店 |
     専門店 | 量販店 | 料理店 | 喫茶店 | 菓子店 | 塗料店 | 文具店 | 薬店 | 金物店 | 生花店 | 精肉店 |
     鮮魚店 | 青果店 | 電器店 | 洋品店 | 家具店 | 呉服店 | 時計店 | 眼鏡店 | 楽器店 | 自転車店 | 写真店 |
-    理髪店 | 代理店 | 免税店
+    理髪店 | 代理店 | 免税店 | 町内会 | 自治会 | 商店街 | 同窓会 | PTA | 写真館 | 設計室 | デザイン室 | 企画室 |
+    教室 | 学院 | 小学校 | 中学校 | 高校 | 高等学校 | 内科 | 外科 | 小児科 | 皮膚科 | 眼科 | 水道局
     """
 )
 _TRADES_ALONE = frozenset(
@@ -134,7 +135,7 @@ _REGISTERED_END = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 _DOUBLE_FORM = re.compile(r"[(（]{2}(株|有)[)）]{1,2}")
 _OPEN_FORM = re.compile(r"[(（](株|有)(?![)）])")
 _CLOSED_FORM = re.compile(r"(?<![(（])(株|有)[)）]")
-_KANA_BEFORE_FORM = re.compile(r"(?<=[ァ-ヶー])[有侑]$")
+_KANA_BEFORE_FORM = re.compile(r"(?<=[ァ-ヶー])[有侑](?:[)）]?$)|(?<=..)侑[)）]$")
 """侑 is what ㈲ is read as, and a given name elsewhere."""
 _CAPITAL_O = re.compile(r"(?<=[A-Z]{2})0(?![0-9-])")
 _BARE_FORM = re.compile(r"^株(?=[^式主価券])(?=..)|(?<=..)(?<!式)株$")
@@ -278,6 +279,10 @@ def strip_registration(printed_name: str) -> str:
     return name.strip(" ,;:-·・|")
 
 
+_MIDDLE_DOT = re.compile(r"(?<=[\u3040-\u9fff])[·•･](?=[\u3040-\u9fff])")
+"""The dot of 宮崎・八戸法律事務所 as a recogniser of Latin letters too may read it."""
+
+
 def mended(printed_name: str) -> str:
     """The name with what no writing has put right.
 
@@ -287,9 +292,12 @@ def mended(printed_name: str) -> str:
     name = _CAPITAL_O.sub("O", _NO_CAPITAL.sub("l", printed_name))
     if name.isascii():
         return name
+    name = _MIDDLE_DOT.sub("・", name)
     name = _DOUBLE_FORM.sub(r"(\1)", name)
     name = _OPEN_FORM.sub(r"(\1)", name)
     name = _CLOSED_FORM.sub(r"(\1)", name)
+    if name.endswith("有") and has_trade_word(name[:-1]):
+        return f"{name[:-1]}(有)"  # DUO印刷㈲
     return name if has_japanese_form(name) else _KANA_BEFORE_FORM.sub("(有)", _BARE_FORM.sub("(株)", name))
 
 

@@ -1,0 +1,64 @@
+"""Where a name ends that shares its line with numbers, a seal, its address or a desk."""
+
+from __future__ import annotations
+
+import re
+
+from postprocess_svc.fields.values import names
+from postprocess_svc.fields.values.folding import has_digits
+from postprocess_svc.fields.values.identifiers import find_registration_numbers
+from postprocess_svc.fields.values.phones import find_phones
+
+_SEAL = re.compile(r"[\s(]*[印㊞]\)?$")
+_SEAL_BEHIND = re.compile(r"(?:(?<=会社)|(?<=法人)|(?<=\(株\))|(?<=\(有\))) ([\u3400-\u9fffァ-ヶー]{2,6})$")
+"""What is read of a seal set beside a name that ends in its form: the name's own characters again, out of order."""
+_STRAYS = re.compile(r"(?: [\u3400-\u9fff]{1,2})+$")
+_ADDRESS_BEHIND = re.compile(
+    r"\s*(?:〒|[デテT]?(?<!\d)\d{3}-\d{4}(?!\d))|\s+(?=(?:東京都|北海道|大阪府|京都府|[\u4e00-\u9fff]{2,3}県)[\u4e00-\u9fff]{1,6}[市区郡町村])"
+)
+"""みほん商事株式会社 〒100-0001 東京都…: 〒 is read as デ, テ or T, or not at all."""
+_DESK = re.compile(r"\s*お客(?:さま|様|さん)\S{0,10}?(?:係|課|室|センター|窓口|担当|デスク)$")
+
+
+def before_numbers(text: str, begin: int, stop: int) -> int:
+    """Where a name ends that a phone or a register number follows."""
+    rest = text[begin:stop]
+    if not has_digits(rest, 7):
+        return stop
+    numbers = [phone.start for phone in find_phones(rest)]
+    numbers.extend(number.start for number in find_registration_numbers(rest))
+    return min([stop, *(begin + number for number in numbers)])
+
+
+def before_address(text: str, begin: int, stop: int) -> int:
+    """Where a name ends that its address follows in one line, or the desk that answers its customers."""
+    if text.isascii():
+        return stop
+    if "-" in text or "〒" in text or " " in text:
+        address = _ADDRESS_BEHIND.search(text, begin + 2, stop)
+        stop = stop if address is None else address.start()
+    desk = _DESK.search(text, begin + 2, stop) if "お客" in text else None
+    return stop if desk is None else desk.start()
+
+
+def has_desk(text: str) -> bool:
+    """The text names a desk of somebody's that answers customers: …水道局お客さまサービス係."""
+    return "お客" in text and (desk := _DESK.search(text)) is not None and desk.start() > 1
+
+
+def before_seal(text: str, begin: int, stop: int) -> int:
+    """Where a name ends that 印 or characters of the seal set over its end follow."""
+    if stop > begin and text[stop - 1] in "印㊞)":
+        seal = _SEAL.search(text[begin:stop])
+        if seal is not None and seal.start() > 1:
+            stop = begin + seal.start()
+    if text[stop - 1 : stop] == ")" and text.count("(", begin, stop) < text.count(")", begin, stop):
+        without = text[begin : stop - 1]
+        stop -= names.has_japanese_form(without) and without.endswith((")", "会社", "法人"))
+    seal = _SEAL_BEHIND.search(text[begin:stop]) if " " in text else None
+    if seal is not None and sum(sign in text[begin : begin + seal.start()] for sign in seal[1]) * 2 >= len(seal[1]):
+        return begin + seal.start()
+    strays = _STRAYS.search(text[begin:stop])
+    if strays is not None and names.has_japanese_form(name := text[begin : begin + strays.start()]):
+        return stop if names.is_japanese_form_alone(name) else begin + strays.start()
+    return stop

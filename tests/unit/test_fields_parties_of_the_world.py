@@ -1,0 +1,104 @@
+"""Issuers and telephone numbers as other people's documents print them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocr_core.contracts.result import FieldValue
+from postprocess_svc.fields.values.folding import fold
+from postprocess_svc.lines import PageLines
+from tests.support.fields_layout import Placed, page, read
+
+HEAD: tuple[Placed, ...] = (
+    (700, 80, "請求書", 50.0), (100, 200, "見本物産株式会社 御中"), (1150, 200, "2026年5月31日"),
+)  # fmt: skip
+BODY: tuple[Placed, ...] = (
+    (100, 900, "品名"), (800, 900, "数量"), (1000, 900, "単価"), (1300, 900, "金額"),
+    (100, 950, "設計作業"), (800, 950, "1"), (1000, 950, "100,000"), (1300, 950, "100,000"),
+    (1000, 1050, "合計"), (1300, 1050, "¥110,000"),
+)  # fmt: skip
+
+
+def value(field: str, *lines: str, left: float = 1050, top: float = 320, foot: tuple[Placed, ...] = ()) -> str | None:
+    block = [(left, top + 40 * number, text) for number, text in enumerate(lines)]
+    return answers(page([*HEAD, *block, *BODY, *foot])).get(field)
+
+
+def answers(shown: PageLines) -> dict[str, str | None]:
+    found = read(shown).fields
+    return {name: fold(str(answer.value)) if isinstance(answer, FieldValue) else None for name, answer in found.items()}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "TEL/FAX 03-1234-5678 / 03-1234-5679",
+        "TEL・FAX 03-1234-5678 / 03-1234-5679",
+        "T 03-1234-5678　F 03-1234-5679",
+        "T: 03-1234-5678 F: 03-1234-5679",
+        "☎ 03-1234-5678",
+        "03-1234-5678",
+        "電話：03-1234-5678（代表）",
+        "TEL03-1234-5678(代) FAX03-1234-5679",
+        "お客様窓口03-1234-5678（10:00-18:00 土日祝除く）",
+        "〒100-0001 東京都千代田区千代田1-1 TEL 03-1234-5678",
+        "本社 〒100-0001 東京都千代田区千代田1-1 TEL 03-1234-5678 / 北営業所 TEL 011-123-4567",
+    ],
+)
+def test_the_issuers_telephone_number_in_a_line_of_its_block(line: str) -> None:
+    assert value("phone", "株式会社サンプル", "〒100-0001", "東京都千代田区千代田1-1", line) == "03-1234-5678"
+
+
+def test_a_number_under_a_faxs_label_is_none() -> None:
+    found = value("phone", "株式会社サンプル", "東京都千代田区千代田1-1", "TEL 03-1234-5678 FAX", "03-1234-5679")
+    assert found == "03-1234-5678"
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (["東京都千代田区千代田1-1", "内田税理士事務所", "柴田 恵美", "TEL 03-1234-5678"], "内田税理士事務所"),
+        (["みほん町内会", "会計担当 石田 清", "〒100-0001", "東京都千代田区千代田1-1"], "みほん町内会"),
+        (["アトリエ見本", "代表 柴田 恵美", "東京都千代田区千代田1-1", "TEL 03-1234-5678"], "アトリエ見本"),
+        (["東京都千代田区1-1", "株式会社サンプル", "代表取締役 柴田 恵美", "TEL 03-1234-5678"], "株式会社サンプル"),
+        (["株式会社サンプル 〒100-0001 東京都千代田区千代田1-1", "TEL 03-1234-5678"], "株式会社サンプル"),
+        (["株式会社サンプル デ100-0001東京都千代田区千代田1-1", "TEL 03-1234-5678"], "株式会社サンプル"),
+        (["みほん市上下水道局お客さまサービス係", "フリーダイヤル 0120-123-456"], "みほん市上下水道局"),
+        (["東京都千代田区千代田1-1", "DUO印刷有", "四方田 恵美", "TEL 03-1234-5678"], "DUO印刷(有)"),
+        (["サンプル工業有限会社 社工業", "〒100-0001 東京都千代田区千代田1-1"], "サンプル工業有限会社"),
+    ],
+)  # fmt: skip
+def test_the_issuers_name_among_address_and_persons(lines: list[str], name: str) -> None:
+    assert value("issuer_name", *lines) == name
+
+
+def test_the_issuer_may_stand_at_the_foot_of_the_page() -> None:
+    foot: tuple[Placed, ...] = (
+        (300, 2150, "株式会社サンプル 〒100-0001 東京都千代田区千代田1-1", 22.0),
+        (300, 2190, "TEL 03-1234-5678 info@example.jp", 22.0),
+    )
+    assert value("issuer_name", foot=foot) == "株式会社サンプル"
+    assert value("phone", foot=foot) == "03-1234-5678"
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["ご利用料金のご案内", "お客さま料金請求書", "保険", "社保 本人 3割", "ご注意事項", "1テーブル33", "今回指針"],
+)  # fmt: skip
+def test_titles_and_headings_over_a_contact_are_no_issuers(heading: str) -> None:
+    assert value("issuer_name", heading, "TEL 03-1234-5678", left=100, top=1800) != heading
+
+
+def test_who_is_paid_is_the_issuer_and_not_the_recipient() -> None:
+    placed: list[Placed] = [
+        (100, 80, "TAX INVOICE", 50.0),
+        (100, 200, "Vertex Media Group"), (100, 240, "127 Park Drive"), (100, 280, "Tampa, FL 33602"),
+        (1150, 200, "Sample Tools Inc."), (1150, 240, "86 Pearl Street"), (1150, 280, "Tampa, FL 33602"),
+        (100, 500, "Description"), (900, 500, "Quantity"), (1300, 500, "Amount"),
+        (100, 550, "Boiler service"), (900, 550, "2"), (1300, 550, "230.00"),
+        (900, 650, "Total due"), (1300, 650, "$230.00"),
+        (100, 800, "Please pay Sample Tools Inc., Pacific Coast Credit Union, account 8423088962."),
+    ]  # fmt: skip
+    found = answers(page(placed))
+    assert found["issuer_name"] == "Sample Tools Inc."
+    assert found["recipient_name"] == "Vertex Media Group"
