@@ -32,12 +32,22 @@ CJK_FONTS = (
 )
 FONT_PX = 22
 LEFT_PX, TOP_PX, STEP_PX = 80, 80, 100
-HOLDERS = ("ｷﾔﾘｱｼﾖｸﾋﾝ(ﾕ", "ｶ)ｸﾏﾓﾄｷｶｸ", "ｶ)ﾊﾏﾏﾂｳﾝﾕ", "ﾊﾗﾀﾞｷｶｸ(ﾕ")
+HOLDERS = ("ｷﾔﾘｱｼﾖｸﾋﾝ(ﾕ", "ｶ)ｸﾏﾓﾄｷｶｸ", "ｶ)ﾊﾏﾏﾂｳﾝﾕ", "ﾊﾗﾀﾞｷｶｸ(ﾕ", "ｶ)ﾔﾏﾀﾞｼﾖｳﾃﾝ")
 SURE_TEXT = "Total amount 385,000"
 
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[InProcessModels]:
+    """In one precision: which of these few characters are lost at the first look differs from one to the other."""
+    if weights_folder() is None:
+        pytest.skip("no weights: the extra 'evaluation' (rapidocr) is not installed")
+    with InProcessModels(precision="f32") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def served_models() -> Iterator[InProcessModels]:
+    """In the precision that is served on this machine."""
     if weights_folder() is None:
         pytest.skip("no weights: the extra 'evaluation' (rapidocr) is not installed")
     with InProcessModels() as started:
@@ -128,7 +138,7 @@ async def test_characters_of_a_second_reading_lie_where_they_are_printed(
 
 @pytest.mark.stack
 async def test_through_triton_the_second_look_gives_the_same_lines(
-    models: InProcessModels, font: ImageFont.FreeTypeFont, running_stack: LocalStack
+    served_models: InProcessModels, font: ImageFont.FreeTypeFont, running_stack: LocalStack
 ) -> None:
     pixels = page_of((*HOLDERS, SURE_TEXT), font)
     triton = TritonModels(TritonSettings(grpc_url=running_stack.triton_grpc_url))
@@ -138,6 +148,8 @@ async def test_through_triton_the_second_look_gives_the_same_lines(
         served_once = by_row(await read(pixels, triton, second_look=False))
     finally:
         await triton.close()
-    in_process = by_row(await read(pixels, models, second_look=True))
+    in_process = by_row(await read(pixels, served_models, second_look=True))
     assert any(len(a.class_ids) != len(b.class_ids) for a, b in zip(served, served_once, strict=True))
-    assert [line.text for line in decoded(served, models)] == [line.text for line in decoded(in_process, models)]
+    assert [line.text for line in decoded(served, served_models)] == [
+        line.text for line in decoded(in_process, served_models)
+    ]
