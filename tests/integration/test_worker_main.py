@@ -105,7 +105,9 @@ def test_processes_that_start_at_once_make_one_database_and_end_when_told_to(sta
     metrics = ask(structure, "/metrics")
     assert metrics is not None
     assert "ocr_bulk_stage_duration_seconds" in metrics.text
-    assert os.getpriority(os.PRIO_PROCESS, structure.pid) - os.getpriority(os.PRIO_PROCESS, dispatcher.pid) == 5
+    # Yielding to all else, from wherever the tests themselves stand; the kernel ends its scale at 19.
+    own = os.getpriority(os.PRIO_PROCESS, dispatcher.pid)
+    assert os.getpriority(os.PRIO_PROCESS, structure.pid) == min(19, own + 19)
     for process in (dispatcher, structure):
         assert process.terminate() == 0, process.last_lines()
         assert process.leftovers() == []
