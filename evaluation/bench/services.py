@@ -10,7 +10,7 @@ from typing import Any
 from evaluation.api_reader import as_read
 from evaluation.bench.contender import CORES, Cpu, Load, PageRead
 from evaluation.bench.load import Pace, closed_loop
-from evaluation.bench.local_services import EMULATOR, Services
+from evaluation.bench.local_services import Services
 from evaluation.bench.pages import Variant
 
 SYNC_SERVICES = ("preprocess", "postprocess")
@@ -125,10 +125,6 @@ class BulkRoad:
     def cpu(self) -> Cpu:
         """See ``Contender.cpu``."""
         return self._services.cpu(*BULK_SERVICES)
-
-    def emulator_cpu_s(self) -> float:
-        """Of the local SQS and S3 server, so far."""
-        return self._services.cpu(EMULATOR).other_s[EMULATOR]
 
     def roots(self) -> Collection[int]:
         """See ``Contender.roots``."""
