@@ -15,8 +15,8 @@ PACKAGES = (
     "fonts-takao-gothic", "fonts-takao-mincho", "fonts-sawarabi-gothic", "fonts-sawarabi-mincho", "fonts-mplus",
     "fonts-migmix", "fonts-motoya-l-cedar", "fonts-motoya-l-maruberi", "fonts-horai-umefont", "fonts-klee",
     "fonts-yusei-magic", "fonts-kiloji", "fonts-seto", "fonts-yozvox-yozfont-edu", "fonts-kouzan-mouhitsu",
-    "fonts-aoyagi-kouzan-t", "fonts-dejavu-core", "fonts-dejavu-extra", "fonts-liberation", "fonts-liberation2", "fonts-lato",
-    "fonts-open-sans", "fonts-roboto-unhinted", "fonts-ebgaramond", "fonts-crosextra-carlito",
+    "fonts-aoyagi-kouzan-t", "fonts-dejavu-core", "fonts-dejavu-extra", "fonts-liberation", "fonts-liberation2",
+    "fonts-lato", "fonts-open-sans", "fonts-roboto-unhinted", "fonts-ebgaramond", "fonts-crosextra-carlito",
     "fonts-crosextra-caladea", "fonts-inconsolata",
 )  # fmt: skip
 """Debian's packages that bring the browser and every font of ``vocabulary/fonts.toml``."""
