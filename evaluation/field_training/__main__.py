@@ -1,5 +1,7 @@
 """Trains the field scorer on labelled documents: ``python -m evaluation.field_training out/generated/train``.
 
+Drawn pages (``evaluation.mockups``) can stand beside the generated ones; their held-out set is refused.
+
 Weights are fitted to all documents; what confidences mean is learned from answers of weights that were fitted to other
 layouts (cross-validation over layouts, which are never parted). The figures printed are those of the held-out folds.
 Writes ``postprocess_svc/fields/learned_weights.json``, which the services read when they start.
@@ -21,10 +23,14 @@ from evaluation.datasets import REPOSITORY, LabelledDocument, load_generated
 from evaluation.field_training.examples import Example, document_examples
 from evaluation.field_training.fit import PRIOR_DEVIATION, Outcome, fit_calibration, fit_weights, outcomes
 from evaluation.markdown import table
+from evaluation.mockups.documents import HOLDOUT, SETS, load_mockups
+from evaluation.mockups.reading import charset_of, reading_of
 from evaluation.readings import Readings, text_pipeline
+from postprocess_svc.ctc import Charsets
 from postprocess_svc.fields.registry import shipped_families
 from postprocess_svc.fields.scorer import Calibration, FieldModel, starting_weights
 from postprocess_svc.lines import PageLines
+from postprocess_svc.pipeline import TextPipeline
 
 OUTPUT = REPOSITORY / "postprocess_svc" / "fields" / "learned_weights.json"
 FOLDS = 5
@@ -40,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read, fit, calibrate, write."""
     options = _options(arguments)
     documents = _read([document for folder in options.folders for document in load_generated(folder)], options)
+    documents += [drawn for name in options.mockups for drawn in _drawn(name)]
     print(f"{len(documents)} documents", file=sys.stderr)
     models = _starting_models()
     held_out: dict[str, list[Outcome]] = {}
@@ -152,6 +159,16 @@ def _read(documents: Sequence[LabelledDocument], options: argparse.Namespace) ->
     ]
 
 
+def _drawn(name: str) -> list[Document]:
+    mockups = load_mockups(name)
+    charset = charset_of(mockup.text for mockup in mockups)
+    pipeline = TextPipeline(charsets=Charsets([charset]))
+    return [
+        (mockup.labels, pipeline.page_lines(reading_of(mockup.labels.path.name, [mockup.drawing], charset)))
+        for mockup in mockups
+    ]
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m evaluation.field_training",
@@ -159,6 +176,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folders", nargs="+", type=Path, help="generated documents, of the training split")
+    seen = [name for name in SETS if name != HOLDOUT]
+    parser.add_argument("--mockups", nargs="*", choices=seen, default=[], help="sets of drawn pages")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--deviation", type=float, default=PRIOR_DEVIATION, help="how far weights may go, in log odds")
     parser.add_argument(
