@@ -13,7 +13,12 @@ from postprocess_svc.fields.candidate import BankDetails, Candidate, LinesCandid
 from postprocess_svc.fields.cells import Cell
 from postprocess_svc.fields.context import RowFacts
 
-TYPES = {"普": AccountType.ORDINARY, "当": AccountType.CHECKING, "貯": AccountType.SAVINGS}
+TYPES = {
+    **dict.fromkeys("普フ", AccountType.ORDINARY),
+    **dict.fromkeys("当ト", AccountType.CHECKING),
+    **dict.fromkeys("貯チ", AccountType.SAVINGS),
+}
+"""By the first character of the word; in kana too, as matrix printers have them (ﾌﾂｳ)."""
 USUAL_DIGITS = 7
 WITHOUT_ITS_HOLDER = 0.6
 """Certainty of an account whose holder is printed and could not be read: worth showing, and to be looked at."""

@@ -14,9 +14,15 @@ from postprocess_svc.fields.values.folding import read_digits
 from postprocess_svc.fields.vocabulary import Role
 
 _TYPE = re.compile(
-    r"普通(?:預金)?|当座(?:預金)?|貯蓄(?:預金)?|[(\[](?:普|当|貯)[)\]]"
+    r"(?:普通|当座|貯蓄)(?:預金|貯金|口座)?|フツウ|トウザ|チョチク|チヨチク|[(\[]?(?:普|当|貯)[)\]]"
     r"|(?<![^\s\t:/)\]店部所])(?:普|当|貯)(?![^\s\t:/\d|])"
 )
+_CIRCLED = re.compile(r"([普当貯])[^\s()]{0,3}に[○◯〇丸]|[①②③◯〇○●◎☑☒✓✔■レ]\s?([普当貯])")
+"""Which of several types that a form names is meant: 普通・当座 (普通に○), ①普通 2当座."""
+_SHORT_NUMBER = re.compile(
+    r"[\s:・/)\]]*(?:口座|番号|N[Oo0o]\.?|№|:|\s)*(?P<number>\d{4,5})(?![\d,.*/年月日円時-])"
+)
+"""Some banks' numbers are given without the noughts before them; right behind the type alone is that believed."""
 _TYPE_AFTER_KEY = re.compile(r"[\s:(\[]*([普当貯])")
 _TYPE_IN_KEY = re.compile(
     r"(普通|当座|貯蓄)(?:預金)?\s*(?:口座)?(?:番号|NO\.?|ナンバー|Nr\.?)\W*(?:\(七桁\))?\W*$", re.IGNORECASE
@@ -25,7 +31,7 @@ _NO = re.compile(r"N[o0]\.$", re.IGNORECASE)
 _TYPE_BEFORE_NO = re.compile(r"(?:普通|当座|貯蓄)(?:預金)?(?:口座)?\s*(?:No|NO|no|№)$")
 """普通預金 No.1234567: of this account, not of the document."""
 _NUMBER = re.compile(
-    r"(?<![\d-])(\d{7}(?= \d\D)|\d{7}(?=\d[ァ-ヶぁ-ん])|\d(?: ?\d){5,7}|\d{3}-\d{4})(?![\d-](?![ァ-ヶぁ-ん]))"
+    r"(?<![\d*-])(\d{7}(?= \d\D)|\d{7}(?=\d[ァ-ヶぁ-ん])|\d(?: ?\d){5,7}|\d{3}-\d{4})(?![\d-](?![ァ-ヶぁ-ん]))"
 )
 """Seven digits as a rule. An eighth with kana behind it is the holder's first letter, misread: 89532821ウエノ(1."""
 BOXED_DIGITS = re.compile(r"(?<=\d)\|(?=\d)")
@@ -52,9 +58,16 @@ def take_by_form(draft: Draft, cell: Cell, start: int, end: int, key: Role | Non
     text = cell.facts.row.text[:end]
     if draft.branch is None:
         start = _take_branch(draft, cell, start, end)
+    begin = start
     if draft.type is None:
         start = _take_type(draft, cell, start, end, key)
     digits = read_digits(BOXED_DIGITS.sub(" ", text))
+    short = _SHORT_NUMBER.match(digits, start) if draft.type is not None and start > begin else None
+    if short is not None:
+        draft.number = short["number"]
+        draft.number_cell = cell
+        draft.mark(cell, short.start("number"), short.end("number"))
+        return short.end("number")
     for match in _NUMBER.finditer(digits, start):
         number = re.sub(r"\D", "", match[1])
         if not 6 <= len(number) <= 8 or _CODE_BEFORE.search(digits[: match.start()]):
@@ -115,7 +128,7 @@ def _take_type(draft: Draft, cell: Cell, start: int, end: int, key: Role | None)
     if key is Role.ACCOUNT_TYPE and (match := _TYPE_AFTER_KEY.match(text, start)) is not None:
         draft.type = TYPES[match[1]]
     elif (match := _TYPE.search(text, start)) is not None:
-        draft.type = TYPES[match[0].strip("([")[0]]
+        draft.type = _meant_type(cell, match, end)
     elif key is Role.ACCOUNT_NUMBER and (within := _TYPE_IN_KEY.search(text[:start])) is not None:
         draft.type = TYPES[within[1][0]]
         return start
@@ -123,6 +136,16 @@ def _take_type(draft: Draft, cell: Cell, start: int, end: int, key: Role | None)
         return start
     draft.mark(cell, match.start(), match.end(), is_open=False)
     return match.end()
+
+
+def _meant_type(cell: Cell, match: re.Match[str], end: int) -> AccountType | None:
+    """The type; of several that a form offers the one that is marked, None where none is."""
+    text = cell.facts.row.text[:end]
+    found = {TYPES[other[0].strip("([")[0]] for other in _TYPE.finditer(text, match.start())}
+    if len(found) == 1 or re.search(r"\d{4}", text[match.end() :]) is not None:
+        return TYPES[match[0].strip("([")[0]]
+    circled = _CIRCLED.search(cell.facts.row.printed(max(cell.start, match.start() - 2), end))
+    return None if circled is None else TYPES[circled[1] or circled[2]]
 
 
 def take_post(draft: Draft, cell: Cell, start: int) -> int | None:
