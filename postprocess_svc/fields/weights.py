@@ -315,6 +315,7 @@ _BANK_ACCOUNTS = {
     "labelled_number": 1.6,
     "usual_length": 0.8,
     "holder": 0.5,
+    "holder_guessed": -1.2,  # its place alone says that it is a name
     "holder_agrees": 1.0,  # the document names the same firm elsewhere
     "post_symbol": 5.0,
     "tabular": 1.0,  # out of a table whose keys name its parts

@@ -40,7 +40,7 @@ _OF_ALL = re.compile(
     r"\s*[はが]?\s*(?:[(\[][^()\[\]]{0,8}(?:共通|とも|共|いずれも|同じ)[)\]]|(?:[(\[]?\d{1,2}[)\]]?[・、,と]?){1,5}(?:とも|共に?|共通)"
     r"|(?:上記)?(?:いずれも|すべて|全て|どちらも|共通|同じ|(?:[両各全二三四]|\d)[行口]座?とも)[にで]?)\s*:?\s*"
 )
-"""Behind a holder's key: that it is the holder of all accounts (名義はいずれも, 口座名義(三行共通), 名義は(1)(2)とも)."""
+"""Behind a holder's key: that all accounts are his (名義はいずれも, 口座名義(三行共通), 名義は(1)(2)とも)."""
 _NO_NAME_FOLLOWS = re.compile(r"[はがをにのともでへ]|変更|等|番号|欄|様|確認|相違")
 """What goes on so after 名義 or 受取人 is a sentence about it, or another word."""
 
@@ -57,6 +57,8 @@ def segments(cell: Cell, start: int) -> Iterator[Part]:
         keys[:1] = [misread]
     at, key = start, None
     for label_start, label_end, role in keys:
+        if label_start < at:
+            continue  # 口座名義(フリガナ): the second is an aside of the first
         if label_start > at or key is not None:
             yield key, at, label_start
         at, key = label_end, role
@@ -108,7 +110,7 @@ def _misread_key(cell: Cell, start: int) -> tuple[int, int, Role] | None:
 
 
 def _begins_mark(cell: Cell, head: re.Match[str]) -> bool:
-    """The last character is no misread one of the key's, but a legal form's mark that it runs into: 口座名義カ)サンプル."""
+    """The last character is no misread one of the key's, but the mark of a legal form: 口座名義カ)サンプル."""
     return is_kana(head[0][-1]) and cell.facts.row.text[head.end() : head.end() + 1] == ")"
 
 

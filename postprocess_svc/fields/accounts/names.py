@@ -27,7 +27,9 @@ _LEADING_LABEL = re.compile(
 )
 _SENTENCE = re.compile(r"^.*[いみ金先払込座]は")
 """お支払いは, ご入金は: how a sentence comes to a bank's name, which may begin with は itself."""
-_ENDS_BEFORE_BANK = re.compile(r"(?:[はのがをにへでもたる、,\d)]|場所|場合|際|時|先|口座|銀行|銀行名|金庫|組合|機関|機関名)$")
+_ENDS_BEFORE_BANK = re.compile(
+    r"(?:[はのがをにへでもたる、,\d)]|場所|場合|際|時|先|口座|銀行|銀行名|金庫|組合|機関|機関名)$"
+)
 """How words end that run into a bank's name."""
 _BRANCH_LABEL = re.compile(r"^(?:お?取[引扱])?(?:本?支店名?|店舗名?|店名?)(?=.{2})")
 _NO_BANK = frozenset(

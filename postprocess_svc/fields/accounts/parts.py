@@ -19,9 +19,7 @@ _TYPE = re.compile(
 )
 _CIRCLED = re.compile(r"([普当貯])[^\s()]{0,3}に[○◯〇丸]|[①②③◯〇○●◎☑☒✓✔■レ]\s?([普当貯])")
 """Which of several types that a form names is meant: 普通・当座 (普通に○), ①普通 2当座."""
-_SHORT_NUMBER = re.compile(
-    r"[\s:・/)\]]*(?:口座|番号|N[Oo0o]\.?|№|:|\s)*(?P<number>\d{4,5})(?![\d,.*/年月日円時-])"
-)
+_SHORT_NUMBER = re.compile(r"[\s:・/)\]]*(?:口座|番号|N[Oo0o]\.?|№|:|\s)*(?P<number>\d{4,5})(?![\d,.*/年月日円時-])")
 """Some banks' numbers are given without the noughts before them; right behind the type alone is that believed."""
 _TYPE_AFTER_KEY = re.compile(r"[\s:(\[]*([普当貯])")
 _TYPE_IN_KEY = re.compile(
@@ -64,10 +62,7 @@ def take_by_form(draft: Draft, cell: Cell, start: int, end: int, key: Role | Non
     digits = read_digits(BOXED_DIGITS.sub(" ", text))
     short = _SHORT_NUMBER.match(digits, start) if draft.type is not None and start > begin else None
     if short is not None:
-        draft.number = short["number"]
-        draft.number_cell = cell
-        draft.mark(cell, short.start("number"), short.end("number"))
-        return short.end("number")
+        return draft.take_number(short["number"], cell, short.start("number"), short.end("number"))
     for match in _NUMBER.finditer(digits, start):
         number = re.sub(r"\D", "", match[1])
         if not 6 <= len(number) <= 8 or _CODE_BEFORE.search(digits[: match.start()]):
@@ -81,10 +76,8 @@ def take_by_form(draft: Draft, cell: Cell, start: int, end: int, key: Role | Non
             continue
         if draft.type is None and draft.branch is None and not draft.labelled_number:
             continue
-        draft.number = number
-        draft.number_cell = cell
-        draft.mark(cell, match.start(), match.end(), is_open="|" not in text[match.start() : match.end()])
-        return match.end()
+        is_open = "|" not in text[match.start() : match.end()]
+        return draft.take_number(number, cell, match.start(), match.end(), is_open=is_open)
     return None
 
 
@@ -151,24 +144,27 @@ def _meant_type(cell: Cell, match: re.Match[str], end: int) -> AccountType | Non
 def take_post(draft: Draft, cell: Cell, start: int) -> int | None:
     """ゆうちょ accounts are named by 記号 and 番号; both together stand in ``number``, as the form prints them.
 
+    The symbol may stand in one line or cell, its number in the next.
+
     Returns:
         Where the number ends; None where there is none.
     """
     row = read_digits(cell.facts.row.text)
-    text = row[: cell.end]
     symbol = _POST_SYMBOL.search(row, max(0, start - 3))
-    number = _POST_NUMBER.search(row, symbol.end()) if symbol is not None else None
+    number = _POST_NUMBER.search(row, start if symbol is None else symbol.end())
     if symbol is not None and number is not None:
-        draft.number = f"{symbol[1] or symbol[2]}-{number[1]}"
-        end = number.end(1)
-        draft.mark(cell, symbol.start(1) if symbol[1] else symbol.start(2), end)
-    elif (pair := _POST_PAIR.search(text, start)) is not None:
-        draft.number = "-".join(part for part in pair.groups() if part)
-        end = pair.end()
-        draft.mark(cell, pair.start(), end)
+        printed = f"{symbol[1] or symbol[2]}-{number[1]}"
+        begin, end = symbol.start(1) if symbol[1] else symbol.start(2), number.end(1)
+    elif symbol is not None and symbol.end() <= cell.end:
+        draft.symbol = symbol[1] or symbol[2]
+        draft.mark(cell, symbol.start(), symbol.end())
+        return None
+    elif number is not None and draft.symbol is not None and number.end() <= cell.end:
+        printed, begin, end = f"{draft.symbol}-{number[1]}", number.start(1), number.end(1)
+    elif (pair := _POST_PAIR.search(row[: cell.end], start)) is not None:
+        printed, begin, end = "-".join(part for part in pair.groups() if part), pair.start(), pair.end()
     else:
         return None
-    draft.type = draft.type or (AccountType.ORDINARY if draft.number.startswith("1") else AccountType.CHECKING)
+    draft.type = draft.type or (AccountType.ORDINARY if printed.startswith("1") else AccountType.CHECKING)
     draft.labelled_number = True
-    draft.number_cell = cell
-    return end
+    return draft.take_number(printed, cell, begin, end)
