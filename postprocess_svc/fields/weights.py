@@ -320,6 +320,8 @@ _BANK_ACCOUNTS = {
     "post_symbol": 5.0,
     "tabular": 1.0,  # out of a table whose keys name its parts
     "debited": -8.0,  # the payer's own, from which the sum is drawn
+    "closed": -8.0,  # the line says that it is no longer used
+    "branch_guessed": -1.0,  # its place alone says that it is one
     "account_word": 2.0,  # a label calls it an account, outside Japan
 }
 

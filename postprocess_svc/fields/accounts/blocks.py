@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from postprocess_svc.fields.accounts.columns import Columns, own_columns
-from postprocess_svc.fields.accounts.debits import is_debited
+from postprocess_svc.fields.accounts.debits import is_closed, is_debited
 from postprocess_svc.fields.accounts.draft import Draft, doubt
 from postprocess_svc.fields.accounts.holders import take_holder
 from postprocess_svc.fields.accounts.holders_above import name_above
@@ -76,6 +76,7 @@ def block_accounts(context: DocumentContext) -> Iterator[Candidate]:
             take_holder(draft, context, above, above.start, above.end)
     for draft in _each_once(context, drafts):
         draft.is_debited = is_debited(context, {piece.row.number for piece in draft.spans})
+        draft.is_closed = is_closed(draft.spans)
         yield draft.candidate()
 
 

@@ -67,6 +67,7 @@ class Draft:
     holder_place: tuple[Cell, int, int] | None = None
     """Where the holder stands."""
     is_debited: bool = False
+    is_closed: bool = False
     holder_is_as_before: bool = False
     """Printed as 同上: the one of the account before it."""
     holder_is_guessed: bool = False
@@ -81,6 +82,8 @@ class Draft:
     number_cell: Cell | None = None
     number_end: int = 0
     """Where the number ends in its cell's row."""
+    branch_is_guessed: bool = False
+    """It stands where one does, and no word or list says that it is one."""
     branch_at: tuple[Cell, int] | None = None
     """Where the branch begins, unless a line's end cuts it apart."""
     rest: tuple[Cell, int] | None = None
@@ -114,6 +117,8 @@ class Draft:
         ordered = sorted(self.spans, key=lambda piece: (piece.row.number, piece.start))
         features = {
             **features_of(details, agrees=self.holder_agrees, is_debited=self.is_debited),
+            "branch_guessed": float(self.branch_is_guessed),
+            "closed": float(self.is_closed),
             "holder_guessed": float(self.holder is not None and self.holder_is_guessed and not self.holder_agrees),
             "labelled_number": float(self.labelled_number),
             "post_symbol": float(self.post and "-" in details.number),

@@ -29,8 +29,8 @@ _WITHOUT_KANA = re.compile(r"[A-Za-z\u4e00-\u9fffぁ-ん]")
 def name_within(folded: str) -> tuple[int, int]:
     """Where the name begins and ends in what a holder's key names or an account's line ends with.
 
-    Of a name in kanji with its reading in brackets the kanji are it; where a firm stands in kanji and then, beside it, as
-    banks write it, the banks' form is it: that is what a payer fills in.
+    Of a name in kanji with its reading in brackets the kanji are it; where a firm stands in kanji and then, beside it,
+    as banks write it, the banks' form is it: that is what a payer fills in.
     """
     end = len(folded)
     if (aside := _OF_ALL.search(folded)) is not None and aside.start() > 1:

@@ -15,7 +15,7 @@ from postprocess_svc.fields.accounts.firms import Agreement, agreed, find_firms
 from postprocess_svc.fields.accounts.holder_text import OTHER_COLUMN, SAME_AS_BEFORE, name_within
 from postprocess_svc.fields.accounts.lines import continuation
 from postprocess_svc.fields.candidate import Span, span
-from postprocess_svc.fields.cells import Cell
+from postprocess_svc.fields.cells import Cell, column_below
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import fold
@@ -57,6 +57,8 @@ def take_holder(draft: Draft, context: DocumentContext, cell: Cell, start: int, 
     piece = span(cell.facts, start, end)
     following = _continued(context, cell, text[piece.start : piece.end]) if ends_here else None
     pieces = [piece] if following is None else [piece, span(following.facts, following.start, following.end)]
+    if following is None and (kana := _banks_form_below(context, cell, text[start:end])) is not None:
+        pieces = [span(kana.facts, kana.start, kana.end)]
     settle_holder(draft, context, pieces)
     if draft.holder is not None or draft.holder_is_doubtful:
         draft.holder_place = (cell, start, end)
@@ -79,6 +81,16 @@ def _continued(context: DocumentContext, cell: Cell, holder: str) -> Cell | None
             return below
     firms = context.shared(find_firms)
     return below if any(whole.replace(" ", "") in {f.form + f.core, f.core + f.form} for f in firms) else None
+
+
+def _banks_form_below(context: DocumentContext, cell: Cell, name: str) -> Cell | None:
+    """The same firm in the next line as banks write it, which is what a payer fills in."""
+    if zengin.is_marked(name) or not names.has_japanese_form(name):
+        return None
+    below = next(iter(column_below(context, cell, limit=1)), None)
+    if below is None or not zengin.is_marked(below.text) or not zengin.is_kana_name(below.text):
+        return None
+    return below
 
 
 def settle_holder(draft: Draft, context: DocumentContext, pieces: list[Span]) -> None:

@@ -41,6 +41,8 @@ _OF_ALL = re.compile(
     r"|(?:上記)?(?:いずれも|すべて|全て|どちらも|共通|同じ|(?:[両各全二三四]|\d)[行口]座?とも)[にで]?)\s*:?\s*"
 )
 """Behind a holder's key: that all accounts are his (名義はいずれも, 口座名義(三行共通), 名義は(1)(2)とも)."""
+_BARE_NAME = re.compile(r"(?:Account )?Name\b\s*:?\s*(?=\S)", re.IGNORECASE)
+"""Among an account's lines it is the holder's, in documents of two languages."""
 _NO_NAME_FOLLOWS = re.compile(r"[はがをにのともでへ]|変更|等|番号|欄|様|確認|相違")
 """What goes on so after 名義 or 受取人 is a sentence about it, or another word."""
 
@@ -55,6 +57,12 @@ def segments(cell: Cell, start: int) -> Iterator[Part]:
     runs_on = not keys or (keys[0][0] == start and is_cjk(cell.facts.row.text[keys[0][1] : keys[0][1] + 1] or " "))
     if runs_on and (misread := _misread_key(cell, start)) is not None and (not keys or misread[1] > keys[0][1]):
         keys[:1] = [misread]
+    if (
+        not keys
+        and start == cell.start
+        and (name := _BARE_NAME.match(cell.facts.row.text, start, cell.end)) is not None
+    ):
+        keys = [(start, name.end(), Role.HOLDER)]
     at, key = start, None
     for label_start, label_end, role in keys:
         if label_start < at:

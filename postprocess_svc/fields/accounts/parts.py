@@ -8,6 +8,7 @@ from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.accounts.draft import TYPES, Draft
 from postprocess_svc.fields.accounts.lines import continuation
 from postprocess_svc.fields.accounts.names import BRANCH, branch_over_two_lines, branch_start
+from postprocess_svc.fields.accounts.real_banks import is_real_branch
 from postprocess_svc.fields.cells import Cell
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.values.folding import read_digits
@@ -15,12 +16,15 @@ from postprocess_svc.fields.vocabulary import Role
 
 _TYPE = re.compile(
     r"(?:普通|当座|貯蓄)(?:預金|貯金|口座)?|フツウ|トウザ|チョチク|チヨチク|[(\[]?(?:普|当|貯)[)\]]"
-    r"|(?<![^\s\t:/)\]店部所])(?:普|当|貯)(?![^\s\t:/\d|])"
+    r"|(?<![^\s\t:/)\]店部所])(?:普|当|貯)(?![^\s\t:/\d|])|(?:普|当|貯)(?=\d{7}(?!\d))"
 )
 _CIRCLED = re.compile(r"([普当貯])[^\s()]{0,3}に[○◯〇丸]|[①②③◯〇○●◎☑☒✓✔■レ]\s?([普当貯])")
 """Which of several types that a form names is meant: 普通・当座 (普通に○), ①普通 2当座."""
 _SHORT_NUMBER = re.compile(r"[\s:・/)\]]*(?:口座|番号|N[Oo0o]\.?|№|:|\s)*(?P<number>\d{4,5})(?![\d,.*/年月日円時-])")
 """Some banks' numbers are given without the noughts before them; right behind the type alone is that believed."""
+_PLACED_BRANCH = re.compile(
+    r"[\s:・/、()\[\]|]*(?:\(\d{1,5}\)\s*)?(?P<name>[\u4e00-\u9fff々ァ-ヶーぁ-ん]{1,8})[\s:・/、]*(?:[(\[]\d{1,4}[)\]])?[\s:・/、]*"
+)
 _TYPE_AFTER_KEY = re.compile(r"[\s:(\[]*([普当貯])")
 _TYPE_IN_KEY = re.compile(
     r"(普通|当座|貯蓄)(?:預金)?\s*(?:口座)?(?:番号|NO\.?|ナンバー|Nr\.?)\W*(?:\(七桁\))?\W*$", re.IGNORECASE
@@ -108,11 +112,27 @@ def _take_branch(draft: Draft, cell: Cell, start: int, end: int) -> int:
     text = cell.facts.row.text[:end]
     match = BRANCH.search(text, start)
     if match is None:
-        return start
+        return _take_placed_branch(draft, cell, start, end)
     begin = branch_start(text, match.start(1), match.end(1), cell_start=cell.start)
     draft.branch = draft.mark(cell, begin, match.end(1))
     draft.branch_at = (cell, begin)
     return match.end(1)
+
+
+def _take_placed_branch(draft: Draft, cell: Cell, start: int, end: int) -> int:
+    """A name without a word for what it is, between bank and type, or in the next cell where the list has it."""
+    text = cell.facts.row.text
+    kind = _TYPE.search(text, start, end)
+    is_behind_bank = start > cell.start and kind is not None
+    match = _PLACED_BRANCH.fullmatch(text, start, kind.start() if is_behind_bank and kind is not None else end)
+    if match is None or draft.number is not None:
+        return start
+    is_real = is_real_branch(draft.bank, match["name"])
+    if not is_real and not is_behind_bank:
+        return start
+    draft.branch = draft.mark(cell, match.start("name"), match.end("name"))
+    draft.branch_is_guessed = not is_real
+    return match.end("name")
 
 
 def _take_type(draft: Draft, cell: Cell, start: int, end: int, key: Role | None) -> int:

@@ -1,4 +1,4 @@
-"""Holders that are printed once for several accounts: with a key below or above them, as 同上, in a line of their own."""
+"""Holders printed once for several accounts: with a key below or above them, as 同上, in a line of their own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from postprocess_svc.fields.vocabulary import Role
 
 _ROWS_BETWEEN = 2
 _ROWS_NEAR = 3
+_MAX_GAP = 3.5
+"""Line heights between a table and the holder of all its accounts."""
 
 
 def share_holders(context: DocumentContext, drafts: Sequence[Draft]) -> None:
@@ -24,6 +26,29 @@ def share_holders(context: DocumentContext, drafts: Sequence[Draft]) -> None:
     lacking = [draft for draft in drafts if _lacks(draft)]
     if len(drafts) == 1 and lacking and (part := _lone_key(context, lacking[0])) is not None:
         take_holder(lacking[0], context, *part)
+
+
+def holder_beside(context: DocumentContext, first_row: int, last_row: int) -> tuple[Cell, int, int] | None:
+    """A holder with its key in the lines right below some rows, or in the one above them.
+
+    Args:
+        context: The document.
+        first_row: Of the rows, by number.
+        last_row: Of the rows.
+    """
+    rows = context.shared(find_cells)
+    for number in (last_row + 1, last_row + 2, first_row - 1):
+        if not 0 <= number < len(rows) or not rows[number]:
+            continue
+        near = rows[last_row if number > last_row else first_row][0]
+        for cell in rows[number]:
+            apart = max(cell.extent.top - near.extent.bottom, near.extent.top - cell.extent.bottom)
+            if cell.facts.row.page != near.facts.row.page or apart > _MAX_GAP * near.extent.height:
+                continue
+            for key, start, end in segments(cell, cell.start):
+                if key is Role.HOLDER and cell.facts.row.text[start:end].strip(BETWEEN):
+                    return cell, start, end
+    return None
 
 
 def _together(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:

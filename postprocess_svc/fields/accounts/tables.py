@@ -10,13 +10,15 @@ from itertools import pairwise
 from ocr_core.contracts.geometry import bounds
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.accounts.debits import is_debited
-from postprocess_svc.fields.accounts.draft import TYPES, WITHOUT_ITS_HOLDER, TableAccountCandidate, features_of
+from postprocess_svc.fields.accounts.draft import TYPES, WITHOUT_ITS_HOLDER, Draft, TableAccountCandidate, features_of
 from postprocess_svc.fields.accounts.firms import Agreement
-from postprocess_svc.fields.accounts.holders import SettledName, carried, is_half_width, settled_name
+from postprocess_svc.fields.accounts.holder_text import SAME_AS_BEFORE, name_within
+from postprocess_svc.fields.accounts.holders import SettledName, carried, is_half_width, settled_name, take_holder
 from postprocess_svc.fields.accounts.keys import nearly_key
 from postprocess_svc.fields.accounts.names import is_bank, mended_name, split_bank
 from postprocess_svc.fields.accounts.parts import BOXED_DIGITS
 from postprocess_svc.fields.accounts.real_banks import real_bank, real_branch
+from postprocess_svc.fields.accounts.shared_holders import holder_beside
 from postprocess_svc.fields.accounts.zengin import Doubt
 from postprocess_svc.fields.candidate import BankDetails
 from postprocess_svc.fields.context import DocumentContext
@@ -25,7 +27,15 @@ from postprocess_svc.fields.vocabulary import Role, wordings
 from postprocess_svc.lines import TextLine
 from postprocess_svc.tables.table import TextCell, TextTable
 
-_KEYS = (Role.BANK, Role.BRANCH, Role.ACCOUNT_TYPE, Role.ACCOUNT_NUMBER, Role.HOLDER)
+_KEYS = (
+    Role.BANK,
+    Role.BRANCH,
+    Role.ACCOUNT_TYPE,
+    Role.ACCOUNT_NUMBER,
+    Role.HOLDER,
+    Role.HOLDER_READING,
+)
+_HOLDERS = frozenset({Role.HOLDER, Role.HOLDER_READING})
 _MIN_KEYS = 3
 _TYPE = re.compile(r"[普当貯]")
 _CODE = re.compile(r"\s*[(（]\d+[)）]\s*|\s*\d{3,4}\s*$")
@@ -52,8 +62,13 @@ def table_accounts(context: DocumentContext) -> Iterator[TableAccountCandidate]:
         keys = {text: _key(text) for text in {cell.text for row in table.rows for cell in row}}
         if not any(keys.values()):
             continue
-        for record in (*_under_keys(table, keys), *_beside_keys(table, keys)):
-            candidate = _candidate(context, record, table.page)
+        records = [*_under_keys(table, keys), *_beside_keys(table, keys)]
+        shared = None if any(map(_HOLDERS.intersection, records)) else _shared_holder(context, records)
+        for number, record in enumerate(records):
+            if number and _is_as_before(record):
+                record = {**record, Role.HOLDER: records[number - 1].get(Role.HOLDER, ())}
+                records[number] = record
+            candidate = _candidate(context, record, table.page, shared)
             if candidate is not None:
                 yield candidate
 
@@ -143,7 +158,27 @@ def _roles() -> dict[str, Role]:
     return found | lone | both
 
 
-def _candidate(context: DocumentContext, record: Record, page: int) -> TableAccountCandidate | None:
+def _is_as_before(record: Record) -> bool:
+    """Its holder is printed as 同上."""
+    return SAME_AS_BEFORE.fullmatch(fold(_joined([cell.text for cell in record.get(Role.HOLDER, ())]))) is not None
+
+
+def _shared_holder(context: DocumentContext, records: Sequence[Record]) -> SettledName | None:
+    """The holder of all a table's accounts, printed with its key below or above the table."""
+    lines = [line for record in records for cells in record.values() for cell in cells for line in cell.lines]
+    numbers = sorted({_row_of(context, line) for line in lines} - {-1})
+    part = holder_beside(context, numbers[0], numbers[-1]) if numbers else None
+    if part is None:
+        return None
+    draft = Draft(facts=part[0].facts)
+    take_holder(draft, context, *part)
+    agreement = Agreement.PART if draft.holder_agrees else Agreement.NONE
+    return SettledName(name=draft.holder, agreement=agreement) if draft.holder is not None else None
+
+
+def _candidate(
+    context: DocumentContext, record: Record, page: int, shared: SettledName | None
+) -> TableAccountCandidate | None:
     printed = {role: _joined([cell.text for cell in cells]) for role, cells in record.items()}
     text = {role: fold(part) for role, part in printed.items()}
     digits_text = read_digits(BOXED_DIGITS.sub("", text.get(Role.ACCOUNT_NUMBER, "")))
@@ -165,7 +200,8 @@ def _candidate(context: DocumentContext, record: Record, page: int) -> TableAcco
     if branch is not None:
         branch = real_branch(bank, branch, _doubt(branch, record.get(Role.BRANCH, ())))
     lines = tuple(line for cells in record.values() for cell in cells for line in cell.lines)
-    holder = _holder(context, printed.get(Role.HOLDER), record.get(Role.HOLDER, ()))
+    of_holder = Role.HOLDER if Role.HOLDER in record else Role.HOLDER_READING
+    holder = _holder(context, printed.get(of_holder), record.get(of_holder, ())) or shared
     agreement = Agreement.NONE if holder is None else holder.agreement
     details = BankDetails(
         bank=bank,
@@ -234,6 +270,8 @@ def _type(text: Mapping[Role, str], number: str) -> AccountType | None:
 def _holder(context: DocumentContext, printed: str | None, cells: Sequence[TextCell]) -> SettledName | None:
     if printed is None or sum(map(str.isalpha, printed)) < 2:
         return None
+    start, end = name_within(fold(printed)) if len(fold(printed)) == len(printed) else (0, len(printed))
+    printed = printed[start:end]
     lines = [line for cell in cells for line in cell.lines]
     row, box = _row_of(context, lines[0]), bounds(lines[0].quad)
     is_narrow = is_half_width(lines[0].text, box.right - box.left, box.bottom - box.top)

@@ -21,7 +21,7 @@ _NO_HOLDER = re.compile(
     r"単位|数量|品名|^(?:名称|内容|項目|商品名?|摘要|作業内容|工事名|件名|ご請求項目)$|(?:欄|日|先|額|書|率)$"
 )
 _NO_NAME = re.compile(
-    r"^[はがをにのともでへ]|[※★。、]|ご[利確連振記用了請入注来不質]|お[振支問知届預]|口座|銀行|金庫|支店|預金|電話|担当|手続|場合|または|いずれ|コード|住所"
+    r"^[)\]」』]?[はがをにのともでへ]|[※★。、]|ご[利確連振記用了請入注来不質]|お[振支問知届預]|口座|銀行|金庫|支店|預金|電話|担当|手続|場合|または|いずれ|コード|住所"
 )
 """What words about an account have, and no name that is believed by its place alone."""
 _PERSON = re.compile(r"^[\u4e00-\u9fff々]{1,4} ?[\u4e00-\u9fff々ぁ-んァ-ヶ]{1,5}$")
@@ -54,9 +54,11 @@ def may_be_holder(context: DocumentContext, draft: Draft, cell: Cell, start: int
         return False
     if not _is_near(draft, cell):
         return False
-    return (
-        is_name(text) or _is_person(draft, cell, text, start, end) or _is_placed(context, draft, cell, text, start, end)
-    )
+    if is_name(text):
+        return True
+    if draft.number_cell is None or _is_labelled(cell, start, end):
+        return False
+    return _is_person(draft.number_cell, cell, text) or _is_placed(context, draft, cell, (start, text))
 
 
 def is_guessed(context: DocumentContext, cell: Cell, start: int, end: int) -> bool:
@@ -96,20 +98,18 @@ def begins_holder(context: DocumentContext, cell: Cell, start: int, end: int) ->
     return zengin.CLOSING.search(whole) is not None and zengin.is_kana_name(whole)
 
 
-def _is_person(draft: Draft, cell: Cell, text: str, start: int, end: int) -> bool:
-    """A person's or a club's name beside the number or right under it; a word that labels something is none."""
-    number = draft.number_cell
-    if number is None or (_PERSON.match(text) is None and not names.has_trade_word(text)):
-        return False
-    if _is_labelled(cell, start, end):
+def _is_person(number: Cell, cell: Cell, text: str) -> bool:
+    """A person's or a club's name beside the number or right under it."""
+    if _PERSON.match(text) is None and not names.has_trade_word(text):
         return False
     rows_below = cell.facts.row.number - number.facts.row.number
     return rows_below == 0 or (rows_below == 1 and is_aligned(number.extent, cell.extent))
 
 
-def _is_placed(context: DocumentContext, draft: Draft, cell: Cell, text: str, start: int, end: int) -> bool:
+def _is_placed(context: DocumentContext, draft: Draft, cell: Cell, part: tuple[int, str]) -> bool:
     """The rest of the number's own line, or a line below that begins as another of the document."""
-    if draft.number_cell is None or _NO_NAME.search(text) is not None or _is_labelled(cell, start, end):
+    start, text = part
+    if _NO_NAME.search(text) is not None:
         return False
     if draft.number_cell is cell:
         return start >= draft.number_end and has_cjk(text)
