@@ -19,6 +19,7 @@ from postprocess_svc.fields.cells import Cell, column_below
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import fold
+from postprocess_svc.fields.vocabulary import Role
 
 _KANA_IN_BRACKETS = re.compile(r"^\s*[(\[](?:カナ|カタカナ|フリガナ|半角カナ|名義)[)\]]\s*")
 _CONTINUED = re.compile(r"[ァ-ヶーぁ-ん ・()]+")
@@ -90,7 +91,8 @@ def _banks_form_below(context: DocumentContext, cell: Cell, name: str) -> Cell |
     below = next(iter(column_below(context, cell, limit=1)), None)
     if below is None or not zengin.is_marked(below.text) or not zengin.is_kana_name(below.text):
         return None
-    return below
+    has_key = any(label.roles & {Role.HOLDER, Role.HOLDER_READING} for label in below.facts.labels)
+    return None if has_key else below
 
 
 def settle_holder(draft: Draft, context: DocumentContext, pieces: list[Span]) -> None:

@@ -16,7 +16,7 @@ from postprocess_svc.fields.vocabulary import Role
 
 _TYPE = re.compile(
     r"(?:普通|当座|貯蓄)(?:預金|貯金|口座)?|フツウ|トウザ|チョチク|チヨチク|[(\[]?(?:普|当|貯)[)\]]"
-    r"|(?<![^\s\t:/)\]店部所])(?:普|当|貯)(?![^\s\t:/\d|])|(?:普|当|貯)(?=\d{7}(?!\d))"
+    r"|(?<![^\s\t:/)\]店部所])(?:普|当|貯)(?![^\s\t:/\d|])|(?:普|当|貯)(?=\s?\d{7}(?!\d))"
 )
 _CIRCLED = re.compile(r"([普当貯])[^\s()]{0,3}に[○◯〇丸]|[①②③◯〇○●◎☑☒✓✔■レ]\s?([普当貯])")
 """Which of several types that a form names is meant: 普通・当座 (普通に○), ①普通 2当座."""

@@ -66,9 +66,8 @@ def table_accounts(context: DocumentContext) -> Iterator[TableAccountCandidate]:
         shared = None if any(map(_HOLDERS.intersection, records)) else _shared_holder(context, records)
         for number, record in enumerate(records):
             if number and _is_as_before(record):
-                record = {**record, Role.HOLDER: records[number - 1].get(Role.HOLDER, ())}
-                records[number] = record
-            candidate = _candidate(context, record, table.page, shared)
+                records[number] = {**record, Role.HOLDER: records[number - 1].get(Role.HOLDER, ())}
+            candidate = _candidate(context, records[number], table.page, shared)
             if candidate is not None:
                 yield candidate
 
