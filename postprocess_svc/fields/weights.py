@@ -322,6 +322,7 @@ _BANK_ACCOUNTS = {
     "debited": -8.0,  # the payer's own, from which the sum is drawn
     "closed": -8.0,  # the line says that it is no longer used
     "branch_guessed": -1.0,  # its place alone says that it is one
+    "sort_code": 2.0,  # a British bank's branch by its six digits stands before it
     "account_word": 2.0,  # a label calls it an account, outside Japan
 }
 

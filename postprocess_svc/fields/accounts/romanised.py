@@ -1,0 +1,73 @@
+"""Japanese accounts on pages in English: Mizuho Bank, Shibuya Branch (210), Ordinary account No. 1234567."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ocr_core.contracts.result import AccountType
+
+_TYPES = {
+    "ordinary": AccountType.ORDINARY,
+    "futsu": AccountType.ORDINARY,
+    "current": AccountType.CHECKING,
+    "checking": AccountType.CHECKING,
+    "toza": AccountType.CHECKING,
+    "touza": AccountType.CHECKING,
+    "savings": AccountType.SAVINGS,
+    "chochiku": AccountType.SAVINGS,
+}
+TYPE_WORD = re.compile(
+    r"(?<![A-Za-z])(ordinary|futsu|current|checking|tou?za|savings|chochiku)(?![a-z])", re.IGNORECASE
+)
+_TYPED = re.compile(
+    rf"{TYPE_WORD.pattern}(?:[ ()/]*(?:deposits?|accounts?|a/c|futsu|tou?za|no\.?|number|jpy|usd|#|:))*[ :().]*"
+    r"(?P<number>\d{7})(?![\d-])",
+    re.IGNORECASE,
+)
+_POST = re.compile(
+    r"(?<![a-z])(?:symbol|kigo)(?: no\.?)?[ :]*(?P<number>(?P<symbol>1\d{4})[\s,/-]*(?:and )?(?:number|no\.?|bango)?[ :]*(?P<rest>\d{6,8}))(?!\d)",
+    re.IGNORECASE,
+)
+_BRANCH = re.compile(
+    r"(?:(?:[A-Z][\w'-]+ ){1,3}(?:Branch|BRANCH|Office|OFFICE)|(?:Head|Main|HEAD|MAIN) (?:Office|Branch|OFFICE|BRANCH))(?![a-z])(?!\s*:)"
+)
+_BRANCH_LABEL = re.compile(
+    r"(?<![a-z])branch(?: ?name)?(?: (?:&|and) ifsc? code)?\s*[:\t]\s*(?P<name>[A-Z][^\t:,;|&(]{2,40})", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedNumber:
+    """A number that a word before it makes an account's."""
+
+    match: re.Match[str]
+    """Its group ``number`` is where it stands."""
+    type: AccountType
+    number: str
+
+
+def find_typed(text: str) -> TypedNumber | None:
+    """A number behind its account's type, or the post bank's symbol and number."""
+    if (match := _TYPED.search(text)) is not None:
+        return TypedNumber(match=match, type=_TYPES[match[1].lower()], number=match["number"])
+    if (post := _POST.search(text)) is not None:
+        return TypedNumber(match=post, type=AccountType.ORDINARY, number=f"{post['symbol']}-{post['rest']}")
+    return None
+
+
+def type_of(text: str) -> AccountType | None:
+    """The type that a text names."""
+    match = TYPE_WORD.search(text)
+    return None if match is None else _TYPES[match[1].lower()]
+
+
+def branch_near(texts: Iterable[str]) -> str | None:
+    """The branch in the first of some rows' texts, nearest first, that names one."""
+    for text in texts:
+        if (labelled := _BRANCH_LABEL.search(text)) is not None:
+            return labelled["name"].strip()
+        if (named := _BRANCH.search(text)) is not None:
+            return named[0]
+    return None
