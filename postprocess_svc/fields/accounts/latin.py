@@ -28,7 +28,8 @@ _CODE = re.compile(r"\s*\([^()]*\)\s*$")
 """Mizuho Bank (0001)."""
 _LEAD = re.compile(r"^(?:Beneficiary|Our|The beneficiary'?s?) (?=Bank)")
 _NO_BANK = re.compile(
-    r"^(?:bank|banque|banca|banco)$|bank (?:transfer|details|account|name|charges)|(?:Transfer|Details|Charges|Account)$",
+    r"^(?:bank|banque|banca|banco)$|bank (?:transfer|details|account|name|charges)"
+    r"|(?:Transfer|Details|Charges|Account)$",
     re.IGNORECASE,
 )
 _LEAST_BANK = 3
@@ -156,7 +157,8 @@ def _names_account(context: DocumentContext, facts: RowFacts, label: Label) -> b
 
 _ACCOUNT = re.compile(r"(?P<number>[A-Z]{0,2}\d(?:[ -]?\d){5,19})(?!\d)")
 _SORT_CODE = re.compile(
-    r"(?<!\d)(?P<sort>\d{2}-\d{2}-\d{2})[\s,;/|·]*(?:(?:account|acct|acc|a/c)(?: ?(?:no|number))?\.?:?\s*)?(?P<number>\d{8})(?!\d)",
+    r"(?<!\d)(?P<sort>\d{2}-\d{2}-\d{2})[\s,;/|·]*(?:(?:account|acct|acc|a/c)(?: ?(?:no|number))?\.?:?\s*)?"
+    r"(?P<number>\d{8})(?!\d)",
     re.IGNORECASE,
 )
 """British: the bank's branch by six digits, then the account by eight."""
@@ -181,7 +183,7 @@ def labelled_accounts(context: DocumentContext) -> Iterator[Candidate]:
         typed = find_typed(facts.row.text)
         match = None if typed is None else typed.match
         if match is None and not is_japanese:
-            match = _labelled_number(context, facts) or _number_beside_bank(context, facts)
+            match = _SORT_CODE.search(facts.row.text) or _labelled_number(context, facts) or _number_beside_bank(facts)
         if match is None or find_ibans(match[0]):
             continue
         at = match.start("number")
@@ -190,7 +192,7 @@ def labelled_accounts(context: DocumentContext) -> Iterator[Candidate]:
             continue
         details = BankDetails(
             bank=bank,
-            branch=branch_near([other.row.text for other in _surroundings(context, facts)]),
+            branch=branch_near([other.row.text for other in _surroundings(context, facts)], is_typed=typed is not None),
             type=None if typed is None else typed.type,
             number=re.sub(r"[ -]", "", match["number"]) if typed is None else typed.number,
             holder=_holder_near(context, facts, at),
@@ -212,11 +214,9 @@ def _labelled_number(context: DocumentContext, facts: RowFacts) -> re.Match[str]
     return match if match is not None and label is not None and match.start() - label.end <= 4 else None
 
 
-def _number_beside_bank(context: DocumentContext, facts: RowFacts) -> re.Match[str] | None:
-    """Borough Bank · Acme Inc. · 20485305, please pay …, Borough Bank, account 20485305, or 20-48-53 20485305."""
+def _number_beside_bank(facts: RowFacts) -> re.Match[str] | None:
+    """Borough Bank · Acme Inc. · 20485305, or: please pay …, Borough Bank, account 20485305."""
     text = facts.row.text
-    if (sorted_by := _SORT_CODE.search(text)) is not None:
-        return sorted_by
     has_bank = BANK_WORD.search(text) is not None
     said = _SAID_ACCOUNT.search(text)
     if said is not None and (has_bank or any(Role.BIC in label.roles for label in facts.labels)):

@@ -15,21 +15,22 @@ from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import listed
 
-_CAPITAL = r"[A-ZÄÖÜÉÈÀ]"
+_CAPITAL = r"(?![A-Z]{2}\d{2})[A-ZÄÖÜÉÈÀ]"
+"""The first letter of a name's next word, which is not an IBAN."""
 _BRANDS = listed(
     """
-    NatWest | Barclays | HSBC | Lloyds | Santander | Halifax | Monzo | Revolut | Wise | ING | ABN AMRO | KBC | Belfius |
-    BNP Paribas | LCL | Qonto | N26 | UniCredit | Intesa Sanpaolo | INTESA SANPAOLO | BBVA | CaixaBank | Bankinter |
-    UBS | PostFinance | Raiffeisen | Erste | PKO | mBank | Nordea | SEB | Swedbank | DBS | OCBC | UOB | Citi | JPMorgan |
-    Wells Fargo | Argenta | Crelan | bunq | Monte dei Paschi di Siena | SumUp | DNB | Handelsbanken
+    NatWest | Barclays | HSBC | Lloyds | Santander | Halifax | Monzo | Revolut | Wise | ING | ABN AMRO | KBC |
+    Belfius | BNP Paribas | LCL | Qonto | N26 | UniCredit | Intesa Sanpaolo | INTESA SANPAOLO | BBVA | CaixaBank |
+    Bankinter | UBS | PostFinance | Raiffeisen | Erste | PKO | mBank | Nordea | SEB | Swedbank | DBS | OCBC | UOB | Citi |
+    JPMorgan | Wells Fargo | Argenta | Crelan | bunq | Monte dei Paschi di Siena | SumUp | DNB | Handelsbanken
     """
 )
 """Banks whose names say nothing of it."""
 _COMPANY = r"(?:,? (?:Ltd|LTD|Limited|LIMITED|N\.A|NA|PLC|plc|AG|S\.A|Co\.,? Ltd|Berhad|Inc)(?![A-Za-z])\.?)?"
 BANK_WORD = re.compile(
     r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]* (?:& ?)?){0,3}"
-    r"(?:[A-Za-z]?\w*[Bb]ank(?![a-z])|[A-Z]?\w*[Ss]parkasse|Banking Corporation|BANKING CORPORATION|Banque|BANK(?![A-Z])"
-    r"|Banca|Banco|Credit Union|Building Society)"
+    r"(?:[A-Za-z]?\w*[Bb]ank(?![a-z])|[A-Z]?\w*[Ss]parkasse|Banking Corporation|BANKING CORPORATION|Banque"
+    r"|BANK(?![A-Z])|Banca|Banco|Credit Union|Building Society)"
     rf"(?: (?:of |de |du |des )?{_CAPITAL}[\w.&-]*){{0,3}}(?: e\.?G\.?(?![a-z]))?{_COMPANY}"
     rf"|(?<![A-Za-z])(?:{'|'.join(_BRANDS)})(?![A-Za-z])(?: {_CAPITAL}[\w-]+){{0,2}}{_COMPANY}"
     rf"|(?<![A-Za-z])(?:Crédit|Credit|Caisse|Société Générale)"
@@ -98,13 +99,16 @@ def _may_be_holder(name: str) -> bool:
 
 def _payee(context: DocumentContext, facts: RowFacts) -> str | None:
     rows, number = context.facts, facts.row.number
-    text = " ".join(
+    text = "\n".join(
         other.row.text for other in rows[number : number + _SENTENCE_ROWS] if other.row.page == facts.row.page
     )
     match = _PAYEE.search(text)
     if match is None:
         return None
-    name = parts(re.split(r"\. (?=[A-Z])", text[match.end() :])[0])
+    rest = text[match.end() :]
+    if not names.has_latin_form(rest.split("\n", maxsplit=1)[0]):
+        rest = rest.replace("\n", " ")  # the name may go on in the next line
+    name = parts(re.split(r"\n|(?<=\.) (?=[A-Z])", rest)[0])
     return without_stop(name[0].strip()) if name and _may_be_holder(name[0]) else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocr_core.contracts.result import AccountType
@@ -27,11 +27,13 @@ _TYPED = re.compile(
     re.IGNORECASE,
 )
 _POST = re.compile(
-    r"(?<![a-z])(?:symbol|kigo)(?: no\.?)?[ :]*(?P<number>(?P<symbol>1\d{4})[\s,/-]*(?:and )?(?:number|no\.?|bango)?[ :]*(?P<rest>\d{6,8}))(?!\d)",
+    r"(?<![a-z])(?:symbol|kigo)(?: no\.?)?[ :]*"
+    r"(?P<number>(?P<symbol>1\d{4})[\s,/-]*(?:and )?(?:number|no\.?|bango)?[ :]*(?P<rest>\d{6,8}))(?!\d)",
     re.IGNORECASE,
 )
 _BRANCH = re.compile(
-    r"(?:(?:[A-Z][\w'-]+ ){1,3}(?:Branch|BRANCH|Office|OFFICE)|(?:Head|Main|HEAD|MAIN) (?:Office|Branch|OFFICE|BRANCH))(?![a-z])(?!\s*:)"
+    r"(?:(?:[A-Z][\w'-]+ ){1,3}(?:Branch|BRANCH)|(?:Head|Main|HEAD|MAIN) (?:Office|Branch|OFFICE|BRANCH))"
+    r"(?![A-Za-z])(?!\s*:)"
 )
 _BRANCH_LABEL = re.compile(
     r"(?<![a-z])branch(?: ?name)?(?: (?:&|and) ifsc? code)?\s*[:\t]\s*(?P<name>[A-Z][^\t:,;|&(]{2,40})", re.IGNORECASE
@@ -63,11 +65,16 @@ def type_of(text: str) -> AccountType | None:
     return None if match is None else _TYPES[match[1].lower()]
 
 
-def branch_near(texts: Iterable[str]) -> str | None:
-    """The branch in the first of some rows' texts, nearest first, that names one."""
-    for text in texts:
+def branch_near(texts: Sequence[str], *, is_typed: bool) -> str | None:
+    """The branch in the first of some rows' texts that names one.
+
+    Args:
+        texts: The number's own row first.
+        is_typed: A type says that the account is Japanese: branches are named there, in other rows too.
+    """
+    for number, text in enumerate(texts):
         if (labelled := _BRANCH_LABEL.search(text)) is not None:
             return labelled["name"].strip()
-        if (named := _BRANCH.search(text)) is not None:
+        if (is_typed or number == 0) and (named := _BRANCH.search(text)) is not None:
             return named[0]
     return None

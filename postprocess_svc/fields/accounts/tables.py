@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import pairwise
@@ -18,11 +19,12 @@ from postprocess_svc.fields.accounts.keys import nearly_key
 from postprocess_svc.fields.accounts.names import is_bank, mended_name, split_bank
 from postprocess_svc.fields.accounts.parts import BOXED_DIGITS
 from postprocess_svc.fields.accounts.real_banks import real_bank, real_branch
+from postprocess_svc.fields.accounts.romanised import type_of
 from postprocess_svc.fields.accounts.shared_holders import holder_beside
 from postprocess_svc.fields.accounts.zengin import Doubt
 from postprocess_svc.fields.candidate import BankDetails
 from postprocess_svc.fields.context import DocumentContext
-from postprocess_svc.fields.values.folding import fold, read_digits, squash
+from postprocess_svc.fields.values.folding import fold, has_cjk, read_digits, squash
 from postprocess_svc.fields.vocabulary import Role, wordings
 from postprocess_svc.lines import TextLine
 from postprocess_svc.tables.table import TextCell, TextTable
@@ -62,7 +64,8 @@ def table_accounts(context: DocumentContext) -> Iterator[TableAccountCandidate]:
         keys = {text: _key(text) for text in {cell.text for row in table.rows for cell in row}}
         if not any(keys.values()):
             continue
-        records = [*_under_keys(table, keys), *_beside_keys(table, keys)]
+        beside = list(_columns_beside_keys(table, keys)) or _beside_keys(table, keys)
+        records = [*_under_keys(table, keys), *beside]
         shared = None if any(map(_HOLDERS.intersection, records)) else _shared_holder(context, records)
         for number, record in enumerate(records):
             if number and _is_as_before(record):
@@ -131,6 +134,21 @@ def _beside_keys(table: TextTable, key_of: Mapping[str, Role | None]) -> Iterato
         yield record
 
 
+def _columns_beside_keys(table: TextTable, key_of: Mapping[str, Role | None]) -> Iterator[Record]:
+    """Accounts side by side in columns, right of a column of their keys."""
+    columns: defaultdict[int, dict[Role, list[TextCell]]] = defaultdict(dict)
+    for row in table.rows:
+        role = key_of[row[0].text] if row else None
+        if role is None or any(key_of[cell.text] is not None for cell in row[1:]):
+            continue
+        for cell in row[1:]:
+            if cell.lines:
+                columns[cell.column].setdefault(role, [cell])
+    records = [record for record in columns.values() if len(record) >= _MIN_KEYS]
+    if len(records) > 1:
+        yield from records
+
+
 def _key(text: str) -> Role | None:
     """The part of an account that a cell names, if that is all it says; one of its characters may be misread."""
     if not text:
@@ -153,6 +171,7 @@ def _roles() -> dict[str, Role]:
             found.setdefault(_ENDS_OF_KEYS.sub("", squash(wording)), role)
     # Words that say nothing elsewhere head a column here; two headings in one are the bank's.
     lone = {"銀行": Role.BANK, "口座": Role.ACCOUNT_NUMBER, "番号": Role.ACCOUNT_NUMBER, "店": Role.BRANCH}
+    lone |= {"type": Role.ACCOUNT_TYPE, "account": Role.ACCOUNT_NUMBER, "name": Role.HOLDER}
     both = {f"{bank}{mark}{branch}": Role.BANK for bank in _BANKS for branch in _BRANCHES for mark in ("・", "/", "")}
     return found | lone | both
 
@@ -263,7 +282,7 @@ def _type(text: Mapping[Role, str], number: str) -> AccountType | None:
     if "-" in number:
         return AccountType.CHECKING if number.startswith("0") else AccountType.ORDINARY
     kind = _TYPE.search(text.get(Role.ACCOUNT_TYPE, "") or text.get(Role.ACCOUNT_NUMBER, ""))
-    return TYPES[kind[0]] if kind is not None else None
+    return TYPES[kind[0]] if kind is not None else type_of(text.get(Role.ACCOUNT_TYPE, ""))
 
 
 def _holder(context: DocumentContext, printed: str | None, cells: Sequence[TextCell]) -> SettledName | None:
@@ -302,4 +321,7 @@ def _open_confidences(record: Record, *, is_holder_settled: bool) -> Iterator[fl
 
 def _name(text: str | None) -> str | None:
     """A bank's or branch's name without its code; a cell may have broken it in two."""
-    return None if text is None else _CODE.sub("", text).replace(" ", "") or None
+    if text is None:
+        return None
+    name = _CODE.sub("", text)
+    return (name.replace(" ", "") if has_cjk(name) else name.strip()) or None
