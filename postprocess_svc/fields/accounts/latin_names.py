@@ -21,8 +21,8 @@ _BRANDS = listed(
     """
     NatWest | Barclays | HSBC | Lloyds | Santander | Halifax | Monzo | Revolut | Wise | ING | ABN AMRO | KBC |
     Belfius | BNP Paribas | LCL | Qonto | N26 | UniCredit | Intesa Sanpaolo | INTESA SANPAOLO | BBVA | CaixaBank |
-    Bankinter | UBS | PostFinance | Raiffeisen | Erste | PKO | mBank | Nordea | SEB | Swedbank | DBS | OCBC | UOB | Citi |
-    JPMorgan | Wells Fargo | Argenta | Crelan | bunq | Monte dei Paschi di Siena | SumUp | DNB | Handelsbanken
+    Bankinter | UBS | PostFinance | Raiffeisen | Erste | PKO | mBank | Nordea | SEB | Swedbank | DBS | OCBC | UOB |
+    Citi | JPMorgan | Wells Fargo | Argenta | Crelan | bunq | Monte dei Paschi di Siena | SumUp | DNB | Handelsbanken
     """
 )
 """Banks whose names say nothing of it."""

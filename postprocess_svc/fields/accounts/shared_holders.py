@@ -87,8 +87,9 @@ def _share(context: DocumentContext, group: Sequence[Draft]) -> None:
     named = [draft for draft in group if not _lacks(draft)]
     if not named:
         part = holder_above(context, group[0])
-        for draft in group if part is not None else ():
-            take_holder(draft, context, *part)
+        if part is not None:
+            for draft in group:
+                take_holder(draft, context, *part)
         return
     if len(named) == len(group) or len(named) > 1 or named[0].holder_is_doubtful:
         return
