@@ -17,7 +17,14 @@ from postprocess_svc.fields.accounts.holders import take_holder
 from postprocess_svc.fields.accounts.holders_above import name_above
 from postprocess_svc.fields.accounts.keys import BETWEEN, Part, key_above, segments
 from postprocess_svc.fields.accounts.lines import continuation
-from postprocess_svc.fields.accounts.names import BANK_WORD, BRANCH, bank_mentions, bank_over_two_lines, mended_name
+from postprocess_svc.fields.accounts.names import (
+    BANK_WORD,
+    BRANCH,
+    bank_mentions,
+    bank_over_two_lines,
+    bare_bank,
+    mended_name,
+)
 from postprocess_svc.fields.accounts.parts import TRANSFER_ACCOUNT, take_by_form, take_post, take_rest_of_branch
 from postprocess_svc.fields.accounts.post_branch import is_same_post_account, take_post_branch
 from postprocess_svc.fields.accounts.real_banks import is_real_bank, real_bank
@@ -113,10 +120,19 @@ def _begun(anchor: _Anchor) -> Draft:
 def _anchors(context: DocumentContext) -> list[_Anchor]:
     found: list[_Anchor] = []
     for row in context.shared(find_cells):
+        announced = False
         for cell in row:
             japanese = has_cjk(cell.text)
             mentions = list(bank_mentions(cell)) if japanese and BANK_WORD.search(cell.text) else []
             found += [_Anchor(cell=cell, start=start, end=end) for start, end in mentions]
+            if not mentions and (announced or cell.facts.labels):
+                bare = _bare(cell, is_announced=announced)
+                found += [] if bare is None else [bare]
+                mentions = [] if bare is None else [(bare.start, bare.end)]
+            announced = bool(cell.facts.labels) and any(
+                _is_bank_key(cell, label.roles, label.start) and label.end >= cell.end - 1
+                for label in cell.facts.labels
+            )
             if not mentions and cell.facts.labels and (broken := _broken(context, cell)) is not None:
                 found.append(broken)
                 continue
@@ -125,6 +141,14 @@ def _anchors(context: DocumentContext) -> list[_Anchor]:
                 at = cell.start + transfer.start()
                 found.append(_Anchor(cell=cell, start=at, end=at))
     return found[:_MAX_MENTIONS]
+
+
+def _bare(cell: Cell, *, is_announced: bool) -> _Anchor | None:
+    """A bank named without the word for it behind a bank's key, in the key's cell or in the next one."""
+    keys = [label.end for label in cell.facts.labels if _is_bank_key(cell, label.roles, label.start)]
+    begin = cell.start if is_announced else max(keys, default=cell.end)
+    found = bare_bank(cell.facts.row.text[begin : cell.end])
+    return None if found is None else _Anchor(cell=cell, start=begin + found[0], end=begin + found[1])
 
 
 def _broken(context: DocumentContext, cell: Cell) -> _Anchor | None:

@@ -12,7 +12,7 @@ from postprocess_svc.fields.context import DocumentContext
 _DEBITED = re.compile(r"引き?落|口座振替|自動振替|自動払込")
 _PAID_INTO = re.compile(r"(?:振込み?|送金|入金|支払い?|払込)先|振込み?口座|振り?込(?!み?手数料)")
 _CLOSED = re.compile(
-    r"旧口座|解約(?:済|いた|し|と)|閉鎖|廃止|使用(?:でき|不可|しておりま|いたしませ|しませ|を?終了)|使え(?:ません|ない)"
+    r"旧(?:口座|振込|銀行|取引|[)\]:])|解約(?:済|いた|し|と)|閉鎖|廃止|使用(?:でき|不可|しておりま|いたしませ|しませ|を?終了)|使え(?:ません|ない)"
     r"|(?:送金|振込み?|入金)は?(?:なさら|しない|できません|いただけません|になれません)"
     r"|利用(?:いただけ|でき|になれ)(?:ません|なく)|former account|no longer (?:in use|valid)|do not use|closed",
     re.IGNORECASE,

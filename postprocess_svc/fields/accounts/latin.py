@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.accounts.latin_names import BANK_WORD, holder_without_label, own_column, parts, without_stop
-from postprocess_svc.fields.accounts.romanised import branch_near, find_typed
+from postprocess_svc.fields.accounts.romanised import branch_near, find_typed, type_near
 from postprocess_svc.fields.candidate import BankDetails, Candidate, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.labels import Label
@@ -187,13 +187,15 @@ def labelled_accounts(context: DocumentContext) -> Iterator[Candidate]:
         if match is None or find_ibans(match[0]):
             continue
         at = match.start("number")
+        near = [other.row.text for other in _surroundings(context, facts)]
+        kind = type_near(near) if typed is None else typed.type
         bank = _bank_near(context, facts, at)
         if is_japanese and bank is None:
             continue
         details = BankDetails(
             bank=bank,
-            branch=branch_near([other.row.text for other in _surroundings(context, facts)], is_typed=typed is not None),
-            type=None if typed is None else typed.type,
+            branch=branch_near(near, is_typed=kind is not None),
+            type=kind,
             number=re.sub(r"[ -]", "", match["number"]) if typed is None else typed.number,
             holder=_holder_near(context, facts, at),
         )

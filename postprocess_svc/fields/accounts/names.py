@@ -11,8 +11,11 @@ from postprocess_svc.fields.cells import Cell
 from postprocess_svc.fields.vocabulary import Role
 
 BANK = re.compile(
-    r"([^\s\t:()\[\]/、,。・|]{1,14}?(?:銀行|信用金庫|信用組合|信用農業協同組合連合会|農業協同組合|漁業協同組合|労働金庫|信金|信組|労金|農協))(?!か[らの]|以外|より|窓口|本支店|カード|印|名(?!古屋|東|西|港|南|北|駅|鉄|取|寄|張|護|瀬|城|神)|口座|振込|振替|コード|等|お|ご|を|に|の|へ|は|が|引|側|員)"
-    r"|(ゆうち[ょよ](?:銀行)?|(?<![A-Za-z])JA[^\s\t:()/、,|\d]{1,14}|郵便局(?!か[らの])|商工中金|商工組合中央金庫|農林中金|農林中央金庫)"
+    r"([^\s\t:()\[\]/、,。・|]{1,14}?(?:(?<=[A-Z]) )?(?:銀行|信用金庫|信用組合|信用農業協同組合連合会|農業協同組合|漁業協同組合"
+    r"|労働金庫|信金|信組|労金|農協))(?!か[らの]|以外|より|窓口|本支店|カード|印|口座|振込|振替|コード|等|お|ご|を|に|の|へ|は|が|引|側|員"
+    r"|名(?!古屋|東|西|港|南|北|駅|鉄|取|寄|張|護|瀬|城|神))"
+    r"|(ゆうち[ょよ](?:銀行)?|(?<![A-Za-z])JA[^\s\t:()/、,|\d]{1,14}|郵便局(?!か[らの])"
+    r"|商工中金|(?:商工組合|信金)中央金庫|農林中金|農林中央金庫)"
 )
 BANK_WORD = re.compile(r"銀行|信[用金組]|協同組合|労[働金]|農協|ゆうち|JA|郵便局|中央?金")
 """The cheap question before the dear one."""
@@ -28,9 +31,10 @@ _LEADING_LABEL = re.compile(
 _SENTENCE = re.compile(r"^.*[いみ金先払込座]は")
 """お支払いは, ご入金は: how a sentence comes to a bank's name, which may begin with は itself."""
 _ENDS_BEFORE_BANK = re.compile(
-    r"(?:[はのがをにへでもたる、,\d)]|場所|場合|際|時|先|口座|銀行|銀行名|金庫|組合|機関|機関名)$"
+    r"(?:[はのがをにへでもたる、,\d)]|場所|場合|際|時|先|口座|銀行|銀行名|金庫|組合|機関|機関名|JA|JAバンク)$"
 )
 """How words end that run into a bank's name."""
+_FIRST_WORD = re.compile(r"[\s\t:()\[\]/、,・|]*(?P<name>[^\s\t:()\[\]/、,。・|]{2,14})")
 _BRANCH_LABEL = re.compile(r"^(?:お?取[引扱])?(?:本?支店名?|店舗名?|店名?)(?=.{2})")
 _NO_BANK = frozenset(
     {"", "銀行", "信用金庫", "農協", "労金", "信金", "各銀行", "指定銀行", "当銀行", "他銀行", "他の銀行", "払込銀行"}
@@ -48,6 +52,14 @@ def split_bank(text: str) -> tuple[str | None, str | None]:
     name = None if bank is None else (bank[2] or _LEADING_LABEL.sub("", bank[1]) or None)
     branch = BRANCH.search(text, 0 if bank is None else bank.end())
     return name, None if branch is None else branch[1]
+
+
+def bare_bank(text: str) -> tuple[int, int] | None:
+    """Where a text that a bank's key announces names a real bank without the word for it (三菱UFJ / 渋谷 / 普通)."""
+    match = _FIRST_WORD.match(text)
+    if match is None or not (is_real_bank(match["name"]) or is_real_bank(match["name"] + "銀行")):
+        return None
+    return match.start("name"), match.end("name")
 
 
 def is_bank(text: str) -> bool:
@@ -149,5 +161,5 @@ def branch_start(text: str, start: int, end: int, *, cell_start: int) -> int:
 
 
 def mended_name(printed: str) -> str:
-    """A bank's name with the digits that only a letter can be (GM0あおぞら)."""
-    return _LETTER_O.sub("O", printed)
+    """A bank's name with the digits that only a letter can be (GM0あおぞら), and in one piece (三菱UFJ 銀行)."""
+    return _LETTER_O.sub("O", printed).replace(" 銀行", "銀行")

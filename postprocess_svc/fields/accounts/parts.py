@@ -154,8 +154,11 @@ def _take_type(draft: Draft, cell: Cell, start: int, end: int, key: Role | None)
 def _meant_type(cell: Cell, match: re.Match[str], end: int) -> AccountType | None:
     """The type; of several that a form offers the one that is marked, None where none is."""
     text = cell.facts.row.text[:end]
-    found = {TYPES[other[0].strip("([")[0]] for other in _TYPE.finditer(text, match.start())}
-    if len(found) == 1 or re.search(r"\d{4}", text[match.end() :]) is not None:
+    number = re.search(r"\d{4}", text[match.end() :])
+    until = end if number is None else match.end() + number.start()
+    kinds = [other[0].strip("([")[0] for other in _TYPE.finditer(text, match.start()) if other.start() < until]
+    found = {TYPES[kind] for kind in kinds}
+    if len(found) == 1:
         return TYPES[match[0].strip("([")[0]]
     circled = _CIRCLED.search(cell.facts.row.printed(max(cell.start, match.start() - 2), end))
     return None if circled is None else TYPES[circled[1] or circled[2]]

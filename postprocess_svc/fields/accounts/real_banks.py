@@ -60,7 +60,7 @@ def real_ending(name: str) -> str | None:
 
 def is_real_branch(bank: str | None, branch: str) -> bool:
     """Whether a bank that there is has a branch of this name, said with 支店 or without."""
-    code = _banks().get(bank or "")
+    code = _banks().get(bank or "") or _banks().get(f"{bank}銀行")
     return code is not None and branch.removesuffix(_BRANCH) + _BRANCH in _branches(code)
 
 

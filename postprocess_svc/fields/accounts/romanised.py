@@ -22,9 +22,12 @@ TYPE_WORD = re.compile(
     r"(?<![A-Za-z])(ordinary|futsu|current|checking|tou?za|savings|chochiku)(?![a-z])", re.IGNORECASE
 )
 _TYPED = re.compile(
-    rf"{TYPE_WORD.pattern}(?:[ ()/]*(?:deposits?|accounts?|a/c|futsu|tou?za|no\.?|number|jpy|usd|#|:))*[ :().]*"
+    rf"{TYPE_WORD.pattern}(?:[\s()/]*(?:deposits?|accounts?|a/c|futsu|tou?za|no\.?|number|jpy|usd|#|:))*[\s:().]*"
     r"(?P<number>\d{7})(?![\d-])",
     re.IGNORECASE,
+)
+_TYPE_LABEL = re.compile(
+    rf"(?<![A-Za-z])(?:type|a/c type|deposit)[^:\t]{{0,12}}[:\t]\s*{TYPE_WORD.pattern}", re.IGNORECASE
 )
 _POST = re.compile(
     r"(?<![a-z])(?:symbol|kigo)(?: no\.?)?[ :]*"
@@ -63,6 +66,12 @@ def type_of(text: str) -> AccountType | None:
     """The type that a text names."""
     match = TYPE_WORD.search(text)
     return None if match is None else _TYPES[match[1].lower()]
+
+
+def type_near(texts: Sequence[str]) -> AccountType | None:
+    """The type that a row near the number gives with its label."""
+    found = (match for text in texts if (match := _TYPE_LABEL.search(text)) is not None)
+    return next((_TYPES[match[1].lower()] for match in found), None)
 
 
 def branch_near(texts: Sequence[str], *, is_typed: bool) -> str | None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from postprocess_svc.fields.accounts import zengin
 from postprocess_svc.fields.accounts.draft import Draft
-from postprocess_svc.fields.accounts.holder_text import OTHER_COLUMN, SAME_AS_BEFORE
+from postprocess_svc.fields.accounts.holder_text import OTHER_COLUMN, SAME_AS_BEFORE, name_within
 from postprocess_svc.fields.accounts.keys import BETWEEN
 from postprocess_svc.fields.accounts.lines import continuation
 from postprocess_svc.fields.cells import Cell, find_cells, is_aligned
@@ -50,6 +50,7 @@ def may_be_holder(context: DocumentContext, draft: Draft, cell: Cell, start: int
     if SAME_AS_BEFORE.fullmatch(text) is not None:
         return True
     text = _MISREAD_MARK.sub("", OTHER_COLUMN.split(text)[0])
+    text = text[slice(*name_within(text))]
     if sum(map(str.isalpha, text)) < 2 or len(text) > _MAX_LENGTH or _NO_HOLDER.search(text):
         return False
     if not _is_near(draft, cell):
