@@ -49,6 +49,7 @@ class Role(StrEnum):
     ACCOUNT_TYPE = auto()
     ACCOUNT_NUMBER = auto()
     HOLDER = auto()
+    HOLDER_READING = auto()
     POST_SYMBOL = auto()
     POST_NUMBER = auto()
     IBAN = auto()

@@ -315,10 +315,14 @@ _BANK_ACCOUNTS = {
     "labelled_number": 1.6,
     "usual_length": 0.8,
     "holder": 0.5,
+    "holder_guessed": -1.2,  # its place alone says that it is a name
     "holder_agrees": 1.0,  # the document names the same firm elsewhere
     "post_symbol": 5.0,
     "tabular": 1.0,  # out of a table whose keys name its parts
     "debited": -8.0,  # the payer's own, from which the sum is drawn
+    "closed": -8.0,  # the line says that it is no longer used
+    "branch_guessed": -1.0,  # its place alone says that it is one
+    "sort_code": 2.0,  # a British bank's branch by its six digits stands before it
     "account_word": 2.0,  # a label calls it an account, outside Japan
 }
 

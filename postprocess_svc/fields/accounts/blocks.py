@@ -11,16 +11,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from postprocess_svc.fields.accounts.columns import Columns, own_columns
-from postprocess_svc.fields.accounts.debits import is_debited
+from postprocess_svc.fields.accounts.debits import is_closed, is_debited
 from postprocess_svc.fields.accounts.draft import Draft, doubt
-from postprocess_svc.fields.accounts.holders import begins_holder, may_be_holder, take_holder
-from postprocess_svc.fields.accounts.holders_above import holder_above, name_above
+from postprocess_svc.fields.accounts.holders import take_holder
+from postprocess_svc.fields.accounts.holders_above import name_above
 from postprocess_svc.fields.accounts.keys import BETWEEN, Part, key_above, segments
 from postprocess_svc.fields.accounts.lines import continuation
-from postprocess_svc.fields.accounts.names import BANK_WORD, BRANCH, bank_mentions, bank_over_two_lines, mended_name
+from postprocess_svc.fields.accounts.names import (
+    BANK_WORD,
+    BRANCH,
+    bank_mentions,
+    bank_over_two_lines,
+    bare_bank,
+    mended_name,
+)
 from postprocess_svc.fields.accounts.parts import TRANSFER_ACCOUNT, take_by_form, take_post, take_rest_of_branch
 from postprocess_svc.fields.accounts.post_branch import is_same_post_account, take_post_branch
 from postprocess_svc.fields.accounts.real_banks import is_real_bank, real_bank
+from postprocess_svc.fields.accounts.shared_holders import share_holders
+from postprocess_svc.fields.accounts.unnamed_holders import begins_holder, is_guessed, may_be_holder
 from postprocess_svc.fields.candidate import Candidate
 from postprocess_svc.fields.cells import Cell, find_cells
 from postprocess_svc.fields.context import DocumentContext
@@ -33,7 +42,6 @@ _TYPES = ("普通", "当座", "貯蓄")
 _MAX_ROWS = 8
 _LEVEL_HEIGHTS = 0.8
 _MAX_MENTIONS = 40
-_ROWS_BETWEEN = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +72,10 @@ def block_accounts(context: DocumentContext) -> Iterator[Candidate]:
         _fill(draft, context, cells)
         if draft.number is not None:
             draft.settle_branch()
+            if draft.holder is None and draft.reading_part is not None:
+                take_holder(draft, context, *draft.reading_part)
             drafts.append(draft)
-    for group in _together(drafts):
-        _share_holder(context, group)
+    share_holders(context, drafts)
     taken = {piece.row.number for draft in drafts for piece in draft.spans}
     for draft in drafts:
         above = None if draft.holder is not None or draft.holder_is_doubtful else name_above(context, draft)
@@ -74,6 +83,7 @@ def block_accounts(context: DocumentContext) -> Iterator[Candidate]:
             take_holder(draft, context, above, above.start, above.end)
     for draft in _each_once(context, drafts):
         draft.is_debited = is_debited(context, {piece.row.number for piece in draft.spans})
+        draft.is_closed = is_closed(draft.spans)
         yield draft.candidate()
 
 
@@ -82,36 +92,10 @@ def _each_once(context: DocumentContext, drafts: Sequence[Draft]) -> Iterator[Dr
     for draft in drafts:
         twin = next((other for other in drafts if is_same_post_account(other, draft)), None)
         if twin is not None:
-            if draft.holder_part is not None:
-                take_holder(twin, context, *draft.holder_part)
+            if draft.holder_place is not None:
+                take_holder(twin, context, *draft.holder_place)
             continue
         yield draft
-
-
-def _together(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
-    """Accounts that stand one right below the other."""
-    group: list[Draft] = []
-    for draft in drafts:
-        if group and not _is_next(group[-1], draft):
-            yield group
-            group = []
-        group.append(draft)
-    if group:
-        yield group
-
-
-def _is_next(upper: Draft, lower: Draft) -> bool:
-    last = max(piece.row.number for piece in upper.spans)
-    return upper.facts.row.page == lower.facts.row.page and lower.facts.row.number - last <= _ROWS_BETWEEN
-
-
-def _share_holder(context: DocumentContext, group: Sequence[Draft]) -> None:
-    """Give all accounts the holder that is printed once, with its key, below the last of them or above the first."""
-    named = [draft for draft in group if draft.holder is not None or draft.holder_is_doubtful]
-    part = group[-1].holder_part if named else holder_above(context, group[0])
-    if part is not None and (not named or (len(named) == 1 and named[0] is group[-1])):
-        for draft in group:
-            take_holder(draft, context, *part)
 
 
 def _begun(anchor: _Anchor) -> Draft:
@@ -136,10 +120,19 @@ def _begun(anchor: _Anchor) -> Draft:
 def _anchors(context: DocumentContext) -> list[_Anchor]:
     found: list[_Anchor] = []
     for row in context.shared(find_cells):
+        announced = False
         for cell in row:
             japanese = has_cjk(cell.text)
             mentions = list(bank_mentions(cell)) if japanese and BANK_WORD.search(cell.text) else []
             found += [_Anchor(cell=cell, start=start, end=end) for start, end in mentions]
+            if not mentions and (announced or cell.facts.labels):
+                bare = _bare(cell, is_announced=announced)
+                found += [] if bare is None else [bare]
+                mentions = [] if bare is None else [(bare.start, bare.end)]
+            announced = bool(cell.facts.labels) and any(
+                _is_bank_key(cell, label.roles, label.start) and label.end >= cell.end - 1
+                for label in cell.facts.labels
+            )
             if not mentions and cell.facts.labels and (broken := _broken(context, cell)) is not None:
                 found.append(broken)
                 continue
@@ -148,6 +141,14 @@ def _anchors(context: DocumentContext) -> list[_Anchor]:
                 at = cell.start + transfer.start()
                 found.append(_Anchor(cell=cell, start=at, end=at))
     return found[:_MAX_MENTIONS]
+
+
+def _bare(cell: Cell, *, is_announced: bool) -> _Anchor | None:
+    """A bank named without the word for it behind a bank's key, in the key's cell or in the next one."""
+    keys = [label.end for label in cell.facts.labels if _is_bank_key(cell, label.roles, label.start)]
+    begin = cell.start if is_announced else max(keys, default=cell.end)
+    found = bare_bank(cell.facts.row.text[begin : cell.end])
+    return None if found is None else _Anchor(cell=cell, start=begin + found[0], end=begin + found[1])
 
 
 def _broken(context: DocumentContext, cell: Cell) -> _Anchor | None:
@@ -253,7 +254,9 @@ def _take(draft: Draft, context: DocumentContext, cell: Cell, part: Part) -> Non
     match key:
         case Role.HOLDER:
             take_holder(draft, context, cell, start, end)
-            draft.holder_part = (cell, start, end)
+            return
+        case Role.HOLDER_READING:
+            draft.reading_part = (cell, start, end)
             return
         case Role.BRANCH if draft.branch is None:
             printed = re.split(r"[\s(\[:]", text[start:end].strip(BETWEEN), maxsplit=1)[0]
@@ -278,5 +281,6 @@ def _take(draft: Draft, context: DocumentContext, cell: Cell, part: Part) -> Non
 
 def _take_unnamed_holder(draft: Draft, context: DocumentContext, cell: Cell, start: int, end: int) -> None:
     """What follows the number without a key: the holder, or the beginning of one."""
-    if may_be_holder(draft, cell, start, end) or begins_holder(context, cell, start, end):
+    if may_be_holder(context, draft, cell, start, end) or begins_holder(context, cell, start, end):
         take_holder(draft, context, cell, start, end)
+        draft.holder_is_guessed = is_guessed(context, cell, start, end)

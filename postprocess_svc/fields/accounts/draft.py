@@ -13,7 +13,12 @@ from postprocess_svc.fields.candidate import BankDetails, Candidate, LinesCandid
 from postprocess_svc.fields.cells import Cell
 from postprocess_svc.fields.context import RowFacts
 
-TYPES = {"普": AccountType.ORDINARY, "当": AccountType.CHECKING, "貯": AccountType.SAVINGS}
+TYPES = {
+    **dict.fromkeys("普フ", AccountType.ORDINARY),
+    **dict.fromkeys("当ト", AccountType.CHECKING),
+    **dict.fromkeys("貯チ", AccountType.SAVINGS),
+}
+"""By the first character of the word; in kana too, as matrix printers have them (ﾌﾂｳ)."""
 USUAL_DIGITS = 7
 WITHOUT_ITS_HOLDER = 0.6
 """Certainty of an account whose holder is printed and could not be read: worth showing, and to be looked at."""
@@ -54,18 +59,31 @@ class Draft:
     type: AccountType | None = None
     number: str | None = None
     holder: str | None = None
+    symbol: str | None = None
+    """The post bank's, while its number is still to come."""
     labelled_number: bool = False
     post: bool = False
     holder_agrees: bool = False
-    holder_part: tuple[Cell, int, int] | None = None
-    """Where a key says that a holder stands."""
+    holder_place: tuple[Cell, int, int] | None = None
+    """Where the holder stands."""
     is_debited: bool = False
+    is_closed: bool = False
+    holder_is_as_before: bool = False
+    """Printed as 同上: the one of the account before it."""
+    holder_is_guessed: bool = False
+    """Its place alone speaks for it."""
+    reading_part: tuple[Cell, int, int] | None = None
+    """Where a key says that the holder's reading stands (フリガナ)."""
     holder_is_doubtful: bool = False
     """One is printed, and was read so badly that the account is answered without it."""
     spans: list[Span] = field(default_factory=list)
     open_spans: list[Span] = field(default_factory=list)
     """Those whose reading might be anything."""
     number_cell: Cell | None = None
+    number_end: int = 0
+    """Where the number ends in its cell's row."""
+    branch_is_guessed: bool = False
+    """It stands where one does, and no word or list says that it is one."""
     branch_at: tuple[Cell, int] | None = None
     """Where the branch begins, unless a line's end cuts it apart."""
     rest: tuple[Cell, int] | None = None
@@ -78,6 +96,12 @@ class Draft:
         if is_open:
             self.open_spans.append(piece)
         return cell.facts.row.text[start:end]
+
+    def take_number(self, number: str, cell: Cell, start: int, end: int, *, is_open: bool = True) -> int:
+        """Put the number down with its place; where it ends."""
+        self.number, self.number_cell, self.number_end = number, cell, end
+        self.mark(cell, start, end, is_open=is_open)
+        return end
 
     def settle_branch(self) -> None:
         """The branch as the bank's own list has it, where what was read is doubtful."""
@@ -93,6 +117,9 @@ class Draft:
         ordered = sorted(self.spans, key=lambda piece: (piece.row.number, piece.start))
         features = {
             **features_of(details, agrees=self.holder_agrees, is_debited=self.is_debited),
+            "branch_guessed": float(self.branch_is_guessed),
+            "closed": float(self.is_closed),
+            "holder_guessed": float(self.holder is not None and self.holder_is_guessed and not self.holder_agrees),
             "labelled_number": float(self.labelled_number),
             "post_symbol": float(self.post and "-" in details.number),
         }

@@ -12,28 +12,16 @@ from statistics import median
 from postprocess_svc.fields.accounts import zengin
 from postprocess_svc.fields.accounts.draft import Draft
 from postprocess_svc.fields.accounts.firms import Agreement, agreed, find_firms
-from postprocess_svc.fields.accounts.keys import BETWEEN
+from postprocess_svc.fields.accounts.holder_text import OTHER_COLUMN, SAME_AS_BEFORE, name_within
 from postprocess_svc.fields.accounts.lines import continuation
 from postprocess_svc.fields.candidate import Span, span
-from postprocess_svc.fields.cells import Cell, is_aligned
+from postprocess_svc.fields.cells import Cell, column_below
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.values import names
-from postprocess_svc.fields.values.folding import fold, has_cjk
+from postprocess_svc.fields.values.folding import fold
+from postprocess_svc.fields.vocabulary import Role
 
-_KANA = re.compile(r"[ァ-ヶヽヾー･・ｦ-ﾟ]")
-_NO_HOLDER = re.compile(
-    r"[\d¥%:@]|手数料|負担|振込|お願い|下さい|ください|ます|です|番号|登録|合計|備考|摘要|期限|事項|案内|連絡|通信|"
-    r"単位|数量|品名|^(?:名称|内容|項目|商品名?|摘要|作業内容|工事名|件名|ご請求項目)$|(?:欄|日|先|額|書|率)$"
-)
 _KANA_IN_BRACKETS = re.compile(r"^\s*[(\[](?:カナ|カタカナ|フリガナ|半角カナ|名義)[)\]]\s*")
-_PERSON = re.compile(r"^[\u4e00-\u9fff々]{1,4} ?[\u4e00-\u9fff々ぁ-んァ-ヶ]{1,5}$")
-_OTHER_COLUMN = re.compile(
-    r"\s+(?=[※*■●◆・])|(?<=[カユドイ])\s+(?=[^ァ-ヶ()]+。?$)"
-    r"|[)」』\]]?\s*(?:宛|あて[にへの]|まで(?=[にへごお振]|$)|へ(?=[ごお]|の?振)|に(?=お[願振支]|て|振)|です|となります|と?なっており)"
-)
-"""Where a holder ends: what follows is another column, or the rest of the sentence that the account stands in."""
-_MISREAD_MARK = re.compile(r"^[1I]\)|\([1I]\)?$")
-"""ユ) and (ユ, as narrow print has them read."""
 _CONTINUED = re.compile(r"[ァ-ヶーぁ-ん ・()]+")
 _MIXED = re.compile(
     r"[ァ-ヶー][A-Za-z0-9](?=[ァ-ヶー])|[ぁ-んァ-ヶー\u4e00-\u9fff][A-Za-z0-9][ァ-ヶー\u4e00-\u9fff]|[\"'`^°゜~\]}{|\[]"
@@ -42,78 +30,12 @@ _STRANGE_IN_KANA = re.compile(r"[A-Za-z0-9\u4e00-\u9fff\"'`^°゜~\]}{|\[]")
 """Odd where they are doubtful: a holder may have digits, Latin letters (Zengin has both) and kanji."""
 _NEVER = frozenset("^°゜~}{|")
 """Signs that no holder has, however surely they were read."""
-_MAX_LENGTH = 40
-_LEAST_ALONE = 5
-_KANA_ONLY = re.compile(r"[ァ-ヶー ]+")
-_LEAST_KANA = 3
-_KANA_SHARE = 0.7
 _HALF_WIDTH_PITCH = 0.6
 """Of a character over its line's height; full-width characters stand about 0.8 apart, narrow ones 0.4."""
 _LEAST_STEPS = 4
 _GAP = 1.49
 """Of the usual step from character to character. Of 119 words in katakana of the generator's train documents, nearly
 all in full width, none has more than 1.33 there; of two that lost a bracket one has 2.0, the other 1.33 too."""
-_MAX_GAP = 2.0
-"""Line heights between an account's number and a holder below it that no key names."""
-
-
-def may_be_holder(draft: Draft, cell: Cell, start: int, end: int) -> bool:
-    """What follows an account's number without a key may be its holder: kana, a firm, or a person right after it."""
-    text = cell.facts.row.text[start:end].strip(BETWEEN.replace("(", "").replace(")", ""))
-    text = _MISREAD_MARK.sub("", _OTHER_COLUMN.split(text)[0])
-    if sum(map(str.isalpha, text)) < 2 or len(text) > _MAX_LENGTH or _NO_HOLDER.search(text):
-        return False
-    return _is_near(draft, cell) and (_is_name(text) or _is_person(draft, cell, text, start, end))
-
-
-def is_banks_form(text: str) -> bool:
-    """A name as banks write it: in kana all through, or with a legal form's abbreviation."""
-    is_short = sum(map(str.isalpha, text)) < _LEAST_ALONE or len(text) > _MAX_LENGTH
-    if is_short or _NO_HOLDER.search(text) is not None:
-        return False
-    return zengin.is_kana_name(text) and (zengin.is_marked(text) or _KANA_ONLY.fullmatch(text) is not None)
-
-
-def _is_name(text: str) -> bool:
-    """In kana, or with a legal form."""
-    marked = zengin.is_marked(text)
-    kana = len(_KANA.findall(text))
-    if kana >= _LEAST_KANA and (marked or kana >= _KANA_SHARE * sum(map(str.isalpha, text))):
-        return True
-    if marked and zengin.is_kana_name(text):
-        return True
-    return names.has_japanese_form(names.mended(text)) or zengin.is_marked(zengin.mended(text))
-
-
-def _is_person(draft: Draft, cell: Cell, text: str, start: int, end: int) -> bool:
-    """A person's or a club's name beside the number or right under it; a word that labels something is none."""
-    number = draft.number_cell
-    if number is None or (_PERSON.match(text) is None and not names.has_trade_word(text)):
-        return False
-    if any(start <= label.start < end for label in cell.facts.labels):
-        return False
-    rows_below = cell.facts.row.number - number.facts.row.number
-    return rows_below == 0 or (rows_below == 1 and is_aligned(number.extent, cell.extent))
-
-
-def begins_holder(context: DocumentContext, cell: Cell, start: int, end: int) -> bool:
-    """The first letters of a holder in kana whose rest, with the closing abbreviation, stands in the next line."""
-    begun = cell.facts.row.text[start:end].strip()
-    if not 0 < len(begun) <= _MAX_LENGTH or end < cell.end or not has_cjk(begun):
-        return False
-    below = continuation(context, cell)
-    if below is None or not below.text:
-        return False
-    whole = zengin.mended(begun + below.text)
-    return zengin.CLOSING.search(whole) is not None and zengin.is_kana_name(whole)
-
-
-def _is_near(draft: Draft, cell: Cell) -> bool:
-    """It stands beside the number or close below it, as an account's lines do."""
-    number = draft.number_cell
-    if number is None or cell.facts.row.number <= number.facts.row.number:
-        return True
-    return cell.extent.top - number.extent.bottom < _MAX_GAP * min(number.extent.height, cell.extent.height)
 
 
 def take_holder(draft: Draft, context: DocumentContext, cell: Cell, start: int, end: int) -> None:
@@ -125,13 +47,22 @@ def take_holder(draft: Draft, context: DocumentContext, cell: Cell, start: int, 
     start += bracket.end() if bracket is not None else 0
     while start < end and text[start] in " :\t・/=、,])|「『":
         start += 1
-    cut = _OTHER_COLUMN.search(text[start:end])
+    if SAME_AS_BEFORE.fullmatch(text[start:end].strip(" :()[]。")) is not None:
+        draft.holder_is_as_before = True
+        return
+    cut = OTHER_COLUMN.search(text[start:end])
     ends_here = cut is not None or not text[end : cell.end].strip()
     end = start + cut.start() if cut is not None else end
+    name_start, name_end = name_within(text[start:end])
+    start, end = start + name_start, start + name_end
     piece = span(cell.facts, start, end)
     following = _continued(context, cell, text[piece.start : piece.end]) if ends_here else None
     pieces = [piece] if following is None else [piece, span(following.facts, following.start, following.end)]
+    if following is None and (kana := _banks_form_below(context, cell, text[start:end])) is not None:
+        pieces = [span(kana.facts, kana.start, kana.end)]
     settle_holder(draft, context, pieces)
+    if draft.holder is not None or draft.holder_is_doubtful:
+        draft.holder_place = (cell, start, end)
 
 
 def _continued(context: DocumentContext, cell: Cell, holder: str) -> Cell | None:
@@ -151,6 +82,17 @@ def _continued(context: DocumentContext, cell: Cell, holder: str) -> Cell | None
             return below
     firms = context.shared(find_firms)
     return below if any(whole.replace(" ", "") in {f.form + f.core, f.core + f.form} for f in firms) else None
+
+
+def _banks_form_below(context: DocumentContext, cell: Cell, name: str) -> Cell | None:
+    """The same firm in the next line as banks write it, which is what a payer fills in."""
+    if zengin.is_marked(name) or not names.has_japanese_form(name):
+        return None
+    below = next(iter(column_below(context, cell, limit=1)), None)
+    if below is None or not zengin.is_marked(below.text) or not zengin.is_kana_name(below.text):
+        return None
+    has_key = any(label.roles & {Role.HOLDER, Role.HOLDER_READING} for label in below.facts.labels)
+    return None if has_key else below
 
 
 def settle_holder(draft: Draft, context: DocumentContext, pieces: list[Span]) -> None:

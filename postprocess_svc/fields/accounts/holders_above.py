@@ -6,8 +6,8 @@ import re
 from itertools import zip_longest
 
 from postprocess_svc.fields.accounts.draft import Draft
-from postprocess_svc.fields.accounts.holders import is_banks_form
 from postprocess_svc.fields.accounts.keys import BETWEEN, segments
+from postprocess_svc.fields.accounts.unnamed_holders import is_banks_form
 from postprocess_svc.fields.cells import Cell, column_above, find_cells
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.values.names import has_japanese_form

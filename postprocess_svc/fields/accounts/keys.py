@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from postprocess_svc.fields.accounts.blanks import blanks
 from postprocess_svc.fields.cells import Cell, find_cells, is_aligned
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.labels import Label
@@ -14,6 +15,7 @@ from postprocess_svc.fields.vocabulary import Role, wordings
 
 KEYS = (
     Role.HOLDER,
+    Role.HOLDER_READING,
     Role.ACCOUNT_TYPE,
     Role.ACCOUNT_NUMBER,
     Role.BRANCH,
@@ -34,6 +36,13 @@ _AFTER_NUMBER = re.compile(r"\d[^\s\d()]?$")
 _KANA = r"(?:半角|全角)?(?:[カ力][ナ十+]|カタカナ|[フ7]リガナ|ふりがな)"
 _ASIDE = re.compile(rf"[\s(\[]*{_KANA}[\s)\]:]*(?=$|[^ァ-ヶー])|[(\[]{_KANA}[)\]]")
 """Behind a holder's key: that it is in kana, with its brackets or what was read of them."""
+_OF_ALL = re.compile(
+    r"\s*[はが]?\s*(?:[(\[][^()\[\]]{0,8}(?:共通|とも|共|いずれも|同じ)[)\]]|(?:[(\[]?\d{1,2}[)\]]?[・、,と]?){1,5}(?:とも|共に?|共通)"
+    r"|(?:上記)?(?:いずれも|すべて|全て|どちらも|共通|同じ|(?:[両各全二三四]|\d)[行口]座?とも)[にで]?)\s*:?\s*"
+)
+"""Behind a holder's key: that all accounts are his (名義はいずれも, 口座名義(三行共通), 名義は(1)(2)とも)."""
+_BARE_NAME = re.compile(r"(?:Account )?Name\b\s*:?\s*(?=\S)", re.IGNORECASE)
+"""Among an account's lines it is the holder's, in documents of two languages."""
 _NO_NAME_FOLLOWS = re.compile(r"[はがをにのともでへ]|変更|等|番号|欄|様|確認|相違")
 """What goes on so after 名義 or 受取人 is a sentence about it, or another word."""
 
@@ -48,14 +57,30 @@ def segments(cell: Cell, start: int) -> Iterator[Part]:
     runs_on = not keys or (keys[0][0] == start and is_cjk(cell.facts.row.text[keys[0][1] : keys[0][1] + 1] or " "))
     if runs_on and (misread := _misread_key(cell, start)) is not None and (not keys or misread[1] > keys[0][1]):
         keys[:1] = [misread]
+    if (
+        not keys
+        and start == cell.start
+        and (name := _BARE_NAME.match(cell.facts.row.text, start, cell.end)) is not None
+    ):
+        keys = [(start, name.end(), Role.HOLDER)]
     at, key = start, None
     for label_start, label_end, role in keys:
+        if label_start < at:
+            continue  # 口座名義(フリガナ): the second is an aside of the first
         if label_start > at or key is not None:
             yield key, at, label_start
         at, key = label_end, role
-        if role is Role.HOLDER and (aside := _ASIDE.match(cell.facts.row.text, at, cell.end)) is not None:
-            at = aside.end()
+        if role is Role.HOLDER:
+            at = _behind_asides(cell, at)
     yield key, at, cell.end
+
+
+def _behind_asides(cell: Cell, at: int) -> int:
+    """Where the name begins behind a holder's key: after what says how it is written, and whose it is."""
+    for pattern in (_ASIDE, _OF_ALL):
+        if (aside := pattern.match(cell.facts.row.text, at, cell.end)) is not None:
+            at = aside.end()
+    return at
 
 
 def _key(cell: Cell, start: int, label: Label) -> Role | None:
@@ -73,22 +98,28 @@ def _key(cell: Cell, start: int, label: Label) -> Role | None:
             return None
     after = text[label.end : label.end + 1]
     if label.end < cell.end and is_cjk(after) and not _may_follow(key, text, label.end):
-        return None
+        # A blank that nobody reads parts a key from its value too: 店名　三条.
+        return key if label.start == cell.start and label.end in blanks(cell.facts.row, cell.start, cell.end) else None
     return key
 
 
 def _may_follow(key: Role | None, text: str, at: int) -> bool:
     """Whether a value may stand against its key: katakana, a type, and after a holder's key any name."""
     if key is Role.HOLDER:
-        return _NO_NAME_FOLLOWS.match(text, at) is None
+        return _NO_NAME_FOLLOWS.match(text, at) is None or _OF_ALL.match(text, at) is not None
     return (is_kana(text[at]) and not "ぁ" <= text[at] <= "ゖ") or text[at] in "普当貯"
 
 
 def _misread_key(cell: Cell, start: int) -> tuple[int, int, Role] | None:
     """A key at a cell's beginning one of whose characters was misread (取报店, 口座名羲)."""
     head = _HEAD.match(cell.facts.row.text, start, cell.end)
-    role = None if head is None else nearly_key(head[0])
+    role = None if head is None or _begins_mark(cell, head) else nearly_key(head[0])
     return None if head is None or role is None else (start, head.end(), role)
+
+
+def _begins_mark(cell: Cell, head: re.Match[str]) -> bool:
+    """The last character is no misread one of the key's, but the mark of a legal form: 口座名義カ)サンプル."""
+    return is_kana(head[0][-1]) and cell.facts.row.text[head.end() : head.end() + 1] == ")"
 
 
 def nearly_key(text: str) -> Role | None:

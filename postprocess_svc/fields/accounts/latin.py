@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from ocr_core.contracts.result import AccountType
-from postprocess_svc.fields.accounts.latin_names import BANK_WORD, holder_without_label, parts, without_stop
+from postprocess_svc.fields.accounts.latin_names import BANK_WORD, holder_without_label, own_column, parts, without_stop
+from postprocess_svc.fields.accounts.romanised import branch_near, find_typed, type_near
 from postprocess_svc.fields.candidate import BankDetails, Candidate, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.labels import Label
@@ -16,13 +17,25 @@ from postprocess_svc.fields.vocabulary import Role, wordings
 
 _LATIN_BANK = re.compile(
     r"(?<![A-Za-z])(?:Bank|Banque|Kreditinstitut|Geldinstitut|Établissement(?: bancaire)?|Domiciliation(?: bancaire)?|"
-    r"Banca|Banco)(?: ?name)?\s*[:\t]\s*([^\t:,;|]{3,40})",
+    r"Banca(?: d'appoggio)?|Banco)(?: ?name)?\s*[:\t]\s*([^\t:;|]{3,60})",
     re.IGNORECASE,
 )
 _KIND_BEFORE = re.compile(r"^(?:\w*[Ii]nst\w{2,4}t|Établissement|Domiciliation)\s+")
 """Geldinstitut, Kreditinstitut, however they were read."""
 
 
+_CODE = re.compile(r"\s*\([^()]*\)\s*$")
+"""Mizuho Bank (0001)."""
+_LEAD = re.compile(r"^(?:Beneficiary|Our|The beneficiary'?s?) (?=Bank)")
+_NO_BANK = re.compile(
+    r"^(?:bank|banque|banca|banco)$|bank (?:transfer|details|account|name|charges)"
+    r"|(?:Transfer|Details|Charges|Account)$",
+    re.IGNORECASE,
+)
+_LEAST_BANK = 3
+_OF_ALL = re.compile(r"^for (?:both|all|either)(?: accounts?)?\s*:?\s*", re.IGNORECASE)
+_NOT_A_NAME = re.compile(r"(?:bank|address|account|reference)\b", re.IGNORECASE)
+"""Beneficiary bank: …"""
 _HEAD = re.compile(r"([A-Za-z]{8,16})\s*[.:;]\s*(?=[A-ZÄÖÜÉ])")
 _STOP_FOR_SPACE = re.compile(r"(?<=[a-z]{2})\.(?=[A-Z][a-z]{2})")
 _OUR_BANK = re.compile(r"(?:unsere|our|notre|votre|onze|ihre|your)\b", re.IGNORECASE)
@@ -38,7 +51,7 @@ def iban_accounts(context: DocumentContext) -> Iterator[Candidate]:
         labelled_from = label.end if label is not None else (0 if _labelled_above(context, facts) else None)
         for iban in find_ibans(text, labelled_from=labelled_from):
             details = BankDetails(
-                bank=_bank_near(context, facts),
+                bank=_bank_near(context, facts, iban.start),
                 branch=None,
                 type=AccountType.IBAN,
                 number=iban.value,
@@ -61,22 +74,29 @@ def _surroundings(context: DocumentContext, facts: RowFacts) -> list[RowFacts]:
     return [rows[number] for number in around if 0 <= number < len(rows) and rows[number].row.page == facts.row.page]
 
 
-def _bank_near(context: DocumentContext, facts: RowFacts) -> str | None:
-    """The bank's name as printed near the IBAN; a BIC is none."""
+def _bank_near(context: DocumentContext, facts: RowFacts, at: int) -> str | None:
+    """The bank's name as printed near the number: in its own cell or column, else in the rows around; a BIC is none."""
+    for text in own_column(context, facts, at):
+        if (named := _bank_within(text)) is not None:
+            return named
     around = _surroundings(context, facts)
     for other in around:
         match = _LATIN_BANK.search(other.row.text)
-        if match is not None and not any(map(str.isdigit, match[1])) and not _is_other_column(other, match):
-            return match[1].strip(" -.")
-    for other in around:
-        match = BANK_WORD.search(other.row.text)
-        if (
-            match is not None
-            and len(match[0]) > 6
-            and not _OUR_BANK.match(match[0])
-            and ":" not in other.row.text[match.end() : match.end() + 2]
-        ):
-            return _KIND_BEFORE.sub("", match[0].strip(" -."))
+        if match is None or _is_other_column(other, match):
+            continue
+        name = without_stop(parts(_CODE.sub("", match[1]))[0].strip(" -")) if match[1].strip() else ""
+        if len(name) > _LEAST_BANK and not any(map(str.isdigit, name)):
+            return name
+    return next((named for other in around if (named := _bank_within(other.row.text)) is not None), None)
+
+
+def _bank_within(text: str) -> str | None:
+    """A bank by the word or brand that its name has, anywhere in a text."""
+    for match in BANK_WORD.finditer(text):
+        name = _KIND_BEFORE.sub("", _LEAD.sub("", match[0])).strip(" -")
+        is_label = ":" in text[match.end() : match.end() + 2] or _OUR_BANK.match(name) is not None
+        if not is_label and len(name) >= _LEAST_BANK and _NO_BANK.search(name) is None:
+            return without_stop(name)
     return None
 
 
@@ -84,7 +104,10 @@ def _is_other_column(facts: RowFacts, match: re.Match[str]) -> bool:
     """What follows a tab is a label itself: another column's."""
     at = match.start(1)
     return "\t" in match[0][: at - match.start()] and any(
-        label.start == at and not label.roles & {Role.BANK, Role.BIC} for label in facts.labels
+        label.start == at
+        and not label.roles & {Role.BANK, Role.BIC}
+        and facts.row.text[label.end : label.end + 1] in {"", ":", "\t"}
+        for label in facts.labels
     )
 
 
@@ -105,8 +128,11 @@ def _holder_near(context: DocumentContext, facts: RowFacts, at: int) -> str | No
 
 def _name_after(facts: RowFacts, at: int) -> str | None:
     """What a holder's label is followed by, with the space that was read as a full stop."""
-    rest = facts.row.text[at:].lstrip(" :.\t")
-    holder = _STOP_FOR_SPACE.sub(" ", re.split(r"[\t,;|]|\s{2,}", rest)[0].strip())
+    rest = _OF_ALL.sub("", facts.row.text[at:].lstrip(" :.\t"))
+    if _NOT_A_NAME.match(rest) is not None:
+        return None
+    name = next(iter(parts(re.split(r"[\t;|]|\s{2,}", rest)[0])), "")
+    holder = _STOP_FOR_SPACE.sub(" ", name.strip())
     return without_stop(holder) if sum(map(str.isalpha, holder)) >= 3 else None
 
 
@@ -129,7 +155,13 @@ def _names_account(context: DocumentContext, facts: RowFacts, label: Label) -> b
     return any(other.roles & {Role.BANK, Role.BIC} for near in around for other in near.labels)
 
 
-_ACCOUNT = re.compile(r"[A-Z]{0,2}\d(?:[ -]?\d){5,19}(?!\d)")
+_ACCOUNT = re.compile(r"(?P<number>[A-Z]{0,2}\d(?:[ -]?\d){5,19})(?!\d)")
+_SORT_CODE = re.compile(
+    r"(?<!\d)(?P<sort>\d{2}-\d{2}-\d{2})[\s,;/|·]*(?:(?:account|acct|acc|a/c)(?: ?(?:no|number))?\.?:?\s*)?"
+    r"(?P<number>\d{8})(?!\d)",
+    re.IGNORECASE,
+)
+"""British: the bank's branch by six digits, then the account by eight."""
 
 
 _SAID_ACCOUNT = re.compile(
@@ -140,24 +172,42 @@ _DIGITS = re.compile(r"\d{6,12}\.?")
 
 
 def labelled_accounts(context: DocumentContext) -> Iterator[Candidate]:
-    """Accounts of countries without IBAN: a label or a word says what the number is, or it stands beside its bank."""
-    if context.language is Language.JAPANESE:
-        return
+    """Accounts of countries without IBAN: a label or a word says what the number is, or it stands beside its bank.
+
+    Among them Japanese ones on pages in English, which have a branch and a type.
+    """
+    is_japanese = context.language is Language.JAPANESE
     for facts in context.facts:
         if not facts.has_long_number:
             continue
-        match = _labelled_number(context, facts) or _number_beside_bank(facts)
+        typed = find_typed(facts.row.text)
+        match = None if typed is None else typed.match
+        if match is None and not is_japanese:
+            match = _SORT_CODE.search(facts.row.text) or _labelled_number(context, facts) or _number_beside_bank(facts)
         if match is None or find_ibans(match[0]):
             continue
+        at = match.start("number")
+        near = [other.row.text for other in _surroundings(context, facts)]
+        kind = type_near(near) if typed is None else typed.type
+        bank = _bank_near(context, facts, at)
+        if is_japanese and bank is None:
+            continue
         details = BankDetails(
-            bank=_bank_near(context, facts),
-            branch=None,
-            type=None,
-            number=re.sub(r"[ -]", "", match[0]),
-            holder=_holder_near(context, facts, match.start()),
+            bank=bank,
+            branch=branch_near(near, is_typed=kind is not None),
+            type=kind,
+            number=re.sub(r"[ -]", "", match["number"]) if typed is None else typed.number,
+            holder=_holder_near(context, facts, at),
         )
-        features = {"labelled_number": 1.0, "bank": float(details.bank is not None), "account_word": 1.0}
-        yield Candidate(value=details, evidence=(span(facts, match.start(), match.end()),), features=features)
+        features = {
+            "labelled_number": 1.0,
+            "bank": float(details.bank is not None),
+            "branch": float(details.branch is not None),
+            "type": float(details.type is not None),
+            "sort_code": float("sort" in match.groupdict() and match["sort"] is not None),
+            "account_word": 1.0,
+        }
+        yield Candidate(value=details, evidence=(span(facts, at, match.end("number")),), features=features)
 
 
 def _labelled_number(context: DocumentContext, facts: RowFacts) -> re.Match[str] | None:
@@ -169,10 +219,11 @@ def _labelled_number(context: DocumentContext, facts: RowFacts) -> re.Match[str]
 def _number_beside_bank(facts: RowFacts) -> re.Match[str] | None:
     """Borough Bank · Acme Inc. · 20485305, or: please pay …, Borough Bank, account 20485305."""
     text = facts.row.text
-    if BANK_WORD.search(text) is None:
-        return None
+    has_bank = BANK_WORD.search(text) is not None
     said = _SAID_ACCOUNT.search(text)
-    if said is not None:
+    if said is not None and (has_bank or any(Role.BIC in label.roles for label in facts.labels)):
         return _ACCOUNT.match(text, said.end())
-    numbers = [part.strip() for part in parts(text) if _DIGITS.fullmatch(part.strip())]
-    return re.compile(re.escape(numbers[0].rstrip("."))).search(text) if len(numbers) == 1 else None
+    numbers = [part.strip() for part in parts(text) if _DIGITS.fullmatch(part.strip())] if has_bank else []
+    if len(numbers) != 1:
+        return None
+    return re.compile(rf"(?P<number>{re.escape(numbers[0].rstrip('.'))})").search(text)

@@ -13,21 +13,35 @@ from collections.abc import Iterator
 from postprocess_svc.fields.cells import Cell, find_cells
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.values import names
+from postprocess_svc.fields.values.folding import listed
 
-_CAPITAL = r"[A-ZÄÖÜÉÈÀ]"
+_CAPITAL = r"(?![A-Z]{2}\d{2})[A-ZÄÖÜÉÈÀ]"
+"""The first letter of a name's next word, which is not an IBAN."""
+_BRANDS = listed(
+    """
+    NatWest | Barclays | HSBC | Lloyds | Santander | Halifax | Monzo | Revolut | Wise | ING | ABN AMRO | KBC |
+    Belfius | BNP Paribas | LCL | Qonto | N26 | UniCredit | Intesa Sanpaolo | INTESA SANPAOLO | BBVA | CaixaBank |
+    Bankinter | UBS | PostFinance | Raiffeisen | Erste | PKO | mBank | Nordea | SEB | Swedbank | DBS | OCBC | UOB |
+    Citi | JPMorgan | Wells Fargo | Argenta | Crelan | bunq | Monte dei Paschi di Siena | SumUp | DNB | Handelsbanken
+    """
+)
+"""Banks whose names say nothing of it."""
+_COMPANY = r"(?:,? (?:Ltd|LTD|Limited|LIMITED|N\.A|NA|PLC|plc|AG|S\.A|Co\.,? Ltd|Berhad|Inc)(?![A-Za-z])\.?)?"
 BANK_WORD = re.compile(
     r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]* (?:& ?)?){0,3}"
-    r"(?:[A-Z]\w*bank|[A-Z]?\w*[Ss]parkasse|Bank|Banque|BANK|Banca|Banco|Credit Union|Building Society)"
-    rf"(?: (?:of |de |du |des )?{_CAPITAL}[\w.&-]*){{0,3}}(?: e\.?G\.?(?![a-z]))?"
+    r"(?:[A-Za-z]?\w*[Bb]ank(?![a-z])|[A-Z]?\w*[Ss]parkasse|Banking Corporation|BANKING CORPORATION|Banque"
+    r"|BANK(?![A-Z])|Banca|Banco|Credit Union|Building Society)"
+    rf"(?: (?:of |de |du |des )?{_CAPITAL}[\w.&-]*){{0,3}}(?: e\.?G\.?(?![a-z]))?{_COMPANY}"
+    rf"|(?<![A-Za-z])(?:{'|'.join(_BRANDS)})(?![A-Za-z])(?: {_CAPITAL}[\w-]+){{0,2}}{_COMPANY}"
     rf"|(?<![A-Za-z])(?:Crédit|Credit|Caisse|Société Générale)"
     rf"(?: (?:d['’e] ?|de la |du |des |l['’])?{_CAPITAL}[\w'’-]*){{1,4}}"
 )
 """A bank by the word that its name has."""
 _SEPARATOR = re.compile(
-    r"\s*[·•|;\t]\s*|\s+[-–—]\s+|,\s+(?!(?:Inc|Ltd|LLC|LLP|Co|Corp|GmbH|S\.?A|Limited|Incorporated)\b)"
+    r"\s*[·•|;\t]\s*|\s+[-–—]\s+|,\s+(?!(?:Inc|Ltd|LLC|LLP|Co|Corp|GmbH|S\.?A|S\.?L|B\.?V|S\.?r\.?l|N\.?A|K\.K|PLC|Limited|Incorporated|LTD|LIMITED|INC)\b)"
 )
 _PAYEE = re.compile(
-    r"(?:lautend auf|zu ?gunsten(?: von| der)?|payable to|please pay|pay to|in favou?r of|in the name of|"
+    r"(?:lautend auf|zu ?gunsten(?: von| der)?|payable to|please pay|pay to|in favou?r of|favou?ring|in the name of|"
     r"au nom de|à l['’]ordre de|en faveur de)\s*:?\s+(?=\S)",
     re.IGNORECASE,
 )
@@ -38,7 +52,11 @@ _HEADING = re.compile(
     r"(?:unsere )?bankverbindung|zahlung an)\s+",
     re.IGNORECASE,
 )
-_ENDS_IN_STOP = re.compile(r"(?:Inc|Ltd|Co|Corp|e\.K|e\.V|S\.A|L\.P|Bros|[A-Z]\.[A-Z])\.$")
+_ENDS_IN_STOP = re.compile(r"(?:Inc|Ltd|Co|Corp|INC|LTD|CO|CORP|e\.K|e\.V|S\.A|L\.P|Bros|[A-Z]\.[A-Z])\.$")
+_LABEL = re.compile(
+    r"\b(?:konto|compte|account|iban|zahlbar|payable|payment|cuenta|conto|rekening)\b|^for ", re.IGNORECASE
+)
+"""What names an account, or begins who signs: no holder."""
 _CODE = re.compile(r"(?:[A-Z]{6}[A-Z0-9]{2,5}|(?:IBAN|BIC|SWIFT).*)$")
 _STACK_ROWS = 3
 _SENTENCE_ROWS = 3
@@ -76,23 +94,41 @@ def _may_be_holder(name: str) -> bool:
     letters = sum(map(str.isalpha, name))
     if letters < _LEAST_LETTERS or len(name) > _LONGEST or sum(map(str.isdigit, name)) > 2:
         return False
-    return BANK_WORD.search(name) is None and _CODE.match(name) is None
+    return not any(pattern.search(name) for pattern in (BANK_WORD, _LABEL)) and _CODE.match(name) is None
 
 
 def _payee(context: DocumentContext, facts: RowFacts) -> str | None:
     rows, number = context.facts, facts.row.number
-    text = " ".join(
+    text = "\n".join(
         other.row.text for other in rows[number : number + _SENTENCE_ROWS] if other.row.page == facts.row.page
     )
     match = _PAYEE.search(text)
     if match is None:
         return None
-    name = parts(re.split(r"\. (?=[A-Z])", text[match.end() :])[0])
+    rest = text[match.end() :]
+    if not names.has_latin_form(rest.split("\n", maxsplit=1)[0]):
+        rest = rest.replace("\n", " ")  # the name may go on in the next line
+    name = parts(re.split(r"\n|(?<=\.) (?=[A-Z])", rest)[0])
     return without_stop(name[0].strip()) if name and _may_be_holder(name[0]) else None
 
 
 def _near(context: DocumentContext, facts: RowFacts, at: int) -> Iterator[str]:
-    """The number's own cell, then those over and under it in its column."""
+    """The number's own cell, those behind it, then those over and under it in its column."""
+    column = list(own_column(context, facts, at))
+    yield from column[:1]
+    yield from (cell.text for cell in context.shared(find_cells)[facts.row.number] if cell.start > at)
+    yield from column[1:]
+
+
+def _is_in_column(own: Cell, other: Cell) -> bool:
+    height = own.extent.height
+    near = abs(own.extent.left - other.extent.left) < height
+    apart = abs(own.extent.top - other.extent.top)
+    return near and own.facts.row.page == other.facts.row.page and apart < 2 * _STACK_ROWS * height
+
+
+def own_column(context: DocumentContext, facts: RowFacts, at: int) -> Iterator[str]:
+    """The texts of the number's own cell, and of those over and under it in its column, nearest first."""
     rows = context.shared(find_cells)
     number = facts.row.number
     own = next((cell for cell in rows[number] if cell.start <= at < cell.end), None)
@@ -102,13 +138,6 @@ def _near(context: DocumentContext, facts: RowFacts, at: int) -> Iterator[str]:
     for away in (-1, 1, -2, 2, -3, _STACK_ROWS):
         if 0 <= number + away < len(rows):
             yield from (cell.text for cell in rows[number + away] if _is_in_column(own, cell))
-
-
-def _is_in_column(own: Cell, other: Cell) -> bool:
-    height = own.extent.height
-    near = abs(own.extent.left - other.extent.left) < height
-    apart = abs(own.extent.top - other.extent.top)
-    return near and own.facts.row.page == other.facts.row.page and apart < 2 * _STACK_ROWS * height
 
 
 def _parties(context: DocumentContext) -> dict[str, set[int]]:

@@ -66,12 +66,9 @@ def _take_number(draft: Draft, cells: Sequence[tuple[Cell, int]], after: int) ->
             continue
         if "記号" in text[begin : number.start()]:
             return None
-        draft.number = number[0]
-        draft.number_cell = cell
         draft.labelled_number = True
         draft.type = draft.type or AccountType.ORDINARY
-        draft.mark(cell, number.start(), number.end())
-        return cell, number.end()
+        return cell, draft.take_number(number[0], cell, number.start(), number.end())
     return None
 
 

@@ -53,6 +53,17 @@ def is_real_bank(name: str) -> bool:
     return name in _banks()
 
 
+def real_ending(name: str) -> str | None:
+    """The longest ending of a text that is a real bank's name; None where none is."""
+    return next((name[start:] for start in range(len(name) - 1) if name[start:] in _banks()), None)
+
+
+def is_real_branch(bank: str | None, branch: str) -> bool:
+    """Whether a bank that there is has a branch of this name, said with 支店 or without."""
+    code = _banks().get(bank or "") or _banks().get(f"{bank}銀行")
+    return code is not None and branch.removesuffix(_BRANCH) + _BRANCH in _branches(code)
+
+
 def real_bank(name: str, confidence: Doubt) -> str:
     """The bank's name; the one real name that differs in one doubtful character where there is no bank of this name."""
     return _nearest(name, _banks(), confidence)

@@ -4,146 +4,71 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, partial
-from itertools import pairwise
+from functools import partial
 
 from ocr_core.contracts.geometry import bounds
 from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.accounts.debits import is_debited
-from postprocess_svc.fields.accounts.draft import TYPES, WITHOUT_ITS_HOLDER, TableAccountCandidate, features_of
+from postprocess_svc.fields.accounts.draft import TYPES, WITHOUT_ITS_HOLDER, Draft, TableAccountCandidate, features_of
 from postprocess_svc.fields.accounts.firms import Agreement
-from postprocess_svc.fields.accounts.holders import SettledName, carried, is_half_width, settled_name
-from postprocess_svc.fields.accounts.keys import nearly_key
+from postprocess_svc.fields.accounts.holder_text import SAME_AS_BEFORE, name_within
+from postprocess_svc.fields.accounts.holders import SettledName, carried, is_half_width, settled_name, take_holder
 from postprocess_svc.fields.accounts.names import is_bank, mended_name, split_bank
 from postprocess_svc.fields.accounts.parts import BOXED_DIGITS
 from postprocess_svc.fields.accounts.real_banks import real_bank, real_branch
+from postprocess_svc.fields.accounts.records import Record, find_records
+from postprocess_svc.fields.accounts.romanised import type_of
+from postprocess_svc.fields.accounts.shared_holders import holder_beside
 from postprocess_svc.fields.accounts.zengin import Doubt
 from postprocess_svc.fields.candidate import BankDetails
 from postprocess_svc.fields.context import DocumentContext
-from postprocess_svc.fields.values.folding import fold, read_digits, squash
-from postprocess_svc.fields.vocabulary import Role, wordings
+from postprocess_svc.fields.values.folding import fold, has_cjk, read_digits
+from postprocess_svc.fields.vocabulary import Role
 from postprocess_svc.lines import TextLine
-from postprocess_svc.tables.table import TextCell, TextTable
+from postprocess_svc.tables.table import TextCell
 
-_KEYS = (Role.BANK, Role.BRANCH, Role.ACCOUNT_TYPE, Role.ACCOUNT_NUMBER, Role.HOLDER)
-_MIN_KEYS = 3
+_HOLDERS = frozenset({Role.HOLDER, Role.HOLDER_READING})
+_LEAST_DIGITS, _MOST_DIGITS = 4, 8
 _TYPE = re.compile(r"[普当貯]")
 _CODE = re.compile(r"\s*[(（]\d+[)）]\s*|\s*\d{3,4}\s*$")
 _POST = re.compile(r"(?:記号\D{0,6}|(?<!\d))([01]\d{4})\D{0,12}?番号\D{0,6}(\d{1,8})")
 _TRANSFER = re.compile(r"(?<!\d)(0\d{4})-(\d)-(\d{1,7})(?!\d)")
-_ENDS_OF_KEYS = re.compile(r"(?:欄|名)?(?:\((?:カナ|力ナ|カタカナ|フリガナ)\))?[::]?$")
-_HOLDER_ENDING = re.compile(r"^.{0,4}名義人?$")
-"""力十名義 and what else is made of カナ名義."""
-_MAX_LINE_GAP = 0.9
-"""Line heights between two lines of one cell that stand in rows of their own."""
-_LEAST_NEARLY = 4
-
-_BANKS = ("銀行", "銀行名", "金融機関", "金融機関名", "取引銀行", "振込先銀行")
-_BRANCHES = ("支店", "支店名", "店名", "本支店", "本支店名")
-
-Record = Mapping[Role, Sequence[TextCell]]
-"""The cells of each part: more than one where a part goes on in the next row."""
 
 
 def table_accounts(context: DocumentContext) -> Iterator[TableAccountCandidate]:
     """Every account that a table of the document holds."""
     for table in context.tables:
-        # Each text is looked at once, though a key may stand over its values or beside them.
-        keys = {text: _key(text) for text in {cell.text for row in table.rows for cell in row}}
-        if not any(keys.values()):
-            continue
-        for record in (*_under_keys(table, keys), *_beside_keys(table, keys)):
-            candidate = _candidate(context, record, table.page)
+        records = find_records(table)
+        shared = None if any(map(_HOLDERS.intersection, records)) else _shared_holder(context, records)
+        for number, record in enumerate(records):
+            if number and _is_as_before(record):
+                records[number] = {**record, Role.HOLDER: records[number - 1].get(Role.HOLDER, ())}
+            candidate = _candidate(context, records[number], table.page, shared)
             if candidate is not None:
                 yield candidate
 
 
-def _under_keys(table: TextTable, key_of: Mapping[str, Role | None]) -> Iterator[Record]:
-    columns: dict[int, Role] = {}
-    record: dict[Role, list[TextCell]] = {}
-    for row in table.rows:
-        keys = {cell.column: role for cell in row if (role := key_of[cell.text]) is not None}
-        if len(set(keys.values())) >= _MIN_KEYS:
-            if record:
-                yield record
-            columns, record = keys, {}
-        elif columns:
-            found = _by_column(row, columns)
-            if record and _goes_on(record, found):
-                for role, cell in found.items():
-                    record.setdefault(role, []).append(cell)
-                continue
-            if record:
-                yield record
-            record = {role: [cell] for role, cell in found.items()}
-    if record:
-        yield record
+def _is_as_before(record: Record) -> bool:
+    """Its holder is printed as 同上."""
+    return SAME_AS_BEFORE.fullmatch(fold(_joined([cell.text for cell in record.get(Role.HOLDER, ())]))) is not None
 
 
-def _by_column(row: Sequence[TextCell], columns: Mapping[int, Role]) -> dict[Role, TextCell]:
-    """A row's cells by the keys over them."""
-    return {columns[cell.column]: cell for cell in row if cell.column in columns and cell.lines}
-
-
-def _goes_on(record: Mapping[Role, Sequence[TextCell]], found: Mapping[Role, TextCell]) -> bool:
-    """Whether a row holds nothing but the second lines of the row above: close under it, and without a number."""
-    if not found or Role.ACCOUNT_NUMBER not in record or Role.ACCOUNT_NUMBER in found:
-        return False
-    if any(re.search(r"\d{4}", fold(cell.text)) for cell in found.values()):
-        return False
-    for role, cell in found.items():
-        if role in record and cell.lines and record[role][-1].lines:
-            upper = bounds(*(line.quad for line in record[role][-1].lines))
-            lower = bounds(*(line.quad for line in cell.lines))
-            height = bounds(cell.lines[0].quad)
-            return lower.top - upper.bottom < _MAX_LINE_GAP * (height.bottom - height.top)
-    return False
-
-
-def _beside_keys(table: TextTable, key_of: Mapping[str, Role | None]) -> Iterator[Record]:
-    """Keys with their values to the right; an account is complete when its first key comes again."""
-    record: dict[Role, list[TextCell]] = {}
-    for row in table.rows:
-        for cell, value in pairwise(row):
-            role = key_of[cell.text]
-            if role is None or not value.lines or key_of[value.text] is not None:
-                continue
-            if role in record:
-                if len(record) >= _MIN_KEYS:
-                    yield record
-                record = {}
-            record[role] = [value]
-    if len(record) >= _MIN_KEYS:
-        yield record
-
-
-def _key(text: str) -> Role | None:
-    """The part of an account that a cell names, if that is all it says; one of its characters may be misread."""
-    if not text:
+def _shared_holder(context: DocumentContext, records: Sequence[Record]) -> SettledName | None:
+    """The holder of all a table's accounts, printed with its key below or above the table."""
+    lines = [line for record in records for cells in record.values() for cell in cells for line in cell.lines]
+    numbers = sorted({_row_of(context, line) for line in lines} - {-1})
+    part = holder_beside(context, numbers[0], numbers[-1]) if numbers else None
+    if part is None:
         return None
-    squashed = squash(text)
-    known = _roles().get(_ENDS_OF_KEYS.sub("", squashed))
-    if known is not None or len(squashed) < _LEAST_NEARLY:
-        return known
-    if _HOLDER_ENDING.search(squashed) is not None:
-        return Role.HOLDER
-    nearly = nearly_key(squashed)
-    return nearly if nearly in _KEYS else None
+    draft = Draft(facts=part[0].facts)
+    take_holder(draft, context, *part)
+    agreement = Agreement.PART if draft.holder_agrees else Agreement.NONE
+    return SettledName(name=draft.holder, agreement=agreement) if draft.holder is not None else None
 
 
-@cache
-def _roles() -> dict[str, Role]:
-    found: dict[str, Role] = {}
-    for role in _KEYS:
-        for wording in wordings()[role]:
-            found.setdefault(_ENDS_OF_KEYS.sub("", squash(wording)), role)
-    # Words that say nothing elsewhere head a column here; two headings in one are the bank's.
-    lone = {"銀行": Role.BANK, "口座": Role.ACCOUNT_NUMBER, "番号": Role.ACCOUNT_NUMBER, "店": Role.BRANCH}
-    both = {f"{bank}{mark}{branch}": Role.BANK for bank in _BANKS for branch in _BRANCHES for mark in ("・", "/", "")}
-    return found | lone | both
-
-
-def _candidate(context: DocumentContext, record: Record, page: int) -> TableAccountCandidate | None:
+def _candidate(
+    context: DocumentContext, record: Record, page: int, shared: SettledName | None
+) -> TableAccountCandidate | None:
     printed = {role: _joined([cell.text for cell in cells]) for role, cells in record.items()}
     text = {role: fold(part) for role, part in printed.items()}
     digits_text = read_digits(BOXED_DIGITS.sub("", text.get(Role.ACCOUNT_NUMBER, "")))
@@ -154,7 +79,7 @@ def _candidate(context: DocumentContext, record: Record, page: int) -> TableAcco
         number = f"{post[1]}-{post[2]}"
     elif transfer is not None:
         number = transfer[0]
-    elif 6 <= len(digits) <= 8:
+    elif _LEAST_DIGITS <= len(digits) <= _MOST_DIGITS and "*" not in digits_text:
         number = digits
     else:
         return None
@@ -165,7 +90,8 @@ def _candidate(context: DocumentContext, record: Record, page: int) -> TableAcco
     if branch is not None:
         branch = real_branch(bank, branch, _doubt(branch, record.get(Role.BRANCH, ())))
     lines = tuple(line for cells in record.values() for cell in cells for line in cell.lines)
-    holder = _holder(context, printed.get(Role.HOLDER), record.get(Role.HOLDER, ()))
+    of_holder = Role.HOLDER if Role.HOLDER in record else Role.HOLDER_READING
+    holder = _holder(context, printed.get(of_holder), record.get(of_holder, ())) or shared
     agreement = Agreement.NONE if holder is None else holder.agreement
     details = BankDetails(
         bank=bank,
@@ -228,12 +154,14 @@ def _type(text: Mapping[Role, str], number: str) -> AccountType | None:
     if "-" in number:
         return AccountType.CHECKING if number.startswith("0") else AccountType.ORDINARY
     kind = _TYPE.search(text.get(Role.ACCOUNT_TYPE, "") or text.get(Role.ACCOUNT_NUMBER, ""))
-    return TYPES[kind[0]] if kind is not None else None
+    return TYPES[kind[0]] if kind is not None else type_of(text.get(Role.ACCOUNT_TYPE, ""))
 
 
 def _holder(context: DocumentContext, printed: str | None, cells: Sequence[TextCell]) -> SettledName | None:
     if printed is None or sum(map(str.isalpha, printed)) < 2:
         return None
+    start, end = name_within(fold(printed)) if len(fold(printed)) == len(printed) else (0, len(printed))
+    printed = printed[start:end]
     lines = [line for cell in cells for line in cell.lines]
     row, box = _row_of(context, lines[0]), bounds(lines[0].quad)
     is_narrow = is_half_width(lines[0].text, box.right - box.left, box.bottom - box.top)
@@ -265,4 +193,7 @@ def _open_confidences(record: Record, *, is_holder_settled: bool) -> Iterator[fl
 
 def _name(text: str | None) -> str | None:
     """A bank's or branch's name without its code; a cell may have broken it in two."""
-    return None if text is None else _CODE.sub("", text).replace(" ", "") or None
+    if text is None:
+        return None
+    name = _CODE.sub("", text)
+    return (name.replace(" ", "") if has_cjk(name) else name.strip()) or None

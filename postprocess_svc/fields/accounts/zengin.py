@@ -58,7 +58,8 @@ _PLOSIVE_MARK = re.compile(r"(?<=[ハヒフヘホ])\s?[°゜]")
 _DASH = re.compile(r"(?<=[ァ-ヶ])[-‐一](?=[ァ-ヶ()]|$)")
 # A kanji that is written as a kana is, where only a kana can be.
 _KANA_FOR = str.maketrans("力卜二工口八夕三才又", "カトニエロハタミオヌ")
-_LOOKS_KANA = re.compile(r"[力卜二工口八夕三才又](?=[ァ-ヶー()]|$)")
+_LOOKS_KANA = re.compile(r"(?<![\u4e00-\u9fff々])[力卜二工口八夕三才又](?=[ァ-ヶー()]|$)")
+"""Behind a kanji it is one too: カ)サンプル 収納口."""
 _SQUARE_BRACKET = re.compile(rf"^({_MARK})[\]}}」]")
 _HIRAGANA_MARK = re.compile(r"^(?:が|か゛)(?=[クく]\))|^か(?=\))")
 _FIRST_KANJI_MARK = re.compile(r"^(?:加|力)(?=\))")

@@ -6,12 +6,15 @@ import operator
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.accounts.blocks import block_accounts
 from postprocess_svc.fields.accounts.latin import iban_accounts, labelled_accounts
 from postprocess_svc.fields.accounts.real_banks import is_real_bank
 from postprocess_svc.fields.accounts.tables import table_accounts
 from postprocess_svc.fields.candidate import BankDetails, Candidate, Chosen, FieldFamily, FieldKind, FieldName
 from postprocess_svc.fields.context import DocumentContext
+
+_LEAST_NATIONAL = 6
 
 
 class BankFamily(FieldFamily):
@@ -40,7 +43,13 @@ class BankFamily(FieldFamily):
             elif _parts(details) > _parts(same_number[place][0]):
                 same_number[place] = details, candidate
         pieces = _pieces(unique)
-        return [each for number, found in unique.items() if number not in pieces for _, each in found]
+        ibans = [number for number, found in unique.items() if found[0][0].type is AccountType.IBAN]
+        return [
+            each
+            for number, found in unique.items()
+            if number not in pieces and not _is_within(number, ibans)
+            for _, each in found
+        ]
 
 
 def _are_one(one: BankDetails, other: BankDetails) -> bool:
@@ -51,6 +60,11 @@ def _are_one(one: BankDetails, other: BankDetails) -> bool:
         return False
     # One of the two may be misread.
     return len(one.bank) == len(other.bank) and sum(map(operator.ne, one.bank, other.bank)) == 1
+
+
+def _is_within(number: str, ibans: Iterable[str]) -> bool:
+    """The account that an IBAN of the document ends in."""
+    return len(number) >= _LEAST_NATIONAL and any(iban != number and iban.endswith(number) for iban in ibans)
 
 
 def _pieces(numbers: Iterable[str]) -> set[str]:

@@ -33,7 +33,7 @@ _MAX_TOWN_LINE = 45
 _BANK = re.compile(r"bank|banque|sparkasse|institut|caisse|crédit", re.IGNORECASE)
 _UPPER = 0.45
 _BOTH_PARTIES = 2
-_OTHERS = frozenset({Role.HOLDER, Role.BANK, Role.ISSUER})
+_OTHERS = frozenset({Role.HOLDER, Role.HOLDER_READING, Role.BANK, Role.ISSUER})
 """Labels of names that are not the recipient's."""
 
 
