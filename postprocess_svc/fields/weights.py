@@ -277,6 +277,13 @@ _ISSUER = {
     "bottom": -0.6,
     "repeated": 0.8,
     "block_head": 2.4,  # right over an address or phone and under none, in Japanese
+    "beside_contact": 2.0,  # in Japanese: the address or phone stands right of it
+    "under_name": -3.0,  # a department, branch or person under the head of a block
+    "over_name": -1.5,  # a motto or trade over it
+    "first_name": 0.6,  # the first line of a Japanese invoice that may be a name
+    "holder_part": 1.8,  # the account is in this name and a person's
+    "in_account": -3.0,  # printed as the account's holder: better said elsewhere
+    "department": -2.0,
     "over_officer": 2.6,  # right over 代表取締役 …, 院長 …
     "branch_alone": -4.5,  # 東口店 and no more
     "branch_below": 1.2,  # a chain's name over which shop it is

@@ -10,11 +10,12 @@ from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, Fie
 from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.broken_names import Rest, rest_of_name
+from postprocess_svc.fields.families.issuer_blocks import Place, place_of
 from postprocess_svc.fields.families.issuer_evidence import Known, judge
 from postprocess_svc.fields.families.issuer_readings import compared
 from postprocess_svc.fields.families.name_ends import has_desk
+from postprocess_svc.fields.families.name_parts import is_titled_person
 from postprocess_svc.fields.families.naming import (
-    CONTACT,
     SEPARATORS,
     has_form,
     is_contact,
@@ -32,8 +33,7 @@ from postprocess_svc.fields.vocabulary import Role
 
 _TOP_ROWS = 12
 _HEADING = frozenset({Role.DATE, Role.ISSUE_DATE, Role.INVOICE_NUMBER})
-_LARGE_TYPE = 1.6
-_POSTCODE = re.compile(r"〒|(?<!\d)\d{3}-\d{4}(?!\d)")
+_LARGE_TYPE = 1.4
 _TITLE_BEHIND = re.compile(
     r"\s+(?:(?:tax|payment|sales|final|cash)\s+)*(?:invoice|receipt|rechnung|facture|factuur)$", re.IGNORECASE
 )
@@ -44,16 +44,9 @@ _PERSON_IN_CHARGE = re.compile(
     r"account manager|your contact|prepared by) ",
     re.IGNORECASE,
 )
-_OFFICE = re.compile(
-    r"(?:会計|経理|事務|請求)?(?:担当者?|責任者|係)[\s:]*(?=[^\s:]{2})|(?:代表取締役(?:社長)?|取締役社長|代表社員|代表者?|社長|"
-    r"院長|店長|所長|会長|理事長|園長|校長|税理士|行政書士|司法書士|弁護士)[\s:]+(?=\S)"
-)
-_OFFICER = re.compile(
-    r"(?:代表取締役(?:社長)?|取締役社長|代表社員|代表理事|代表者?|院長|店長|所長|会長|理事長|園長|校長|会計担当|責任者)[\s:]*"
-    r"(?=[\u4e00-\u9fffァ-ヶぁ-ん]{2})(?!電話)"
-)
-_PERSON = re.compile(r"[\u4e00-\u9fff々]{1,4} [\u4e00-\u9fff々ぁ-んァ-ヶ]{1,6}")
-_LONGEST_PERSON = 18
+_PLACES = {Place.HEAD: "block_head", Place.OVER: "over_name", Place.UNDER: "under_name"}
+_HEADS = ("block_head", "over_officer", "beside_contact", "labelled_row", "labelled_below")
+"""Evidence of a block of its own."""
 _DOUBTS = ("implausible", "sentence", "same_as_recipient", "recipients_block", "short", "branch_alone")
 
 
@@ -93,18 +86,30 @@ def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
                     top_names += 1  # what follows it is no logo any more
                 elif top and not any(judged[name] > 0.5 for name in _DOUBTS):
                     top_names += 1
-                    features["top_line"] = float(top_names == 1)
+                    features["first_name" if _is_letter(context) else "top_line"] = float(top_names == 1)
                     features["second_line"] = float(top_names == 2)
                     features["larger_below"] = float(_is_smaller_than_next(context, owner))
                 name = name_text(piece)
                 if rest is None and names.is_japanese_form_alone(name):
                     continue  # 株式会社 and no more is nobody's name
                 features["under_number"] = float(cell.facts.row.number > first_number)
-                heads = features.get("block_head") or features.get("over_officer")
+                heads = any(features.get(name) for name in _HEADS)
                 features["in_items"] = float(cell.facts.row.number >= first_items and not has_form(name) and not heads)
-                if features.get("over_officer"):
+                if heads:
                     features["in_address"] = 0.0
+                if heads and features["recipients_block"] and not _continues(context, cell):
+                    features["recipients_block"] = 0.0
                 yield _candidate(piece, rest, features)
+
+
+def _is_letter(context: DocumentContext) -> bool:
+    """A Japanese invoice, whose first line that may be a name is a heading as often as not."""
+    return context.language is Language.JAPANESE and context.document_type is DocumentType.INVOICE
+
+
+def _continues(context: DocumentContext, cell: Cell) -> bool:
+    """No empty line stands above it."""
+    return bool(column_above(context, cell, limit=1, max_gap=1.0))
 
 
 def _candidate(piece: Span, rest: Rest | None, features: dict[str, float]) -> Candidate:
@@ -123,12 +128,15 @@ def _proposals(
         yield owner, piece, {f"labelled_{relation}": 1.0}
     text = cell.text
     sender = is_sender_line(text)
-    features = {"block_head": 1.0} if _heads_block(context, row, position) else {}
+    place = place_of(context, cell)
+    features = {_PLACES[place]: 1.0} if place is not None else {}
+    if place is not Place.HEAD and _is_beside_contact(context, row, position):
+        features["beside_contact"] = 1.0
     if _is_over_officer(context, cell):
         features["over_officer"] = 1.0
     if not (top or features or sender or _is_outstanding(context, cell)):
         return
-    if context.language is Language.JAPANESE and _is_person_of_name_above(context, cell):
+    if not text.isascii() and is_titled_person(text) and place is not Place.HEAD:
         return
     if _is_labelled_otherwise(cell) or (not text.isascii() and names.HONORIFIC.search(text)):
         return
@@ -146,22 +154,11 @@ def _proposals(
         yield cell, whole, features
 
 
-def _is_person_of_name_above(context: DocumentContext, cell: Cell) -> bool:
-    """Who runs or answers for what the line above names: 会計担当 石田 清 under 奈良町内会, 院長 …, 代表取締役 …."""
-    text = cell.text
-    if not 0 < len(text) <= _LONGEST_PERSON or has_form(text) or names.has_trade_word(text):
+def _is_beside_contact(context: DocumentContext, row: list[Cell], position: int) -> bool:
+    """What stands right of it in its row is the address or phone, as in a foot of columns."""
+    if context.language is not Language.JAPANESE or position + 1 >= len(row) or is_contact(context, row[position]):
         return False
-    office = _OFFICE.match(text)
-    if office is None and _PERSON.fullmatch(text) is None:
-        return False
-    above = column_above(context, cell, limit=1, max_gap=1.0)
-    if not above or is_contact(context, above[0]):
-        return False
-    name = names.mended(above[0].text)
-    if has_form(name) or names.has_trade_word(name):
-        return True
-    piece = name_span(above[0]) if office is not None else None
-    return piece is not None and not is_implausible(context, above[0], piece)
+    return is_contact(context, row[position + 1]) and not row[position].facts.labels
 
 
 def _is_over_officer(context: DocumentContext, cell: Cell) -> bool:
@@ -182,7 +179,7 @@ def _officer_rows(context: DocumentContext) -> frozenset[int]:
 
 
 def _is_officer(text: str) -> bool:
-    return len(text) <= _LONGEST_PERSON and _OFFICER.match(text) is not None and names.HONORIFIC.search(text) is None
+    return is_titled_person(text)
 
 
 def _is_outstanding(context: DocumentContext, cell: Cell) -> bool:
@@ -198,36 +195,6 @@ def _before_title(context: DocumentContext, cell: Cell) -> int | None:
     if match is None or context.ends.count(cell.text[: match.start()]) < 2:
         return None
     return cell.start + match.start()
-
-
-def _heads_block(context: DocumentContext, row: list[Cell], position: int) -> bool:
-    """A line right over an address, a phone or a registration number, and under none: the head of a Japanese block.
-
-    No amount follows it, as it follows the last line of a receipt's sums over the shop's address.
-    """
-    cell = row[position]
-    if context.language is not Language.JAPANESE or ":" in cell.text:
-        return False
-    if position + 1 < len(row) and not names.has_letters(row[position + 1].text.replace("円", "")):
-        return False
-    own = cell.facts.row.number
-    contacts = context.shared(_contact_rows)
-    if not any(number in contacts for number in range(own + 1, own + 3)) or is_contact(context, cell):
-        return False
-    below = column_below(context, cell, limit=1, max_gap=1.0)
-    if not below or not is_contact(context, below[0]):
-        return False
-    above = column_above(context, cell, limit=1, max_gap=0.7)
-    return not above or not is_contact(context, above[0])
-
-
-def _contact_rows(context: DocumentContext) -> frozenset[int]:
-    """Numbers of the rows in which a postcode, a phone or a registration number is said to be."""
-    return frozenset(
-        facts.row.number
-        for facts in context.facts
-        if any(label.roles & CONTACT for label in facts.labels) or _POSTCODE.search(facts.row.text) is not None
-    )
 
 
 def _is_smaller_than_next(context: DocumentContext, cell: Cell) -> bool:

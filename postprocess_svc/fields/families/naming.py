@@ -10,6 +10,7 @@ from postprocess_svc.fields.candidate import Span, span
 from postprocess_svc.fields.cells import Cell, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.name_ends import before_address, before_numbers, before_seal
+from postprocess_svc.fields.families.name_parts import end_of_name, is_set_off
 from postprocess_svc.fields.labels import Label, is_nearly_title
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.addresses import has_town, is_address
@@ -49,6 +50,7 @@ _NO_NAME = re.compile(
 """Titles, headings and the cells of forms."""
 _MARKS_OF_NO_NAME = frozenset("¥%:@")
 _REGISTERED = frozenset({Role.REGISTRATION, Role.TAX_NUMBER})
+_NAMING = frozenset({Role.ISSUER, Role.HOLDER})
 _COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
 _NUMBER_ENDINGS = ("番号", "コート")
 """Of wordings as they are compared, ド without its mark."""
@@ -92,8 +94,22 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
     if stripped:
         begin = text.index(stripped, begin)
         stop = begin + len(stripped)
+    if stop - begin > 1 and not text.isascii():
+        if start is None:
+            begin = _behind_label(cell, begin, stop)
+        stop = end_of_name(cell, begin, stop)
     piece = span(cell.facts, begin, stop)
     return piece if sum(map(str.isalpha, text[piece.start : piece.end])) >= 2 else None
+
+
+def _behind_label(cell: Cell, begin: int, stop: int) -> int:
+    """Where a name begins that a label stands before without a colon: 社名 タナベ電設, 口座名 見本物産株式会社."""
+    label = next((label for label in cell.facts.labels if label.start == begin and label.end < stop - 1), None)
+    if label is None or label.roles.isdisjoint(_NAMING):
+        return begin
+    rest = cell.facts.row.text[label.end : stop]
+    value = stop - len(rest.lstrip(" :.・"))
+    return value if value < stop - 1 and (is_set_off(cell, value) or names.begins_with_form(rest)) else begin
 
 
 def name_text(piece: Span) -> str:
@@ -251,7 +267,12 @@ def labelled_names(
     if value_start < cell.end:
         # "Customer service" and "Kunde seit" begin with a label too; a name follows a colon, or an address follows it.
         piece = name_span(cell, start=value_start)
-        if piece is not None and (colon or has_form(name_text(piece)) or _heads_address(context, cell, piece, label)):
+        if piece is not None and (
+            colon
+            or has_form(name_text(piece))
+            or (context.language is Language.JAPANESE and is_set_off(cell, value_start))
+            or _heads_address(context, cell, piece, label)
+        ):
             yield (cell, piece), "row", label.wording
         return
     if position + 1 < len(row):

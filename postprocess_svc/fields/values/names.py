@@ -175,6 +175,12 @@ def is_japanese_form_alone(folded_name: str) -> bool:
     return _JAPANESE_FORM_ALONE.fullmatch(folded_name) is not None
 
 
+def begins_with_form(folded_text: str) -> bool:
+    """A legal form of Japan, and more behind it."""
+    match = _JAPANESE_FORM.match(folded_text)
+    return match is not None and match.end() < len(folded_text)
+
+
 def ends_in_half_a_form(folded_name: str) -> bool:
     """A legal form that was broken after its first word: …株式, and 会社 on the next line."""
     return folded_name.endswith(_HALF_FORMS) and len(folded_name) > 3
@@ -314,6 +320,14 @@ def core(name: str) -> str:
     folded = zengin.large(unicodedata.normalize("NFKC", name).replace("-", "ー"))
     folded = _FORM_IN_KANA.sub("", zengin.without_marks(folded))
     return comparable(_JAPANESE_FORM.sub("", folded))
+
+
+_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+
+
+def in_kana(name: str) -> str:
+    """``core`` with hiragana as katakana: さくらビルクリーン is サクラビルクリーン where a bank writes it."""
+    return core(name.translate(_TO_KATAKANA))
 
 
 def are_readings_of_one(first: str, second: str) -> bool:
