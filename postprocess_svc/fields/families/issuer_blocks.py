@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from postprocess_svc.fields.cells import Cell, column_above, find_cells
+from postprocess_svc.fields.cells import Cell, find_cells, is_aligned
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.name_parts import is_person, is_titled_person
 from postprocess_svc.fields.families.naming import (
@@ -25,6 +25,7 @@ _GAP = 1.05
 _FORM, _TRADE, _LARGE, _OFFICER_BELOW = 4.0, 2.0, 1.5, 1.0
 _TITLED, _UNIT, _PERSON, _MOTTO, _LATIN = -5.0, -3.0, -1.5, -1.0, -1.5
 _NEAREST = 0.5
+_WITHIN = 0.7
 _LARGER = 1.25
 _LEAST_BETWEEN = 1.0
 """What speaks for a name between two lines of an address, where any other line is a part of it."""
@@ -56,7 +57,7 @@ def _places(context: DocumentContext) -> Places:
         return found
     for row in context.shared(find_cells):
         for cell in row:
-            if cell.has_letters and is_contact(context, cell):
+            if is_contact(context, cell):
                 for line, place in _block(context, cell):
                     found.setdefault((line.facts.row.number, line.start), place)
     return found
@@ -66,7 +67,9 @@ def _block(context: DocumentContext, contact: Cell) -> Iterator[tuple[Cell, Plac
     """The lines right over a contact, each with what it is."""
     lines: list[Cell] = []
     between = False
-    for cell in column_above(context, contact, limit=_MOST_LINES, max_gap=_GAP):
+    for cell in _lines_over(context, contact):
+        if len(lines) == _MOST_LINES:
+            break
         if is_contact(context, cell):
             between = True
             break
@@ -77,7 +80,7 @@ def _block(context: DocumentContext, contact: Cell) -> Iterator[tuple[Cell, Plac
         return
     smallest = min(type_size(cell) for cell in lines)
     worth = [
-        _worth(context, cell, smallest)
+        _worth(cell, smallest)
         + (_NEAREST if number == 0 else 0.0)
         + (_OFFICER_BELOW if number and is_titled_person(lines[number - 1].text) else 0.0)
         for number, cell in enumerate(lines)
@@ -87,6 +90,30 @@ def _block(context: DocumentContext, contact: Cell) -> Iterator[tuple[Cell, Plac
         return
     for number, cell in enumerate(lines):
         yield cell, Place.HEAD if number == head else Place.OVER if number > head else Place.UNDER
+
+
+def _lines_over(context: DocumentContext, contact: Cell) -> Iterator[Cell]:
+    """The lines above, nearest first: aligned, or one within the other, as names are set in the middle or indented."""
+    rows = context.shared(find_cells)
+    current = contact
+    for number in range(contact.facts.row.number - 1, max(-1, contact.facts.row.number - 2 * _MOST_LINES), -1):
+        row = rows[number]
+        if row and row[0].facts.row.page != contact.facts.row.page:
+            return
+        extent = current.extent
+        over = max(row, key=lambda cell: cell.extent.overlap_x(extent), default=None)
+        if over is None or not (_overlaps(over, current) or is_aligned(over.extent, extent)):
+            if row and extent.top - row[0].extent.bottom > _GAP * extent.height:
+                return
+            continue
+        if extent.top - over.extent.bottom > _GAP * min(extent.height, over.extent.height):
+            return
+        yield over
+        current = over
+
+
+def _overlaps(first: Cell, second: Cell) -> bool:
+    return first.extent.overlap_x(second.extent) > _WITHIN * min(first.extent.width, second.extent.width)
 
 
 def _may_be_name(context: DocumentContext, cell: Cell) -> bool:
@@ -104,14 +131,14 @@ def _may_be_name(context: DocumentContext, cell: Cell) -> bool:
     return piece is not None and not is_implausible(context, cell, piece)
 
 
-def _worth(context: DocumentContext, cell: Cell, smallest: float) -> float:
+def _worth(cell: Cell, smallest: float) -> float:
     piece = name_span(cell)
     name = cell.text if piece is None else name_text(piece)
     if is_titled_person(cell.text):
         return _TITLED
     points = _FORM if has_form(name) and has_cjk(name) else 0.0
     if not points and (names.is_branch(name) or (names.DEPARTMENT.search(name) and not names.has_trade_word(name))):
-        return _UNIT
+        points += _UNIT
     points += _TRADE if names.has_trade_word(name) else 0.0
     points += _LARGE if type_size(cell) > _LARGER * smallest else 0.0
     if is_person(cell):

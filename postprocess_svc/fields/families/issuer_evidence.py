@@ -33,6 +33,7 @@ _NEAR_REGISTRATION_ROWS = 6
 _CONTACT_ROWS = 5
 _TRADE_WORD = 0.45
 _SHORT_NAME = 3
+_LONGEST_NAME = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,12 @@ class Known:
             len(word) >= _SHORT_NAME and own.endswith(word) for word in self.holders_words[:1]
         )
 
+    def is_paid(self, text: str) -> bool:
+        """The account is in a name that a short line gives, or in one that it is a part of."""
+        if not self.holders_kana or text.isascii() or len(text) > _LONGEST_NAME:
+            return False
+        return self.is_part_of_holder(text)
+
     def names_domain(self, own: str) -> bool:
         """The name stands in the document's own mail or web address."""
         if len(own) <= _SHORT_NAME:
@@ -175,6 +182,8 @@ def _in_account(cell: Cell, piece: Span, known: Known) -> bool:
 
 
 def _near_contact(context: DocumentContext, cell: Cell) -> bool:
+    if context.language is Language.JAPANESE and context.document_type is DocumentType.INVOICE:
+        return any(is_contact(context, other) for other in column_below(context, cell, limit=_CONTACT_ROWS))
     top = cell.extent.top
     near = near_rows(context, cell, below=_CONTACT_ROWS)
     return any(other.extent.top >= top and is_contact(context, other) for other in near)

@@ -13,6 +13,7 @@ from postprocess_svc.fields.families.broken_names import Rest, rest_of_name
 from postprocess_svc.fields.families.issuer_blocks import Place, place_of
 from postprocess_svc.fields.families.issuer_evidence import Known, judge
 from postprocess_svc.fields.families.issuer_readings import compared
+from postprocess_svc.fields.families.item_rows import first_item_row
 from postprocess_svc.fields.families.name_ends import has_desk
 from postprocess_svc.fields.families.name_parts import is_titled_person
 from postprocess_svc.fields.families.naming import (
@@ -34,18 +35,28 @@ from postprocess_svc.fields.vocabulary import Role
 _TOP_ROWS = 12
 _HEADING = frozenset({Role.DATE, Role.ISSUE_DATE, Role.INVOICE_NUMBER})
 _LARGE_TYPE = 1.4
+_OFFICE_HEAD = re.compile(
+    r".{1,14}(?:[都道府県市区町村]|局)長 ?[\u3400-\u9fff々]{1,3} ?[\u3400-\u9fff々ぁ-んァ-ヶ]{1,5}"
+)
+"""The mayor or head of an office signs for it: 見本市長 …."""
 _TITLE_BEHIND = re.compile(
     r"\s+(?:(?:tax|payment|sales|final|cash)\s+)*(?:invoice|receipt|rechnung|facture|factuur)$", re.IGNORECASE
 )
-_COUNTED = re.compile(r"\d ?[点個コ]\s ?\d")
-"""1点 142: goods of a till that prints no currency."""
 _PERSON_IN_CHARGE = re.compile(
     r"(?:suivi par|votre (?:interlocuteur|contact)|ihre?[rn]? ansprechpartner(?:in)?|(?:sach)?bearbeiter|served by|"
     r"account manager|your contact|prepared by) ",
     re.IGNORECASE,
 )
 _PLACES = {Place.HEAD: "block_head", Place.OVER: "over_name", Place.UNDER: "under_name"}
-_HEADS = ("block_head", "over_officer", "beside_contact", "labelled_row", "labelled_below")
+_HEADS = (
+    "block_head",
+    "over_officer",
+    "beside_contact",
+    "office_head",
+    "holder_part",
+    "labelled_row",
+    "labelled_below",
+)
 """Evidence of a block of its own."""
 _DOUBTS = ("implausible", "sentence", "same_as_recipient", "recipients_block", "short", "branch_alone")
 
@@ -67,7 +78,7 @@ FAMILY = IssuerFamily()
 
 
 def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
-    first_items = _first_item_row(context)
+    first_items = context.shared(first_item_row)
     last_top = min(_TOP_ROWS, first_items, _first_header(context))
     first_number = _first_number_row(context)
     top_names = 0
@@ -76,7 +87,7 @@ def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
             if not cell.has_letters:
                 continue
             top = cell.facts.row.number < last_top
-            for owner, piece, own_features in _proposals(context, row, position, top=top):
+            for owner, piece, own_features in _proposals(context, row, position, known, top=top):
                 judged = judge(context, owner, piece, known)
                 features = {**judged, **own_features}
                 rest = rest_of_name(context, owner, name_text(piece)) if piece.end == owner.end else None
@@ -120,7 +131,7 @@ def _candidate(piece: Span, rest: Rest | None, features: dict[str, float]) -> Ca
 
 
 def _proposals(
-    context: DocumentContext, row: list[Cell], position: int, *, top: bool
+    context: DocumentContext, row: list[Cell], position: int, known: Known, *, top: bool
 ) -> Iterator[tuple[Cell, Span, dict[str, float]]]:
     """Names that a label calls the issuer, and the cell itself: any at the top, elsewhere what looks like a firm."""
     cell = row[position]
@@ -134,7 +145,9 @@ def _proposals(
         features["beside_contact"] = 1.0
     if _is_over_officer(context, cell):
         features["over_officer"] = 1.0
-    if not (top or features or sender or _is_outstanding(context, cell)):
+    if _OFFICE_HEAD.fullmatch(text) is not None:
+        features["office_head"] = 1.0
+    if not (top or features or sender or _is_outstanding(context, cell) or known.is_paid(text)):
         return
     if not text.isascii() and is_titled_person(text) and place is not Place.HEAD:
         return
@@ -158,7 +171,9 @@ def _is_beside_contact(context: DocumentContext, row: list[Cell], position: int)
     """What stands right of it in its row is the address or phone, as in a foot of columns."""
     if context.language is not Language.JAPANESE or position + 1 >= len(row) or is_contact(context, row[position]):
         return False
-    return is_contact(context, row[position + 1]) and not row[position].facts.labels
+    cell = row[position]
+    labelled = any(cell.start <= label.start < cell.end for label in cell.facts.labels)
+    return is_contact(context, row[position + 1]) and not labelled
 
 
 def _is_over_officer(context: DocumentContext, cell: Cell) -> bool:
@@ -219,21 +234,6 @@ def _is_labelled_otherwise(cell: Cell) -> bool:
         return False
     rest = cell.facts.row.text[label.end : cell.end]
     return rest.startswith(":") or (Role.RECIPIENT in label.roles and rest[:1] == " " and len(label.wording) > 4)
-
-
-def _first_item_row(context: DocumentContext) -> int:
-    """Number of the first row of the first page with an amount: above it stands who issues the document.
-
-    A number above all words (a queue's or a file's, written or stamped on top) is the price of nothing.
-    """
-    has_words = False
-    for facts in context.facts:
-        has_words = has_words or any(map(str.isalpha, facts.row.text))
-        if has_words and any(amount.currency or amount.decimals == 2 or amount.grouped for amount in facts.amounts):
-            return facts.row.number
-        if _COUNTED.search(facts.row.text) is not None:
-            return facts.row.number
-    return len(context.facts)
 
 
 def _first_header(context: DocumentContext) -> int:

@@ -50,6 +50,8 @@ _NO_NAME = re.compile(
 """Titles, headings and the cells of forms."""
 _MARKS_OF_NO_NAME = frozenset("¥%:@")
 _REGISTERED = frozenset({Role.REGISTRATION, Role.TAX_NUMBER})
+_NAMED = re.compile(r"氏名|名称|お?問い?合わ?せ(?:窓口|先)?|(?:ご|御)?連絡先|(?:取扱)?代理店")
+"""Words before a name, set off by a gap, that do not say whose it is."""
 _NAMING = frozenset({Role.ISSUER, Role.HOLDER})
 _COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
 _NUMBER_ENDINGS = ("番号", "コート")
@@ -105,9 +107,15 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
 def _behind_label(cell: Cell, begin: int, stop: int) -> int:
     """Where a name begins that a label stands before without a colon: 社名 タナベ電設, 口座名 見本物産株式会社."""
     label = next((label for label in cell.facts.labels if label.start == begin and label.end < stop - 1), None)
-    if label is None or label.roles.isdisjoint(_NAMING):
+    text = cell.facts.row.text
+    prefix = _NAMED.match(text, begin, stop)
+    if prefix is not None:
+        end = prefix.end()
+    elif label is None or label.roles.isdisjoint(_NAMING):
         return begin
-    rest = cell.facts.row.text[label.end : stop]
+    else:
+        end = label.end
+    rest = text[end:stop]
     value = stop - len(rest.lstrip(" :.・"))
     return value if value < stop - 1 and (is_set_off(cell, value) or names.begins_with_form(rest)) else begin
 

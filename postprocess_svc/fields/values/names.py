@@ -47,7 +47,7 @@ _TRADES_ALONE = frozenset(
 )
 _BRANCH = re.compile(r"(?P<place>[^\s]{1,8})(?:店|支店|営業所|出張所|支社|支所)")
 _TRADE_BEFORE_SHOP = re.compile(
-    r"(?:[薬書酒商茶靴鞄物貨品販務具料服計鏡器真髪肉魚果車税食麺菓]|生花|料理|専門|菓子|代理|百貨)$"
+    r"(?:[薬書酒商茶靴鞄物貨品販務具料服計鏡器真髪肉魚果車税食麺菓装畳瓦石米穀豆材鉄糸布染紙芸燃油団寝苗餅卵乳鮮壇刷]|生花|料理|専門|菓子|代理|百貨)$"
 )
 """What 店 makes a trade of: 酒店, 工務店, 塗料店; behind other characters it is one of a chain's shops."""
 _MEASURE = re.compile(
