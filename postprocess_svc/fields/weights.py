@@ -246,6 +246,8 @@ _RECIPIENT = {
     "left_half": 0.4,
     "person_below_company": -2.5,
     "implausible": -5.0,
+    "attention": -2.5,  # the person in charge at the firm
+    "foot": -2.5,  # in the lowest fifth of the page stands who issues it
     "in_items": -2.0,  # below the first amount: a guest, patient or whose house it is
     "repeated": -0.5,  # issuers name themselves again and again
     "later_block": 1.2,

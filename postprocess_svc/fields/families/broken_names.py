@@ -38,7 +38,7 @@ def rest_of_name(context: DocumentContext, cell: Cell, name: str) -> Rest | None
         return None
     below = column_below(context, cell, limit=1, max_gap=0.9)
     if below and _is_alike(cell, below[0]) and _breaks_off(cell.text, below[0].text):
-        return Rest(cell=below[0], piece=span(below[0].facts, below[0].start, below[0].end), joint="")
+        return Rest(cell=below[0], piece=span(below[0].facts, below[0].start, below[0].end), joint=_DOT)
     if not below or not _is_alike(cell, below[0]):
         return None
     other = below[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from postprocess_svc.fields.cells import Cell, find_cells, is_aligned
+from postprocess_svc.fields.cells import Cell, column_below, find_cells, is_aligned
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.name_parts import is_person, is_titled_person
 from postprocess_svc.fields.families.naming import (
@@ -25,6 +25,7 @@ _GAP = 1.05
 _FORM, _TRADE, _LARGE, _OFFICER_BELOW = 4.0, 2.0, 1.5, 1.0
 _TITLED, _UNIT, _PERSON, _MOTTO, _LATIN = -5.0, -3.0, -1.5, -1.0, -1.5
 _NEAREST = 0.5
+_WINDOW_GAP = 2.3
 _WITHIN = 0.7
 _LARGER = 1.25
 _LEAST_BETWEEN = 1.0
@@ -86,6 +87,8 @@ def _block(context: DocumentContext, contact: Cell) -> Iterator[tuple[Cell, Plac
         for number, cell in enumerate(lines)
     ]
     head = max(range(len(lines)), key=worth.__getitem__)
+    if worth[head] < _TRADE and _is_addressed(context, contact):
+        return
     if worth[head] <= _UNIT or (between and worth[head] < _LEAST_BETWEEN):
         return
     for number, cell in enumerate(lines):
@@ -101,8 +104,9 @@ def _lines_over(context: DocumentContext, contact: Cell) -> Iterator[Cell]:
         if row and row[0].facts.row.page != contact.facts.row.page:
             return
         extent = current.extent
-        over = max(row, key=lambda cell: cell.extent.overlap_x(extent), default=None)
-        if over is None or not (_overlaps(over, current) or is_aligned(over.extent, extent)):
+        over = next((cell for cell in row if is_aligned(cell.extent, extent)), None)
+        over = over or next((cell for cell in row if _overlaps(cell, current)), None)
+        if over is None:
             if row and extent.top - row[0].extent.bottom > _GAP * extent.height:
                 return
             continue
@@ -110,6 +114,12 @@ def _lines_over(context: DocumentContext, contact: Cell) -> Iterator[Cell]:
             return
         yield over
         current = over
+
+
+def _is_addressed(context: DocumentContext, contact: Cell) -> bool:
+    """The address is the recipient's: 御中 or 様 below it, as in a letter's window."""
+    below = column_below(context, contact, limit=_MOST_LINES, max_gap=_WINDOW_GAP)
+    return any(not cell.text.isascii() and names.HONORIFIC.search(cell.text) for cell in below)
 
 
 def _overlaps(first: Cell, second: Cell) -> bool:
@@ -133,7 +143,7 @@ def _may_be_name(context: DocumentContext, cell: Cell) -> bool:
 
 def _worth(cell: Cell, smallest: float) -> float:
     piece = name_span(cell)
-    name = cell.text if piece is None else name_text(piece)
+    name = names.mended(cell.text if piece is None else name_text(piece))
     if is_titled_person(cell.text):
         return _TITLED
     points = _FORM if has_form(name) and has_cjk(name) else 0.0

@@ -183,6 +183,8 @@ def _in_account(cell: Cell, piece: Span, known: Known) -> bool:
 
 def _near_contact(context: DocumentContext, cell: Cell) -> bool:
     if context.language is Language.JAPANESE and context.document_type is DocumentType.INVOICE:
+        if place_of(context, cell) is not None:
+            return True
         return any(is_contact(context, other) for other in column_below(context, cell, limit=_CONTACT_ROWS))
     top = cell.extent.top
     near = near_rows(context, cell, below=_CONTACT_ROWS)

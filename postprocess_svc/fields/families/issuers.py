@@ -35,6 +35,7 @@ from postprocess_svc.fields.vocabulary import Role
 _TOP_ROWS = 12
 _HEADING = frozenset({Role.DATE, Role.ISSUE_DATE, Role.INVOICE_NUMBER})
 _LARGE_TYPE = 1.4
+_LARGER = 1.35
 _OFFICE_HEAD = re.compile(
     r".{1,14}(?:[都道府県市区町村]|局)長 ?[\u3400-\u9fff々]{1,3} ?[\u3400-\u9fff々ぁ-んァ-ヶ]{1,5}"
 )
@@ -82,6 +83,7 @@ def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
     last_top = min(_TOP_ROWS, first_items, _first_header(context))
     first_number = _first_number_row(context)
     top_names = 0
+    rests = set[tuple[int, int]]()
     for row in context.shared(find_cells):
         for position, cell in enumerate(row):
             if not cell.has_letters:
@@ -90,8 +92,12 @@ def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
             for owner, piece, own_features in _proposals(context, row, position, known, top=top):
                 judged = judge(context, owner, piece, known)
                 features = {**judged, **own_features}
-                rest = rest_of_name(context, owner, name_text(piece)) if piece.end == owner.end else None
+                if (owner.facts.row.number, owner.start) in rests:
+                    continue  # the second line of a name
+                ends = piece.end >= owner.end - owner.text.endswith("・")
+                rest = rest_of_name(context, owner, name_text(piece)) if ends else None
                 if rest is not None:
+                    rests.add((rest.cell.facts.row.number, rest.cell.start))
                     features |= judge(context, rest.cell, rest.piece, known) | {"company_form": 1.0}
                 if top and judged["branch_alone"]:
                     top_names += 1  # what follows it is no logo any more
@@ -155,8 +161,10 @@ def _proposals(
         return
     if sender:
         cut = SEPARATORS.search(text)
-        if cut is not None and cut.start() > 2:
-            yield cell, span(cell.facts, cell.start, cell.start + cut.start()), {"sender_line": 1.0}
+        # No town before its postcode: Bengaluru - 560058.
+        if cut is not None and cut.start() > 2 and not text[cut.end() : cut.end() + 3].isdigit():
+            own = {"sender_line": 1.0, "sentence": 0.0}
+            yield cell, span(cell.facts, cell.start, cell.start + cut.start()), own
         return
     whole = name_span(cell, end=_before_title(context, cell) if top else None)
     if (
@@ -215,8 +223,8 @@ def _before_title(context: DocumentContext, cell: Cell) -> int | None:
 def _is_smaller_than_next(context: DocumentContext, cell: Cell) -> bool:
     """A line of ordinary type over a logo: a trade or a motto (製麺所 over 花見川製麺)."""
     rows = context.shared(find_cells)
-    own, large = cell.facts.row.number, _LARGE_TYPE * type_size(cell)
-    for number in range(own + 1, min(own + 4, len(rows))):
+    own, large = cell.facts.row.number, _LARGER * type_size(cell)
+    for number in range(own, min(own + 4, len(rows))):
         for other in rows[number]:
             if type_size(other) > large and other.facts.row.page == cell.facts.row.page:
                 piece = name_span(other)

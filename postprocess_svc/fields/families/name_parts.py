@@ -45,7 +45,8 @@ _SUBUNIT = re.compile(
     r"営業[一二三1-3]部|グループ|チーム|窓口|担当|学校|学園|ホーム.{0,8}|倉庫|配送所|事務局|預り口|収納口|口)"
 )
 _UNIT_BEHIND_FORM = re.compile(
-    r"(?:(?<=会社)|(?<=法人)|(?<=組合)|(?<=\(株\))|(?<=\(有\))) ?.{1,10}(?:支店|支社|営業所|出張所|事業所|事業部|本店|本社|支部|工場)$"
+    r"(?:(?<=会社)|(?<=法人)|(?<=組合)|(?<=\(株\))|(?<=\(有\))) ?.{1,10}"
+    r"(?:支店|支社|営業所|出張所|事業所|事業部|本店|本社|支部|工場)$"
 )
 _BRACKET_BEHIND = re.compile(r"(?<=..)(?<!\()\((?!(?:株|有|同|合|資|名|財|社|医|学|福)\))[^()]{1,20}\)?$")
 _LATIN_BEHIND = re.compile(r" ?[/|(]? ?(?=[A-Z])[A-Za-z0-9&.,' ]{3,60}\)?$")
@@ -79,7 +80,7 @@ def is_person(cell: Cell) -> bool:
     starts = [cell.start, *gaps(cell.facts.row, cell.start, cell.end), cell.end]
     parts = [cell.facts.row.text[a:b].strip() for a, b in itertools.pairwise(starts)]
     if len(parts) == 2:
-        return all(_PERSONS_PART.fullmatch(part) is not None for part in parts)
+        return all(_PERSONS_PART.fullmatch(part) is not None and not names.is_trade(part) for part in parts)
     return _PERSON_IN_ONE.fullmatch(text.replace(" ", "")) is not None
 
 
@@ -98,7 +99,7 @@ def gaps(row: Row, start: int, end: int) -> list[int]:
         ]
         steps = [
             (at, place - before_place)
-            for (before, before_place), (at, place) in zip(characters, characters[1:], strict=False)
+            for (before, before_place), (at, place) in itertools.pairwise(characters)
             if at == before + 1 and row.text[at] not in _NARROW and row.text[before] not in _NARROW
         ]
         if len(steps) < _LEAST_CHARACTERS - 1:
@@ -115,10 +116,10 @@ def is_set_off(cell: Cell, at: int) -> bool:
 
 
 def end_of_name(cell: Cell, begin: int, stop: int) -> int:
-    """Where the name ends that a span of a cell begins with: before an officer, a branch or department, a remark in
-    brackets, and the same name in Latin letters.
+    """Where the name ends that a span of a cell begins with.
 
-    A branch behind a name without a legal form is a part of it, as shops are called (ひまわり調剤薬局 大宮店).
+    Before an officer, a branch or department, a remark in brackets, and the same name in Latin letters. A branch
+    behind a name without a legal form is a part of it, as shops are called (ひまわり調剤薬局 大宮店).
     """
     text = cell.facts.row.text
     bracket = _BRACKET_BEHIND.search(text, begin, stop)

@@ -36,13 +36,18 @@ _ADDRESSING = re.compile(
     r"(?:[aà] ?l ?['’]? ?at{1,2}ent[a-z]{2,5} d(?:e |u |')|z\. ?h(?:d|änden)\.?:? |c/o |adressé à )\s*", re.IGNORECASE
 )
 """What a name follows without a colon, letters of it lost."""
+_CAPITAL = re.compile(r",? (?:au capital d|- (?:SIRET|RCS|Sitz|Amtsgericht)|registered in )", re.IGNORECASE)
+"""What a legal footer goes on with."""
+_RUN_BY = re.compile(
+    r"(?:operated|issued|managed|run|provided) by |for and on behalf of |a trading name of ", re.IGNORECASE
+)
 _ADDRESSING_LABELS = ("alattention", "lattention", "zuhanden", "zhd", "fortheattention")
 """Labels, as they are compared, that a name follows without a colon."""
 _MONEY_IN_WORDS = re.compile(r"^金.*(?:円|也)$")
 _BANK_LINE = re.compile(r"(?:銀行|信用金庫|信用組合|協同組合|労働金庫).{0,16}(?:支店|営業部|出張所|普通|当座)")
 _NO_NAME = re.compile(
     r"(?:請求書|領収書|領収証|納品書|明細書|見積書|計算書|通知書|検針票|[のご]案内|お知らせ|指針|検針|使用量)$"
-    r"|^(?:[ごお御]?(?:注意|連絡|特記|確認|留意)事項|.{0,4}保険(?:種別|区分|証)?|負担割合|配車|本社|本店|ご?予約|受付|.{0,8}\d割)$|必要です|(?:この|本)(?:領収|請求|明細)"
+    r"|^(?:[ごお御]?(?:注意|連絡|特記|確認|留意)事項|.{0,4}保険(?:種別|区分|証)?|負担割合|料金(?:後|別)納.*|郵便区内特別|親展|.{0,6}在中|(?:重要|転送不要).*|様式.{0,8}|ページ.{0,6}|\(.{1,24}\)|.{0,8}第\d+(?:号|条).{0,6}|配車|本社|本店|ご?予約|受付|.{0,8}\d割)$|必要です|(?:この|本)(?:領収|請求|明細)"
     r"|^\D{0,2}\d{0,2}(?:テーブル|卓|席|レジ|責)[|\s]*(?:No\.?)?[|\s]*\d+$"
     r"|^(?:取引|伝票|受付|会計|領収証?|レシート)[|\s]*No\b",
     re.IGNORECASE,
@@ -76,6 +81,8 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
         begin += 1
     if (addressing := _ADDRESSING.match(text[begin:stop])) is not None:
         begin += addressing.end()
+    if text[begin : begin + 1].isascii():
+        begin, stop = _without_legal(text, begin, stop)
     for label in cell.facts.labels:
         if begin < label.start < stop and label.roles & _ENDS_NAME:
             stop = label.start
@@ -102,6 +109,14 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
         stop = end_of_name(cell, begin, stop)
     piece = span(cell.facts, begin, stop)
     return piece if sum(map(str.isalpha, text[piece.start : piece.end])) >= 2 else None
+
+
+def _without_legal(text: str, begin: int, stop: int) -> tuple[int, int]:
+    """A Western name out of a legal footer: Operated by …, … au capital de 15 000 €."""
+    run_by = _RUN_BY.match(text, begin, stop)
+    begin = begin if run_by is None else run_by.end()
+    capital = _CAPITAL.search(text, begin + 2, stop)
+    return begin, stop if capital is None else capital.start()
 
 
 def _behind_label(cell: Cell, begin: int, stop: int) -> int:
@@ -215,7 +230,7 @@ def _is_label(cell: Cell, piece: Span) -> bool:
 
 def _begins_label(cell: Cell, piece: Span) -> bool:
     """One word right before a registration number's label is a part of that label: Identifiant TVA."""
-    if " " in name_text(piece) or piece.end >= cell.end:
+    if " " in name_text(piece) or piece.end >= cell.end or not name_text(piece).isascii():
         return False
     return any(piece.end <= label.start <= piece.end + 1 and label.roles & _REGISTERED for label in cell.facts.labels)
 

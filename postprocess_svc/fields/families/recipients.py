@@ -14,7 +14,6 @@ from postprocess_svc.fields.families.broken_names import rest_of_name
 from postprocess_svc.fields.families.item_rows import first_item_row
 from postprocess_svc.fields.families.name_parts import is_titled_person
 from postprocess_svc.fields.families.naming import (
-    CONTACT,
     SALUTATION,
     SEPARATORS,
     has_form,
@@ -30,10 +29,14 @@ from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.addresses import has_town
 from postprocess_svc.fields.vocabulary import Role
 
-_SHIP_TO = re.compile(r"ship|deliver|liefer|livraison|waren|納品|届|aflever")
+_SHIP_TO = re.compile(r"ship|merce|deliver|liefer|livraison|waren|納品|届|aflever")
+_ATTENTION = ("attn", "attention", "fortheattention", "lattention", "alattention", "zhd", "zuhanden")
 _MAX_TOWN_LINE = 45
+_PHONES = frozenset({Role.PHONE, Role.FAX})
+_PHONE_ALONE = re.compile(r"[+(]?\d[\d ()./-]{7,18}")
 _BANK = re.compile(r"bank|banque|sparkasse|institut|caisse|crédit", re.IGNORECASE)
 _UPPER = 0.45
+_FOOT = 0.8
 _BOTH_PARTIES = 2
 _HOUSE = re.compile(r"(様|樣)(?:邸|宅)[ 、]?.{0,30}$")
 _NO_HONORIFIC = re.compile(r"(?:仕|模|同|多|異|左|右|有|王|各|外|神)様$")
@@ -105,7 +108,11 @@ def _recipients(context: DocumentContext) -> Iterator[Candidate]:
                 continue
             yield from _honoured(context, row, position)
             for found, relation, wording in labelled_names(context, row, position, Role.RECIPIENT):
-                features = {f"labelled_{relation}": 1.0, "ship_to": float(bool(_SHIP_TO.search(wording)))}
+                features = {
+                    f"labelled_{relation}": 1.0,
+                    "ship_to": float(bool(_SHIP_TO.search(wording))),
+                    "attention": float(wording.startswith(_ATTENTION)),
+                }
                 yield from _candidate(context, *found, features)
             if letters:
                 for candidate in _addressed(context, cell, first=blocks == 0):
@@ -141,6 +148,8 @@ def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Itera
             yield from _whole(context, above, {feature: 1.0})
         if is_department:
             return
+    elif names.DEPARTMENT.search(name.strip()) is not None and not names.has_japanese_form(name):
+        return
     piece = name_span(cell, end=cell.start + len(names.without_department(name)))
     if piece is not None:
         is_below = company is not None or is_titled_person(name_text(piece))
@@ -203,7 +212,7 @@ def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator
     salutation = next((line for line in lines if SALUTATION.match(line.text)), None)
     if salutation is not None:
         lines = lines[: lines.index(salutation)]
-    if not lines:
+    if not lines or _is_issuers(context, lines[-1]):
         return
     below = column_below(context, cell, limit=4, max_gap=1.0)
     features = {
@@ -257,11 +266,23 @@ def _after_label(cell: Cell) -> int | None:
     return cell.end - len(rest) if rest[:1].isupper() and " " in rest else None
 
 
+def _is_issuers(context: DocumentContext, cell: Cell) -> bool:
+    """The block is labelled the issuer's: From, Remit to, Lieferant."""
+    above = column_above(context, cell, limit=1, max_gap=1.0)
+    return any(
+        Role.ISSUER in label.roles and other.start <= label.start <= other.start + 1
+        for other in (cell, *above)
+        for label in other.facts.labels
+    )
+
+
 def _is_own_contact(cell: Cell) -> bool:
-    """A phone or registration number, which letterheads carry and addressees do not."""
+    """A phone, mail or web address, which letterheads carry and addressees do not; a VAT id both have."""
     if SEPARATORS.match(cell.text):
         return False
-    return any(label.roles & CONTACT and cell.start <= label.start < cell.end for label in cell.facts.labels)
+    if names.is_web(cell.text) or _PHONE_ALONE.fullmatch(cell.text) is not None:
+        return True
+    return any(label.roles & _PHONES and cell.start <= label.start < cell.end for label in cell.facts.labels)
 
 
 def _whole(context: DocumentContext, cell: Cell, features: dict[str, float]) -> Iterator[Candidate]:
@@ -284,6 +305,7 @@ def _candidate(context: DocumentContext, cell: Cell, piece: Span, features: dict
         features={
             **features,
             "company_form": float(rest is not None or has_form(name)),
+            "foot": float(cell.facts.page.depth(cell.extent) > _FOOT),
             "in_items": float(cell.facts.row.number >= context.shared(first_item_row)),
             "upper_half": float(cell.facts.page.depth(cell.extent) < 0.5),
             "implausible": float(is_implausible(context, cell, piece)),

@@ -42,6 +42,7 @@ _JAPANESE_ENDINGS = listed(
     教室 | 学院 | 小学校 | 中学校 | 高校 | 高等学校 | 内科 | 外科 | 小児科 | 皮膚科 | 眼科 | 水道局
     """
 )
+_TRADE_WORDS = frozenset(_JAPANESE_ENDINGS)
 _TRADES_ALONE = frozenset(
     {"ドラッグストア", "スーパーマート", "カフェレストラン", "コーヒーショップ", "ベーカリーカフェ"}
 )
@@ -61,11 +62,12 @@ _LATIN_FORMS = alternatives(
         Limited | LLC | L\.L\.C | LLP | Inc | Incorporated | Corp | Corporation | PLC | SARL | S\.A\.R\.L | SAS |
         SASU | EURL | S\.A\.S | S\.A | SA | B\.? ?V | N\.? ?V | VOF | S\.? ?r\.? ?l | SRL | S\.? ?p\.? ?A | SpA |
         (?i:S[DB8][NM]\.?,? ?B[HN][DO0]) | S/B | BHD | Bhd | Berhad | Pte | Pty | ApS | A/S | Oy | Oyj |
-        Lda | S\.L | SL | Ltda |
+        Lda | S\.L | SL | Ltda | S\.n\.c | S\.a\.s | Sp\.? ?z ?o\.? ?o | s\.r\.o | d\.o\.o | a\.s | K\.K | GK |
+        vzw | VZW | Genossenschaft | OÜ | AB | Kft |
         Co\.? ?KG | Co\., ?Ltd | Co\. | Company | & ?Co
     """
 )
-_LATIN_FORM = re.compile(rf"(?<![A-Za-z])(?=[A-Zaems&]){_LATIN_FORMS}(?![A-Za-z])\.?")
+_LATIN_FORM = re.compile(rf"(?<![A-Za-z])(?=[A-Zademsv&]){_LATIN_FORMS}(?![A-Za-z])\.?")
 _FORM_ALONE = re.compile(rf"(?:& ?)?(?:(?:{_LATIN_FORMS}|CO\.|\([A-Z]\)|mbB)(?![A-Za-z])[ .,]*)+")
 _TRADES = listed(
     """
@@ -213,6 +215,11 @@ def has_trade_word(folded_name: str) -> bool:
     return _LATIN_WORD_OF_FOUR.search(folded_name) is not None and (
         _LATIN_TRADE.search(folded_name) is not None or _GLUED_TRADE.search(folded_name) is not None
     )
+
+
+def is_trade(folded_text: str) -> bool:
+    """A trade's word alone: 塗装."""
+    return folded_text in _TRADE_WORDS
 
 
 def _has_ascii_trade(lower: str) -> bool:
