@@ -90,6 +90,8 @@ def _runs(cells: _Cells, row: int, *, japanese: bool) -> Iterator[Run]:
         else:
             if blanks > 1 and not mark:
                 pieces.append([])
+            elif blanks and character in _MARKS and not mark and _is_closed(cells, column, character):
+                pieces.append([])  # print of another size is another line to a text detector
             elif blanks and pieces[-1]:
                 pieces[-1].append((column - 1, " "))
             blanks = 0

@@ -246,6 +246,9 @@ _RECIPIENT = {
     "left_half": 0.4,
     "person_below_company": -2.5,
     "implausible": -5.0,
+    "attention": -2.5,  # the person in charge at the firm
+    "foot": -2.5,  # in the lowest fifth of the page stands who issues it
+    "in_items": -2.0,  # below the first amount: a guest, patient or whose house it is
     "repeated": -0.5,  # issuers name themselves again and again
     "later_block": 1.2,
     "first_block": -1.2,  # the letterhead's own address comes first where no window says otherwise
@@ -277,6 +280,14 @@ _ISSUER = {
     "bottom": -0.6,
     "repeated": 0.8,
     "block_head": 2.4,  # right over an address or phone and under none, in Japanese
+    "beside_contact": 2.0,  # in Japanese: the address or phone stands right of it
+    "office_head": 4.0,  # before its head: …市長 …
+    "under_name": -3.0,  # a department, branch or person under the head of a block
+    "over_name": -1.5,  # a motto or trade over it
+    "first_name": 0.6,  # the first line of a Japanese invoice that may be a name
+    "holder_part": 1.8,  # the account is in this name and a person's
+    "in_account": -3.0,  # printed as the account's holder: better said elsewhere
+    "department": -2.0,
     "over_officer": 2.6,  # right over 代表取締役 …, 院長 …
     "branch_alone": -4.5,  # 東口店 and no more
     "branch_below": 1.2,  # a chain's name over which shop it is

@@ -11,6 +11,7 @@ from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import has_cjk
 
 _HALF = "会社"
+_DOT = "・"
 _NEXT_ROWS = 3
 _SAME_SIZE = 1.35
 
@@ -33,9 +34,11 @@ def rest_of_name(context: DocumentContext, cell: Cell, name: str) -> Rest | None
     Limited``). Any other two lines may be two names.
     """
     starts_here = names.is_japanese_form_alone(name)
-    if not starts_here and not _may_go_on(context, cell):
+    if not starts_here and not cell.text.endswith(_DOT) and not _may_go_on(context, cell):
         return None
     below = column_below(context, cell, limit=1, max_gap=0.9)
+    if below and _is_alike(cell, below[0]) and _breaks_off(cell.text, below[0].text):
+        return Rest(cell=below[0], piece=span(below[0].facts, below[0].start, below[0].end), joint=_DOT)
     if not below or not _is_alike(cell, below[0]):
         return None
     other = below[0]
@@ -47,6 +50,11 @@ def rest_of_name(context: DocumentContext, cell: Cell, name: str) -> Rest | None
         return None
     piece = span(other.facts, other.start, other.start + len(_without_honorific(other.text)))
     return Rest(cell=other, piece=piece, joint="" if has_cjk(other.text) else " ")
+
+
+def _breaks_off(text: str, below: str) -> bool:
+    """アーススケール・ over データセンター株式会社."""
+    return text.endswith(_DOT) and names.has_japanese_form(f"{text}{below}") and names.HONORIFIC.search(below) is None
 
 
 def _goes_on(name: str, below: str) -> bool:

@@ -9,6 +9,7 @@ from ocr_core.contracts.result import DocumentType
 from postprocess_svc.fields.candidate import BankDetails, Choice, Chosen, FieldName, Span
 from postprocess_svc.fields.cells import Cell, column_above, column_below, near_rows
 from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.families.issuer_blocks import Place, place_of
 from postprocess_svc.fields.families.naming import (
     has_form,
     is_contact,
@@ -32,6 +33,7 @@ _NEAR_REGISTRATION_ROWS = 6
 _CONTACT_ROWS = 5
 _TRADE_WORD = 0.45
 _SHORT_NAME = 3
+_LONGEST_NAME = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,12 @@ class Known:
     holders_name: str
     """Of the account: as ``names.comparable`` has it, and without its form; empty where none is printed."""
     holders_core: str
+    holders_kana: str
+    """Holder in large katakana, where it has kana."""
+    holders_words: tuple[str, ...]
+    """Of these its words: a firm and who runs it."""
+    account_rows: frozenset[int]
+    """Numbers of the rows that the account was read from."""
 
     @staticmethod
     def of(context: DocumentContext, chosen: Chosen) -> Known:
@@ -59,6 +67,7 @@ class Known:
         account = chosen.get(FieldName.BANK_ACCOUNTS)
         details = None if account is None else account.candidate.value
         holder = (details.holder if isinstance(details, BankDetails) else None) or ""
+        rows = () if account is None else (part.row.number for part in account.candidate.evidence)
         return Known(
             domains=frozenset(domain for domain in domains if len(domain) > _SHORT_NAME),
             recipient=recipient,
@@ -67,6 +76,9 @@ class Known:
             registration=None if registration is None else registration.candidate.evidence[0],
             holders_name=names.comparable(holder),
             holders_core=names.core(holder),
+            holders_kana=names.in_kana(holder),
+            holders_words=tuple(filter(None, map(names.in_kana, holder.split()))),
+            account_rows=frozenset(rows),
         )
 
     def is_recipient(self, own: str, name: str) -> float:
@@ -88,6 +100,23 @@ class Known:
             return True
         return len(self.holders_core) > _SHORT_NAME and names.core(name) == self.holders_core
 
+    def is_part_of_holder(self, name: str) -> bool:
+        """The account is in this name and a person's, or in the part of it that it is called by: こむぎ堂 安井理恵."""
+        own = names.in_kana(name)
+        if not self.holders_kana or len(own) < _SHORT_NAME:
+            return False
+        if own in self.holders_kana:
+            return True
+        return len(self.holders_words) > 1 and any(
+            len(word) >= _SHORT_NAME and own.endswith(word) for word in self.holders_words[:1]
+        )
+
+    def is_paid(self, text: str) -> bool:
+        """The account is in a name that a short line gives, or in one that it is a part of."""
+        if not self.holders_kana or text.isascii() or len(text) > _LONGEST_NAME:
+            return False
+        return self.is_part_of_holder(text)
+
     def names_domain(self, own: str) -> bool:
         """The name stands in the document's own mail or web address."""
         if len(own) <= _SHORT_NAME:
@@ -106,6 +135,8 @@ def judge(context: DocumentContext, cell: Cell, piece: Span, known: Known) -> di
     form = has_form(name)
     near = _near_contact(context, cell)
     depth = page.depth(extent)
+    holder = known.is_holder(own, name)
+    heads = place_of(context, cell) is Place.HEAD
     return {
         "company_form": 1.0 if form else (_TRADE_WORD if names.has_trade_word(name) else 0.0),
         "near_contact": float(near),
@@ -117,10 +148,13 @@ def judge(context: DocumentContext, cell: Cell, piece: Span, known: Known) -> di
         "same_as_recipient": known.is_recipient(own, name),
         "recipients_block": float(_in_recipients_block(cell, known.recipient)),
         "bank": float(
-            _BANK_NAME.search(name) is not None
+            (_BANK_NAME.search(name) is not None and not heads)
             or any(Role.BANK in label.roles and label.start <= piece.start for label in cell.facts.labels)
         ),
-        "account_holder": float(known.is_holder(own, name)),
+        "account_holder": float(holder),
+        "holder_part": float(not holder and not latin and known.is_part_of_holder(name)),
+        "in_account": float(_in_account(cell, piece, known)),
+        "department": float(not form and names.DEPARTMENT.search(name) is not None),
         "web_name": float(known.names_domain(own)),
         "sentence": float(names.is_phrase(cell.text)),
         "implausible": float(is_implausible(context, cell, piece)),
@@ -140,7 +174,18 @@ def judge(context: DocumentContext, cell: Cell, piece: Span, known: Known) -> di
     }
 
 
+def _in_account(cell: Cell, piece: Span, known: Known) -> bool:
+    """Printed as the account's holder, where banks shorten and officers join: who it is another line says better."""
+    if cell.facts.row.number in known.account_rows:
+        return True
+    return any(Role.HOLDER in label.roles and label.start <= piece.start for label in cell.facts.labels)
+
+
 def _near_contact(context: DocumentContext, cell: Cell) -> bool:
+    if context.language is Language.JAPANESE and context.document_type is DocumentType.INVOICE:
+        if place_of(context, cell) is not None:
+            return True
+        return any(is_contact(context, other) for other in column_below(context, cell, limit=_CONTACT_ROWS))
     top = cell.extent.top
     near = near_rows(context, cell, below=_CONTACT_ROWS)
     return any(other.extent.top >= top and is_contact(context, other) for other in near)

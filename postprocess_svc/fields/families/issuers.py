@@ -10,11 +10,13 @@ from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, Fie
 from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.broken_names import Rest, rest_of_name
+from postprocess_svc.fields.families.issuer_blocks import Place, place_of
 from postprocess_svc.fields.families.issuer_evidence import Known, judge
 from postprocess_svc.fields.families.issuer_readings import compared
+from postprocess_svc.fields.families.item_rows import first_item_row
 from postprocess_svc.fields.families.name_ends import has_desk
+from postprocess_svc.fields.families.name_parts import is_titled_person
 from postprocess_svc.fields.families.naming import (
-    CONTACT,
     SEPARATORS,
     has_form,
     is_contact,
@@ -32,28 +34,31 @@ from postprocess_svc.fields.vocabulary import Role
 
 _TOP_ROWS = 12
 _HEADING = frozenset({Role.DATE, Role.ISSUE_DATE, Role.INVOICE_NUMBER})
-_LARGE_TYPE = 1.6
-_POSTCODE = re.compile(r"〒|(?<!\d)\d{3}-\d{4}(?!\d)")
+_LARGE_TYPE = 1.4
+_LARGER = 1.35
+_OFFICE_HEAD = re.compile(
+    r".{1,14}(?:[都道府県市区町村]|局)長 ?[\u3400-\u9fff々]{1,3} ?[\u3400-\u9fff々ぁ-んァ-ヶ]{1,5}"
+)
+"""The mayor or head of an office signs for it: 見本市長 …."""
 _TITLE_BEHIND = re.compile(
     r"\s+(?:(?:tax|payment|sales|final|cash)\s+)*(?:invoice|receipt|rechnung|facture|factuur)$", re.IGNORECASE
 )
-_COUNTED = re.compile(r"\d ?[点個コ]\s ?\d")
-"""1点 142: goods of a till that prints no currency."""
 _PERSON_IN_CHARGE = re.compile(
     r"(?:suivi par|votre (?:interlocuteur|contact)|ihre?[rn]? ansprechpartner(?:in)?|(?:sach)?bearbeiter|served by|"
     r"account manager|your contact|prepared by) ",
     re.IGNORECASE,
 )
-_OFFICE = re.compile(
-    r"(?:会計|経理|事務|請求)?(?:担当者?|責任者|係)[\s:]*(?=[^\s:]{2})|(?:代表取締役(?:社長)?|取締役社長|代表社員|代表者?|社長|"
-    r"院長|店長|所長|会長|理事長|園長|校長|税理士|行政書士|司法書士|弁護士)[\s:]+(?=\S)"
+_PLACES = {Place.HEAD: "block_head", Place.OVER: "over_name", Place.UNDER: "under_name"}
+_HEADS = (
+    "block_head",
+    "over_officer",
+    "beside_contact",
+    "office_head",
+    "holder_part",
+    "labelled_row",
+    "labelled_below",
 )
-_OFFICER = re.compile(
-    r"(?:代表取締役(?:社長)?|取締役社長|代表社員|代表理事|代表者?|院長|店長|所長|会長|理事長|園長|校長|会計担当|責任者)[\s:]*"
-    r"(?=[\u4e00-\u9fffァ-ヶぁ-ん]{2})(?!電話)"
-)
-_PERSON = re.compile(r"[\u4e00-\u9fff々]{1,4} [\u4e00-\u9fff々ぁ-んァ-ヶ]{1,6}")
-_LONGEST_PERSON = 18
+"""Evidence of a block of its own."""
 _DOUBTS = ("implausible", "sentence", "same_as_recipient", "recipients_block", "short", "branch_alone")
 
 
@@ -74,37 +79,54 @@ FAMILY = IssuerFamily()
 
 
 def _issuers(context: DocumentContext, known: Known) -> Iterator[Candidate]:
-    first_items = _first_item_row(context)
+    first_items = context.shared(first_item_row)
     last_top = min(_TOP_ROWS, first_items, _first_header(context))
     first_number = _first_number_row(context)
     top_names = 0
+    rests = set[tuple[int, int]]()
     for row in context.shared(find_cells):
         for position, cell in enumerate(row):
             if not cell.has_letters:
                 continue
             top = cell.facts.row.number < last_top
-            for owner, piece, own_features in _proposals(context, row, position, top=top):
+            for owner, piece, own_features in _proposals(context, row, position, known, top=top):
                 judged = judge(context, owner, piece, known)
                 features = {**judged, **own_features}
-                rest = rest_of_name(context, owner, name_text(piece)) if piece.end == owner.end else None
+                if (owner.facts.row.number, owner.start) in rests:
+                    continue  # the second line of a name
+                ends = piece.end >= owner.end - owner.text.endswith("・")
+                rest = rest_of_name(context, owner, name_text(piece)) if ends else None
                 if rest is not None:
+                    rests.add((rest.cell.facts.row.number, rest.cell.start))
                     features |= judge(context, rest.cell, rest.piece, known) | {"company_form": 1.0}
                 if top and judged["branch_alone"]:
                     top_names += 1  # what follows it is no logo any more
                 elif top and not any(judged[name] > 0.5 for name in _DOUBTS):
                     top_names += 1
-                    features["top_line"] = float(top_names == 1)
+                    features["first_name" if _is_letter(context) else "top_line"] = float(top_names == 1)
                     features["second_line"] = float(top_names == 2)
                     features["larger_below"] = float(_is_smaller_than_next(context, owner))
                 name = name_text(piece)
                 if rest is None and names.is_japanese_form_alone(name):
                     continue  # 株式会社 and no more is nobody's name
                 features["under_number"] = float(cell.facts.row.number > first_number)
-                heads = features.get("block_head") or features.get("over_officer")
+                heads = any(features.get(name) for name in _HEADS)
                 features["in_items"] = float(cell.facts.row.number >= first_items and not has_form(name) and not heads)
-                if features.get("over_officer"):
+                if heads:
                     features["in_address"] = 0.0
+                if heads and features["recipients_block"] and not _continues(context, cell):
+                    features["recipients_block"] = 0.0
                 yield _candidate(piece, rest, features)
+
+
+def _is_letter(context: DocumentContext) -> bool:
+    """A Japanese invoice, whose first line that may be a name is a heading as often as not."""
+    return context.language is Language.JAPANESE and context.document_type is DocumentType.INVOICE
+
+
+def _continues(context: DocumentContext, cell: Cell) -> bool:
+    """No empty line stands above it."""
+    return bool(column_above(context, cell, limit=1, max_gap=1.0))
 
 
 def _candidate(piece: Span, rest: Rest | None, features: dict[str, float]) -> Candidate:
@@ -115,7 +137,7 @@ def _candidate(piece: Span, rest: Rest | None, features: dict[str, float]) -> Ca
 
 
 def _proposals(
-    context: DocumentContext, row: list[Cell], position: int, *, top: bool
+    context: DocumentContext, row: list[Cell], position: int, known: Known, *, top: bool
 ) -> Iterator[tuple[Cell, Span, dict[str, float]]]:
     """Names that a label calls the issuer, and the cell itself: any at the top, elsewhere what looks like a firm."""
     cell = row[position]
@@ -123,19 +145,26 @@ def _proposals(
         yield owner, piece, {f"labelled_{relation}": 1.0}
     text = cell.text
     sender = is_sender_line(text)
-    features = {"block_head": 1.0} if _heads_block(context, row, position) else {}
+    place = place_of(context, cell)
+    features = {_PLACES[place]: 1.0} if place is not None else {}
+    if place is not Place.HEAD and _is_beside_contact(context, row, position):
+        features["beside_contact"] = 1.0
     if _is_over_officer(context, cell):
         features["over_officer"] = 1.0
-    if not (top or features or sender or _is_outstanding(context, cell)):
+    if _OFFICE_HEAD.fullmatch(text) is not None:
+        features["office_head"] = 1.0
+    if not (top or features or sender or _is_outstanding(context, cell) or known.is_paid(text)):
         return
-    if context.language is Language.JAPANESE and _is_person_of_name_above(context, cell):
+    if not text.isascii() and is_titled_person(text) and place is not Place.HEAD:
         return
     if _is_labelled_otherwise(cell) or (not text.isascii() and names.HONORIFIC.search(text)):
         return
     if sender:
         cut = SEPARATORS.search(text)
-        if cut is not None and cut.start() > 2:
-            yield cell, span(cell.facts, cell.start, cell.start + cut.start()), {"sender_line": 1.0}
+        # No town before its postcode: Bengaluru - 560058.
+        if cut is not None and cut.start() > 2 and not text[cut.end() : cut.end() + 3].isdigit():
+            own = {"sender_line": 1.0, "sentence": 0.0}
+            yield cell, span(cell.facts, cell.start, cell.start + cut.start()), own
         return
     whole = name_span(cell, end=_before_title(context, cell) if top else None)
     if (
@@ -146,22 +175,13 @@ def _proposals(
         yield cell, whole, features
 
 
-def _is_person_of_name_above(context: DocumentContext, cell: Cell) -> bool:
-    """Who runs or answers for what the line above names: 会計担当 石田 清 under 奈良町内会, 院長 …, 代表取締役 …."""
-    text = cell.text
-    if not 0 < len(text) <= _LONGEST_PERSON or has_form(text) or names.has_trade_word(text):
+def _is_beside_contact(context: DocumentContext, row: list[Cell], position: int) -> bool:
+    """What stands right of it in its row is the address or phone, as in a foot of columns."""
+    if context.language is not Language.JAPANESE or position + 1 >= len(row) or is_contact(context, row[position]):
         return False
-    office = _OFFICE.match(text)
-    if office is None and _PERSON.fullmatch(text) is None:
-        return False
-    above = column_above(context, cell, limit=1, max_gap=1.0)
-    if not above or is_contact(context, above[0]):
-        return False
-    name = names.mended(above[0].text)
-    if has_form(name) or names.has_trade_word(name):
-        return True
-    piece = name_span(above[0]) if office is not None else None
-    return piece is not None and not is_implausible(context, above[0], piece)
+    cell = row[position]
+    labelled = any(cell.start <= label.start < cell.end for label in cell.facts.labels)
+    return is_contact(context, row[position + 1]) and not labelled
 
 
 def _is_over_officer(context: DocumentContext, cell: Cell) -> bool:
@@ -182,7 +202,7 @@ def _officer_rows(context: DocumentContext) -> frozenset[int]:
 
 
 def _is_officer(text: str) -> bool:
-    return len(text) <= _LONGEST_PERSON and _OFFICER.match(text) is not None and names.HONORIFIC.search(text) is None
+    return is_titled_person(text)
 
 
 def _is_outstanding(context: DocumentContext, cell: Cell) -> bool:
@@ -200,41 +220,11 @@ def _before_title(context: DocumentContext, cell: Cell) -> int | None:
     return cell.start + match.start()
 
 
-def _heads_block(context: DocumentContext, row: list[Cell], position: int) -> bool:
-    """A line right over an address, a phone or a registration number, and under none: the head of a Japanese block.
-
-    No amount follows it, as it follows the last line of a receipt's sums over the shop's address.
-    """
-    cell = row[position]
-    if context.language is not Language.JAPANESE or ":" in cell.text:
-        return False
-    if position + 1 < len(row) and not names.has_letters(row[position + 1].text.replace("円", "")):
-        return False
-    own = cell.facts.row.number
-    contacts = context.shared(_contact_rows)
-    if not any(number in contacts for number in range(own + 1, own + 3)) or is_contact(context, cell):
-        return False
-    below = column_below(context, cell, limit=1, max_gap=1.0)
-    if not below or not is_contact(context, below[0]):
-        return False
-    above = column_above(context, cell, limit=1, max_gap=0.7)
-    return not above or not is_contact(context, above[0])
-
-
-def _contact_rows(context: DocumentContext) -> frozenset[int]:
-    """Numbers of the rows in which a postcode, a phone or a registration number is said to be."""
-    return frozenset(
-        facts.row.number
-        for facts in context.facts
-        if any(label.roles & CONTACT for label in facts.labels) or _POSTCODE.search(facts.row.text) is not None
-    )
-
-
 def _is_smaller_than_next(context: DocumentContext, cell: Cell) -> bool:
     """A line of ordinary type over a logo: a trade or a motto (製麺所 over 花見川製麺)."""
     rows = context.shared(find_cells)
-    own, large = cell.facts.row.number, _LARGE_TYPE * type_size(cell)
-    for number in range(own + 1, min(own + 4, len(rows))):
+    own, large = cell.facts.row.number, _LARGER * type_size(cell)
+    for number in range(own, min(own + 4, len(rows))):
         for other in rows[number]:
             if type_size(other) > large and other.facts.row.page == cell.facts.row.page:
                 piece = name_span(other)
@@ -252,21 +242,6 @@ def _is_labelled_otherwise(cell: Cell) -> bool:
         return False
     rest = cell.facts.row.text[label.end : cell.end]
     return rest.startswith(":") or (Role.RECIPIENT in label.roles and rest[:1] == " " and len(label.wording) > 4)
-
-
-def _first_item_row(context: DocumentContext) -> int:
-    """Number of the first row of the first page with an amount: above it stands who issues the document.
-
-    A number above all words (a queue's or a file's, written or stamped on top) is the price of nothing.
-    """
-    has_words = False
-    for facts in context.facts:
-        has_words = has_words or any(map(str.isalpha, facts.row.text))
-        if has_words and any(amount.currency or amount.decimals == 2 or amount.grouped for amount in facts.amounts):
-            return facts.row.number
-        if _COUNTED.search(facts.row.text) is not None:
-            return facts.row.number
-    return len(context.facts)
 
 
 def _first_header(context: DocumentContext) -> int:

@@ -10,6 +10,7 @@ from postprocess_svc.fields.candidate import Span, span
 from postprocess_svc.fields.cells import Cell, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.name_ends import before_address, before_numbers, before_seal
+from postprocess_svc.fields.families.name_parts import end_of_name, is_set_off
 from postprocess_svc.fields.labels import Label, is_nearly_title
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.addresses import has_town, is_address
@@ -35,13 +36,18 @@ _ADDRESSING = re.compile(
     r"(?:[aà] ?l ?['’]? ?at{1,2}ent[a-z]{2,5} d(?:e |u |')|z\. ?h(?:d|änden)\.?:? |c/o |adressé à )\s*", re.IGNORECASE
 )
 """What a name follows without a colon, letters of it lost."""
+_CAPITAL = re.compile(r",? (?:au capital d|- (?:SIRET|RCS|Sitz|Amtsgericht)|registered in )", re.IGNORECASE)
+"""What a legal footer goes on with."""
+_RUN_BY = re.compile(
+    r"(?:operated|issued|managed|run|provided) by |for and on behalf of |a trading name of ", re.IGNORECASE
+)
 _ADDRESSING_LABELS = ("alattention", "lattention", "zuhanden", "zhd", "fortheattention")
 """Labels, as they are compared, that a name follows without a colon."""
 _MONEY_IN_WORDS = re.compile(r"^金.*(?:円|也)$")
 _BANK_LINE = re.compile(r"(?:銀行|信用金庫|信用組合|協同組合|労働金庫).{0,16}(?:支店|営業部|出張所|普通|当座)")
 _NO_NAME = re.compile(
     r"(?:請求書|領収書|領収証|納品書|明細書|見積書|計算書|通知書|検針票|[のご]案内|お知らせ|指針|検針|使用量)$"
-    r"|^(?:[ごお御]?(?:注意|連絡|特記|確認|留意)事項|.{0,4}保険(?:種別|区分|証)?|負担割合|配車|本社|本店|ご?予約|受付|.{0,8}\d割)$|必要です|(?:この|本)(?:領収|請求|明細)"
+    r"|^(?:[ごお御]?(?:注意|連絡|特記|確認|留意)事項|.{0,4}保険(?:種別|区分|証)?|負担割合|料金(?:後|別)納.*|郵便区内特別|親展|.{0,6}在中|(?:重要|転送不要).*|様式.{0,8}|ページ.{0,6}|\(.{1,24}\)|.{0,8}第\d+(?:号|条).{0,6}|配車|本社|本店|ご?予約|受付|.{0,8}\d割)$|必要です|(?:この|本)(?:領収|請求|明細)"
     r"|^\D{0,2}\d{0,2}(?:テーブル|卓|席|レジ|責)[|\s]*(?:No\.?)?[|\s]*\d+$"
     r"|^(?:取引|伝票|受付|会計|領収証?|レシート)[|\s]*No\b",
     re.IGNORECASE,
@@ -49,6 +55,9 @@ _NO_NAME = re.compile(
 """Titles, headings and the cells of forms."""
 _MARKS_OF_NO_NAME = frozenset("¥%:@")
 _REGISTERED = frozenset({Role.REGISTRATION, Role.TAX_NUMBER})
+_NAMED = re.compile(r"氏名|名称|お?問い?合わ?せ(?:窓口|先)?|(?:ご|御)?連絡先|(?:取扱)?代理店")
+"""Words before a name, set off by a gap, that do not say whose it is."""
+_NAMING = frozenset({Role.ISSUER, Role.HOLDER})
 _COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
 _NUMBER_ENDINGS = ("番号", "コート")
 """Of wordings as they are compared, ド without its mark."""
@@ -72,6 +81,8 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
         begin += 1
     if (addressing := _ADDRESSING.match(text[begin:stop])) is not None:
         begin += addressing.end()
+    if text[begin : begin + 1].isascii():
+        begin, stop = _without_legal(text, begin, stop)
     for label in cell.facts.labels:
         if begin < label.start < stop and label.roles & _ENDS_NAME:
             stop = label.start
@@ -92,8 +103,36 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
     if stripped:
         begin = text.index(stripped, begin)
         stop = begin + len(stripped)
+    if stop - begin > 1 and not text.isascii():
+        if start is None:
+            begin = _behind_label(cell, begin, stop)
+        stop = end_of_name(cell, begin, stop)
     piece = span(cell.facts, begin, stop)
     return piece if sum(map(str.isalpha, text[piece.start : piece.end])) >= 2 else None
+
+
+def _without_legal(text: str, begin: int, stop: int) -> tuple[int, int]:
+    """A Western name out of a legal footer: Operated by …, … au capital de 15 000 €."""
+    run_by = _RUN_BY.match(text, begin, stop)
+    begin = begin if run_by is None else run_by.end()
+    capital = _CAPITAL.search(text, begin + 2, stop)
+    return begin, stop if capital is None else capital.start()
+
+
+def _behind_label(cell: Cell, begin: int, stop: int) -> int:
+    """Where a name begins that a label stands before without a colon: 社名 タナベ電設, 口座名 見本物産株式会社."""
+    label = next((label for label in cell.facts.labels if label.start == begin and label.end < stop - 1), None)
+    text = cell.facts.row.text
+    prefix = _NAMED.match(text, begin, stop)
+    if prefix is not None:
+        end = prefix.end()
+    elif label is None or label.roles.isdisjoint(_NAMING):
+        return begin
+    else:
+        end = label.end
+    rest = text[end:stop]
+    value = stop - len(rest.lstrip(" :.・"))
+    return value if value < stop - 1 and (is_set_off(cell, value) or names.begins_with_form(rest)) else begin
 
 
 def name_text(piece: Span) -> str:
@@ -191,7 +230,7 @@ def _is_label(cell: Cell, piece: Span) -> bool:
 
 def _begins_label(cell: Cell, piece: Span) -> bool:
     """One word right before a registration number's label is a part of that label: Identifiant TVA."""
-    if " " in name_text(piece) or piece.end >= cell.end:
+    if " " in name_text(piece) or piece.end >= cell.end or not name_text(piece).isascii():
         return False
     return any(piece.end <= label.start <= piece.end + 1 and label.roles & _REGISTERED for label in cell.facts.labels)
 
@@ -251,7 +290,12 @@ def labelled_names(
     if value_start < cell.end:
         # "Customer service" and "Kunde seit" begin with a label too; a name follows a colon, or an address follows it.
         piece = name_span(cell, start=value_start)
-        if piece is not None and (colon or has_form(name_text(piece)) or _heads_address(context, cell, piece, label)):
+        if piece is not None and (
+            colon
+            or has_form(name_text(piece))
+            or (context.language is Language.JAPANESE and is_set_off(cell, value_start))
+            or _heads_address(context, cell, piece, label)
+        ):
             yield (cell, piece), "row", label.wording
         return
     if position + 1 < len(row):

@@ -11,8 +11,9 @@ from postprocess_svc.fields.candidate import BankDetails, Candidate, Chosen, Fie
 from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.broken_names import rest_of_name
+from postprocess_svc.fields.families.item_rows import first_item_row
+from postprocess_svc.fields.families.name_parts import is_titled_person
 from postprocess_svc.fields.families.naming import (
-    CONTACT,
     SALUTATION,
     SEPARATORS,
     has_form,
@@ -28,11 +29,19 @@ from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.addresses import has_town
 from postprocess_svc.fields.vocabulary import Role
 
-_SHIP_TO = re.compile(r"ship|deliver|liefer|livraison|waren|納品|届|aflever")
+_SHIP_TO = re.compile(r"ship|merce|deliver|liefer|livraison|waren|納品|届|aflever")
+_ATTENTION = ("attn", "attention", "fortheattention", "lattention", "alattention", "zhd", "zuhanden")
 _MAX_TOWN_LINE = 45
+_PHONES = frozenset({Role.PHONE, Role.FAX})
+_PHONE_ALONE = re.compile(r"[+(]?\d[\d ()./-]{7,18}")
 _BANK = re.compile(r"bank|banque|sparkasse|institut|caisse|crédit", re.IGNORECASE)
 _UPPER = 0.45
+_FOOT = 0.8
 _BOTH_PARTIES = 2
+_HOUSE = re.compile(r"(様|樣)(?:邸|宅)[ 、]?.{0,30}$")
+_NO_HONORIFIC = re.compile(r"(?:仕|模|同|多|異|左|右|有|王|各|外|神)様$")
+"""Words that end in 様: 工種・仕様."""
+_INDENT, _INDENT_GAP, _LONE = 20.0, 0.9, 2
 _OTHERS = frozenset({Role.HOLDER, Role.HOLDER_READING, Role.BANK, Role.ISSUER})
 """Labels of names that are not the recipient's."""
 
@@ -99,7 +108,11 @@ def _recipients(context: DocumentContext) -> Iterator[Candidate]:
                 continue
             yield from _honoured(context, row, position)
             for found, relation, wording in labelled_names(context, row, position, Role.RECIPIENT):
-                features = {f"labelled_{relation}": 1.0, "ship_to": float(bool(_SHIP_TO.search(wording)))}
+                features = {
+                    f"labelled_{relation}": 1.0,
+                    "ship_to": float(bool(_SHIP_TO.search(wording))),
+                    "attention": float(wording.startswith(_ATTENTION)),
+                }
                 yield from _candidate(context, *found, features)
             if letters:
                 for candidate in _addressed(context, cell, first=blocks == 0):
@@ -110,36 +123,65 @@ def _recipients(context: DocumentContext) -> Iterator[Candidate]:
 def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Iterator[Candidate]:
     """Names before 御中, 様 and 殿: in the cell, in the cell before it, or in the line above."""
     cell = row[position]
-    match = names.HONORIFIC.search(cell.text) if not cell.text.isascii() else None
+    match = _honorific(cell.text)
     if match is None:
         return
     feature = "honorific_company" if match[1] == "御中" else "honorific_person"
     name = cell.text[: match.start()]
-    above = column_above(context, cell, limit=1, max_gap=1.2)
+    above = _above(context, cell)
     if not name.strip():
         if position and row[position - 1].extent.right > cell.extent.left - 12 * cell.extent.height:
             yield from _before_honorific(context, row[position - 1], {feature: 1.0})
-        elif above:
-            yield from _before_honorific(context, above[0], {feature: 1.0})
+        elif above is not None:
+            yield from _before_honorific(context, above, {feature: 1.0})
         return
     if names.is_japanese_form_alone(name.strip()):
         yield from _before_honorific(context, cell, {feature: 1.0})
         return
     if not names.is_name_before_honorific(name):
         return
-    company_above = None
-    if not names.has_japanese_form(name):
+    company = None
+    if above is not None and not names.has_japanese_form(name):
         is_department = names.DEPARTMENT.search(name.strip()) is not None
-        company_above = next((o for o in above if names.has_japanese_form(o.text) or is_department), None)
-        if company_above is not None:
-            yield from _whole(context, company_above, {feature: 1.0})
+        if names.has_japanese_form(above.text) or is_department or is_titled_person(name.strip()):
+            company = above if _honorific(above.text) is None else None
+            yield from _whole(context, above, {feature: 1.0})
         if is_department:
             return
-    name = names.without_department(name)
-    piece = name_span(cell, end=cell.start + len(name))
+    elif names.DEPARTMENT.search(name.strip()) is not None and not names.has_japanese_form(name):
+        return
+    piece = name_span(cell, end=cell.start + len(names.without_department(name)))
     if piece is not None:
-        features = {feature: 1.0, "person_below_company": float(company_above is not None)}
+        is_below = company is not None or is_titled_person(name_text(piece))
+        features = {feature: 1.0, "person_below_company": float(is_below)}
         yield from _candidate(context, cell, piece, features)
+
+
+def _honorific(text: str) -> re.Match[str] | None:
+    """御中, 様 or 殿 at the end of a line, or of whose house it tells: 様邸 外壁塗替工事."""
+    if text.isascii():
+        return None
+    match = names.HONORIFIC.search(text) or _HOUSE.search(text)
+    return None if match is None or _NO_HONORIFIC.search(text, 0, match.end()) is not None else match
+
+
+def _above(context: DocumentContext, cell: Cell) -> Cell | None:
+    """The line right above: aligned, or one that this line is indented under; of a lone 様 far right, the line left."""
+    aligned = column_above(context, cell, limit=1, max_gap=1.2)
+    if aligned:
+        return aligned[0]
+    rows = context.shared(find_cells)
+    own, extent = cell.facts.row.number, cell.extent
+    row = rows[own - 1] if own else []
+    near = [
+        other
+        for other in row
+        if other.facts.row.page == cell.facts.row.page
+        and -extent.height < extent.top - other.extent.bottom < _INDENT_GAP * extent.height
+        and 0 < extent.left - other.extent.left < _INDENT * extent.height
+        and (other.extent.right > extent.left or len(cell.text) <= _LONE)
+    ]
+    return near[-1] if near else None
 
 
 def _before_honorific(context: DocumentContext, cell: Cell, features: dict[str, float]) -> Iterator[Candidate]:
@@ -170,7 +212,7 @@ def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator
     salutation = next((line for line in lines if SALUTATION.match(line.text)), None)
     if salutation is not None:
         lines = lines[: lines.index(salutation)]
-    if not lines:
+    if not lines or _is_issuers(context, lines[-1]):
         return
     below = column_below(context, cell, limit=4, max_gap=1.0)
     features = {
@@ -224,11 +266,23 @@ def _after_label(cell: Cell) -> int | None:
     return cell.end - len(rest) if rest[:1].isupper() and " " in rest else None
 
 
+def _is_issuers(context: DocumentContext, cell: Cell) -> bool:
+    """The block is labelled the issuer's: From, Remit to, Lieferant."""
+    above = column_above(context, cell, limit=1, max_gap=1.0)
+    return any(
+        Role.ISSUER in label.roles and other.start <= label.start <= other.start + 1
+        for other in (cell, *above)
+        for label in other.facts.labels
+    )
+
+
 def _is_own_contact(cell: Cell) -> bool:
-    """A phone or registration number, which letterheads carry and addressees do not."""
+    """A phone, mail or web address, which letterheads carry and addressees do not; a VAT id both have."""
     if SEPARATORS.match(cell.text):
         return False
-    return any(label.roles & CONTACT and cell.start <= label.start < cell.end for label in cell.facts.labels)
+    if names.is_web(cell.text) or _PHONE_ALONE.fullmatch(cell.text) is not None:
+        return True
+    return any(label.roles & _PHONES and cell.start <= label.start < cell.end for label in cell.facts.labels)
 
 
 def _whole(context: DocumentContext, cell: Cell, features: dict[str, float]) -> Iterator[Candidate]:
@@ -251,6 +305,8 @@ def _candidate(context: DocumentContext, cell: Cell, piece: Span, features: dict
         features={
             **features,
             "company_form": float(rest is not None or has_form(name)),
+            "foot": float(cell.facts.page.depth(cell.extent) > _FOOT),
+            "in_items": float(cell.facts.row.number >= context.shared(first_item_row)),
             "upper_half": float(cell.facts.page.depth(cell.extent) < 0.5),
             "implausible": float(is_implausible(context, cell, piece)),
             "repeated": float(context.ends.count(name) > 1),

@@ -10,11 +10,13 @@ _JAPANESE = re.compile(
     alternatives(
         r"""
         〒 | ^T?\d{3}-\d{4}(?!\d) | (?:都|道|府|県)[^ ]{0,12}(?:市|区|郡|町|村) | (?:市|区|町|村)[^ ]{0,16}\d |
-        \d+(?:-\d+){1,3}(?:号|F|階|$) | 丁目 | 番地 | ビル\d? | \d階 | \dF$ | ^日本\W*$
+        \d+(?:-\d+){1,3}(?:号|F|階|$) | 丁目 | 番地 | ビル(?:ディング)?(?![ァ-ヶー]|管理|清掃) | \d階 | \dF$ | ^日本\W*$
         """
     ),
 )
 """The postal mark is read as a T now and then."""
+_SOCIETIES = ("自治会", "町内会", "商店会", "振興会", "管理組合", "子ども会", "老人会")
+"""They are called after where they are: …三丁目自治会."""
 _BLOCK_NUMBERS = re.compile(r"^T?\d{3}-\d{4}(?!\d)|\d+(?:-\d+){1,3}(?:F|$)|\dF$|\d-(?:ku|shi|cho|chome|machi)\b")
 """Of Japan, in Latin letters or none: 1-2-3, 5F."""
 _STREET_WORDS = frozenset(
@@ -59,7 +61,7 @@ _DIGIT = re.compile(r"\d")
 def is_address(folded_text: str) -> bool:
     """A postal address or a part of one."""
     if has_cjk(folded_text):
-        return _JAPANESE.search(folded_text) is not None
+        return _JAPANESE.search(folded_text) is not None and not folded_text.endswith(_SOCIETIES)
     lower = folded_text.lower()
     words = (_ASCII_WORD if lower.isascii() else _WORD).findall(lower)
     if not _STREET_WORDS.isdisjoint(words) or lower.strip(" .,-") in _COUNTRIES:

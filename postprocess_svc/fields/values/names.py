@@ -42,12 +42,13 @@ _JAPANESE_ENDINGS = listed(
     教室 | 学院 | 小学校 | 中学校 | 高校 | 高等学校 | 内科 | 外科 | 小児科 | 皮膚科 | 眼科 | 水道局
     """
 )
+_TRADE_WORDS = frozenset(_JAPANESE_ENDINGS)
 _TRADES_ALONE = frozenset(
     {"ドラッグストア", "スーパーマート", "カフェレストラン", "コーヒーショップ", "ベーカリーカフェ"}
 )
 _BRANCH = re.compile(r"(?P<place>[^\s]{1,8})(?:店|支店|営業所|出張所|支社|支所)")
 _TRADE_BEFORE_SHOP = re.compile(
-    r"(?:[薬書酒商茶靴鞄物貨品販務具料服計鏡器真髪肉魚果車税食麺菓]|生花|料理|専門|菓子|代理|百貨)$"
+    r"(?:[薬書酒商茶靴鞄物貨品販務具料服計鏡器真髪肉魚果車税食麺菓装畳瓦石米穀豆材鉄糸布染紙芸燃油団寝苗餅卵乳鮮壇刷]|生花|料理|専門|菓子|代理|百貨)$"
 )
 """What 店 makes a trade of: 酒店, 工務店, 塗料店; behind other characters it is one of a chain's shops."""
 _MEASURE = re.compile(
@@ -61,11 +62,12 @@ _LATIN_FORMS = alternatives(
         Limited | LLC | L\.L\.C | LLP | Inc | Incorporated | Corp | Corporation | PLC | SARL | S\.A\.R\.L | SAS |
         SASU | EURL | S\.A\.S | S\.A | SA | B\.? ?V | N\.? ?V | VOF | S\.? ?r\.? ?l | SRL | S\.? ?p\.? ?A | SpA |
         (?i:S[DB8][NM]\.?,? ?B[HN][DO0]) | S/B | BHD | Bhd | Berhad | Pte | Pty | ApS | A/S | Oy | Oyj |
-        Lda | S\.L | SL | Ltda |
+        Lda | S\.L | SL | Ltda | S\.n\.c | S\.a\.s | Sp\.? ?z ?o\.? ?o | s\.r\.o | d\.o\.o | a\.s | K\.K | GK |
+        vzw | VZW | Genossenschaft | OÜ | AB | Kft |
         Co\.? ?KG | Co\., ?Ltd | Co\. | Company | & ?Co
     """
 )
-_LATIN_FORM = re.compile(rf"(?<![A-Za-z])(?=[A-Zaems&]){_LATIN_FORMS}(?![A-Za-z])\.?")
+_LATIN_FORM = re.compile(rf"(?<![A-Za-z])(?=[A-Zademsv&]){_LATIN_FORMS}(?![A-Za-z])\.?")
 _FORM_ALONE = re.compile(rf"(?:& ?)?(?:(?:{_LATIN_FORMS}|CO\.|\([A-Z]\)|mbB)(?![A-Za-z])[ .,]*)+")
 _TRADES = listed(
     """
@@ -175,6 +177,12 @@ def is_japanese_form_alone(folded_name: str) -> bool:
     return _JAPANESE_FORM_ALONE.fullmatch(folded_name) is not None
 
 
+def begins_with_form(folded_text: str) -> bool:
+    """A legal form of Japan, and more behind it."""
+    match = _JAPANESE_FORM.match(folded_text)
+    return match is not None and match.end() < len(folded_text)
+
+
 def ends_in_half_a_form(folded_name: str) -> bool:
     """A legal form that was broken after its first word: …株式, and 会社 on the next line."""
     return folded_name.endswith(_HALF_FORMS) and len(folded_name) > 3
@@ -207,6 +215,11 @@ def has_trade_word(folded_name: str) -> bool:
     return _LATIN_WORD_OF_FOUR.search(folded_name) is not None and (
         _LATIN_TRADE.search(folded_name) is not None or _GLUED_TRADE.search(folded_name) is not None
     )
+
+
+def is_trade(folded_text: str) -> bool:
+    """A trade's word alone: 塗装."""
+    return folded_text in _TRADE_WORDS
 
 
 def _has_ascii_trade(lower: str) -> bool:
@@ -314,6 +327,14 @@ def core(name: str) -> str:
     folded = zengin.large(unicodedata.normalize("NFKC", name).replace("-", "ー"))
     folded = _FORM_IN_KANA.sub("", zengin.without_marks(folded))
     return comparable(_JAPANESE_FORM.sub("", folded))
+
+
+_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+
+
+def in_kana(name: str) -> str:
+    """``core`` with hiragana as katakana: さくらビルクリーン is サクラビルクリーン where a bank writes it."""
+    return core(name.translate(_TO_KATAKANA))
 
 
 def are_readings_of_one(first: str, second: str) -> bool:

@@ -1,0 +1,25 @@
+"""Where the goods of a document begin."""
+
+from __future__ import annotations
+
+import re
+
+from postprocess_svc.fields.context import DocumentContext
+
+_COUNTED = re.compile(r"\d ?[点個コ]\s ?\d")
+"""1点 142: goods of a till that prints no currency."""
+
+
+def first_item_row(context: DocumentContext) -> int:
+    """Number of the first row of the first page with an amount: above it stands who issues the document.
+
+    A number above all words (a queue's or a file's, written or stamped on top) is the price of nothing.
+    """
+    has_words = False
+    for facts in context.facts:
+        has_words = has_words or any(map(str.isalpha, facts.row.text))
+        if has_words and any(amount.currency or amount.decimals == 2 or amount.grouped for amount in facts.amounts):
+            return facts.row.number
+        if _COUNTED.search(facts.row.text) is not None:
+            return facts.row.number
+    return len(context.facts)
