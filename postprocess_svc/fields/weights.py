@@ -22,6 +22,8 @@ _TOTAL = {
     "row:tax": -4.0,
     "row:tax_base": -3.0,
     "row:withholding": -5.0,
+    "row:levy": -5.0,
+    "row:outlay": -4.0,
     "row:previous": -7.0,
     "row:paid": -2.5,
     "row:tendered": 0.5,
@@ -40,6 +42,8 @@ _TOTAL = {
     "below:tax": -2.5,
     "below:tax_base": -1.5,
     "below:withholding": -3.0,
+    "below:levy": -3.0,
+    "below:outlay": -2.5,
     "below:previous": -6.0,
     "below:paid": -2.0,
     "below:tendered": 0.0,
@@ -101,7 +105,10 @@ _SUBTOTAL = {
     "decimals": 0.4,
     "bare": -1.0,
     "zero": -3.0,
-    "makes_total": 4.5,  # with a tax beside it, it gives the total
+    "makes_total": 4.5,  # with a tax beside it, it gives the amount to pay, but for labelled asides
+    "makes_other": 1.5,  # it gives another total that is printed
+    "closes": 3.0,  # a printed tax is its exact share, and with all that follows they give the amount to pay
+    "outdone": -2.5,  # another amount closes, this one does not
     "repeats_total": 4.0,  # a total right before the amount to pay, which is the same
     "of_rate": -1.5,  # of one rate, by its label
     "priced": -3.0,  # quantity times price of its own row
@@ -133,6 +140,8 @@ _TAX = {
     "bare": -0.8,
     "zero": -0.5,
     "makes_total": 2.5,
+    "makes_other": 1.0,
+    "share_of_net": 2.0,  # of the subtotal that was found
     "large_share": -2.5,  # over two fifths of the total
     "usual_rate": 1.5,  # of the total or of a base beside it
     "over_total": -5.0,

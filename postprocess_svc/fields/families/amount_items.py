@@ -9,6 +9,7 @@ from decimal import Decimal
 from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.candidate import Span, span
 from postprocess_svc.fields.context import DocumentContext, RowFacts
+from postprocess_svc.fields.families.amount_columns import read_columns
 from postprocess_svc.fields.families.amount_labels import MONEY, governed, strip_governors
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.page_index import Extent
@@ -51,12 +52,17 @@ def collect(context: DocumentContext) -> list[Item]:
     """All amounts of a document with their labels."""
     items: list[Item] = []
     strips = strip_governors(context)
+    crossings = context.shared(read_columns).crossings
     for facts in context.facts:
         values = [(amount.start, amount.end) for amount in facts.amounts]
         for amount in facts.amounts:
             if amount.measure:
                 continue
-            strip = strips.get((facts.row.number, amount.start)) if strips else None
+            place = (facts.row.number, amount.start)
+            if crossings and (crossing := crossings.get(place)) is not None:
+                items.append(_at_crossing(facts, amount, *crossing))
+                continue
+            strip = strips.get(place) if strips else None
             found = (
                 [strip]
                 if strip is not None
@@ -64,6 +70,19 @@ def collect(context: DocumentContext) -> list[Item]:
             )
             items.append(_item(context, facts, amount, found))
     return items
+
+
+def _at_crossing(facts: RowFacts, amount: PrintedAmount, governor: Governor, category: str) -> Item:
+    """Of a row of sums: its column says of what."""
+    return Item(
+        facts=facts,
+        amount=amount,
+        extent=facts.row.extent(amount.start, amount.end),
+        governor=governor,
+        above=None,
+        category=category,
+        above_category=None,
+    )
 
 
 def _item(context: DocumentContext, facts: RowFacts, amount: PrintedAmount, found: list[Governor]) -> Item:
@@ -112,8 +131,9 @@ def shape(context: DocumentContext, item: Item) -> dict[str, float]:
     features["bare"] = float(bare and (has_decimals or abs(item.value) < 10))
     features["zero"] = float(item.value == 0)
     sums, parts = context.shared(_columns)
-    features["column_sum"] = float(id(item) in sums)
-    features["column_part"] = float(id(item) in parts)
+    columns, place = context.shared(read_columns), (item.facts.row.number, amount.start)
+    features["column_sum"] = float(id(item) in sums or place in columns.sums)
+    features["column_part"] = float(id(item) in parts or place in columns.parts)
     if governor is not None and governor.relation is Relation.ROW:
         between = item.facts.row.text[governor.phrase.end : item.amount.start]
         words = len(between) >= _LEAST_QUALIFIER and sum(map(str.isalpha, _NO_QUALIFIER.sub("", between)))

@@ -23,6 +23,8 @@ MONEY = frozenset(
         Role.TAX,
         Role.TAX_BASE,
         Role.WITHHOLDING,
+        Role.LEVY,
+        Role.OUTLAY,
         Role.PREVIOUS,
         Role.PAID,
         Role.TENDERED,
@@ -46,6 +48,7 @@ _PRECEDENCE = (
     Role.PREVIOUS,
     Role.CHANGE,
     Role.WITHHOLDING,
+    Role.LEVY,
     Role.TAX_BASE,
     Role.ROUNDING,
     Role.DISCOUNT,
@@ -74,7 +77,7 @@ def amount_category(phrase: Phrase, facts: RowFacts) -> str:
         return str(Role.SUBTOTAL)
     if Role.TAX in roles:
         return str(Role.TOTAL if whole and Role.INCLUSIVE in roles else Role.TAX)
-    for role in (Role.TOTAL_DUE, Role.TOTAL, Role.PAID, Role.TENDERED, Role.INCLUSIVE, Role.UNIT_PRICE, Role.AMOUNT):
+    for role in (Role.TOTAL_DUE, Role.TOTAL, Role.OUTLAY, Role.PAID, Role.TENDERED, Role.INCLUSIVE, Role.UNIT_PRICE, Role.AMOUNT):
         if role in roles:
             return str(Role.AMOUNT) if role is Role.TOTAL and _names_item(phrase, facts) else str(role)
     return "other"
@@ -129,13 +132,13 @@ def heads_items(facts: RowFacts) -> bool:
 
 def _over(facts: RowFacts, phrase: Phrase, extent: Extent) -> Phrase:
     """Of headers that one phrase holds (小計 消費税額 合計), the one over the amount."""
-    headers = list(_headers(facts, labels_within(facts, phrase)))
+    headers = list(headers_of(facts, labels_within(facts, phrase)))
     if len(headers) < 2:
         return phrase
     return max(headers, key=lambda header: facts.row.extent(header.start, header.end).overlap_x(extent))
 
 
-def _headers(facts: RowFacts, labels: Sequence[Label]) -> Iterator[Phrase]:
+def headers_of(facts: RowFacts, labels: Sequence[Label]) -> Iterator[Phrase]:
     """Labels joined to headers: white space parts two nouns, and no modifier from its noun (合計 (税込))."""
     text = facts.row.text
     group: list[Label] = []
@@ -179,7 +182,7 @@ def strip_governors(context: DocumentContext) -> dict[tuple[int, int], Governor]
             continue
         if below.row.top - facts.row.bottom > _MAX_STRIP_GAP * below.row.height or heads_items(facts):
             continue
-        headers = list(_headers(facts, [label for label in facts.labels if label.roles & MONEY]))
+        headers = list(headers_of(facts, [label for label in facts.labels if label.roles & MONEY]))
         if len(headers) < 2:
             continue
         first = facts.row.extent(headers[0].start, headers[0].end)

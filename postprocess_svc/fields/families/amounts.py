@@ -10,6 +10,7 @@ from itertools import combinations
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName
 from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.families.amount_balance import closing_nets, shares, sums_behind
 from postprocess_svc.fields.families.amount_items import (
     Item,
     after_rounding,
@@ -159,24 +160,32 @@ def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | Non
     added = {*taxes, *(first + second for first, second in combinations(taxes, 2))} - {Decimal(0)}
     last = max((index for index, item in enumerate(items) if item.category == "subtotal"), default=-1)
     candidates = []
-    wholes = _wholes(items, total)
+    behind = sums_behind(items, total)
+    wholes = _wholes(items, total) - behind
+    closing = closing_nets(context, items, total)
+    untaxed = _untaxed(items, total)
     repeated = sums_before_total(items) if context.language is Language.JAPANESE else set()
     for index, item in enumerate(items):
-        makes_total = any(item.value + tax in wholes for tax in added)
+        makes_total = any(item.value + tax in behind for tax in added) or id(item) in untaxed
+        makes_other = not makes_total and any(item.value + tax in wholes for tax in added)
         # No tax is printed: a rate in use makes the total of it.
         makes_total = makes_total or (not taxes and total is not None and is_net_of(item.value, total))
         labelled = item.category in {"subtotal", "tax_base"} or item.above_category == "subtotal"
         again = id(item) in repeated
-        maybe = makes_total and (item.category in _MAYBE_NET or item.category == "total_due")
-        if not labelled and not again and not maybe:
+        maybe = (makes_total or makes_other) and (item.category in _MAYBE_NET or item.category == "total_due")
+        closes = id(item) in closing
+        if not labelled and not again and not maybe and not closes:
             continue
         features = shape(context, item)
-        if item.category in WHOLE and (again or makes_total):
+        if item.category in WHOLE and (again or makes_total or closes):
             # Its label says "total", its place or the arithmetic says of what.
             features.pop(f"row:{item.category}", None)
         features["repeats_total"] = float(again)
         features["makes_total"] = float(makes_total)
-        features["over_total"] = float(total is not None and abs(item.value) > abs(total))
+        features["makes_other"] = float(makes_other)
+        features["closes"] = float(closes)
+        features["outdone"] = float(bool(closing) and not closes and not makes_total)
+        features["over_total"] = float(total is not None and abs(item.value) > abs(total) and not makes_total)
         features["last"] = float(index == last)
         rate = None if item.governor is None else item.governor.phrase.rate_percent
         features["of_rate"] = float(labelled and rate is not None)
@@ -185,10 +194,23 @@ def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | Non
     return candidates
 
 
+def _untaxed(items: list[Item], total: Decimal | None) -> set[int]:
+    """A sum that is the amount to pay already, before a tax that is printed as nought; by identity."""
+    found: set[int] = set()
+    before: list[Item] = []
+    for item in items:
+        if item.category == "tax" and item.value == 0:
+            return found | {id(other) for other in before}
+        if item.value == total and item.category not in _NO_TOTAL:
+            before.append(item)
+    return set()
+
+
 def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, chosen: Chosen) -> list[Candidate]:
     subtotal = chosen.get(FieldName.SUBTOTAL)
     net = None if subtotal is None else Decimal(str(subtotal.candidate.value))
-    dues = set() if net is None else {whole - net for whole in _wholes(items, total)}
+    dues = set() if net is None else {whole - net for whole in sums_behind(items, total)}
+    others = set() if net is None else {whole - net for whole in _wholes(items, total)} - dues
     due = total - net if total is not None and net is not None else None
     bases = [float(item.value) for item in items if item.category in {"tax_base", "subtotal"}][-_MAX_BASES:]
     bases.extend(float(value) for value in (total,) if value is not None)
@@ -208,6 +230,8 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
     for item in taxes:
         features = shape(context, item)
         features["makes_total"] = float(item.value in dues and (item.value != 0 or nought))
+        features["makes_other"] = float(item.value in others and item.value != 0)
+        features["share_of_net"] = float(net is not None and context.currency == "JPY" and item.value in shares(net))
         features["large_share"] = float(total is not None and abs(item.value) > abs(total) * _LARGEST_TAX_SHARE)
         features["usual_rate"] = float(has_usual_rate(item.value, bases))
         features["over_total"] = float(total is not None and abs(item.value) >= abs(total) > 0)
