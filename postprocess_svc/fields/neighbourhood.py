@@ -100,6 +100,9 @@ def _before(
         if phrase.end > start or roles.isdisjoint(phrase.roles):
             continue
         closed = text.find(")", phrase.end, start) if phrase.bracket >= 0 else -1
+        if closed >= 0 and _explains(facts, phrase, roles):
+            # 小計(立替金を除く): what stands in the bracket says something of the label before it.
+            continue
         if closed >= 0 and any(phrase.end <= other < closed for other, _ in values):
             # (内消費税 80) says nothing of what follows the bracket.
             continue
@@ -109,6 +112,16 @@ def _before(
         gap = max(0.0, right.left - left.right) / max(1.0, right.height)
         return Governor(phrase=phrase, row=facts.row.number, relation=Relation.ROW, distance=gap, skipped=skipped)
     return None
+
+
+def _explains(facts: RowFacts, phrase: Phrase, roles: frozenset[Role]) -> bool:
+    """The bracket that a phrase stands in follows another label at once."""
+    before = next((other for other in reversed(facts.phrases) if other.end <= phrase.bracket), None)
+    return (
+        before is not None
+        and not roles.isdisjoint(before.roles)
+        and not facts.row.text[before.end : phrase.bracket].strip(" :")
+    )
 
 
 def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: frozenset[Role]) -> Governor | None:

@@ -146,6 +146,8 @@ _TAX = {
     "usual_rate": 1.5,  # of the total or of a base beside it
     "over_total": -5.0,
     "sum_of_rates": 0.6,
+    "stated_sum": 1.5,  # printed taxes add up to it
+    "stated_part": -2.5,  # one of those
     "part_of_sum": -1.5,
     "qualified": -1.5,
     "column_sum": 2.5,

@@ -25,6 +25,7 @@ Place = tuple[int, int]
 _MIN_COLUMNS = 2
 _MAX_COLUMNS = 16
 _NEAR_HEIGHTS = 1.5
+_MAX_HEIGHTS_TO_HEAD = 4.0
 _OF_SUMS = MONEY - {Role.COUNT, Role.UNIT_PRICE, Role.POINTS}
 _SUM_WORDS = frozenset({Role.TOTAL, Role.TOTAL_DUE, Role.SUBTOTAL})
 _NET = frozenset({"subtotal", "tax_base", "amount", "other"})
@@ -42,6 +43,8 @@ class Columns:
     """One of those."""
     crossings: dict[Place, tuple[Governor, str]]
     """In a row of sums: the header above, and the category that it gives."""
+    heads: dict[Place, Governor]
+    """Right under the header: the header's nearest cell, which need not be set where the amount is."""
 
 
 @dataclass(slots=True)
@@ -64,13 +67,32 @@ def read_columns(context: DocumentContext) -> Columns:
     sums: set[Place] = set()
     parts: set[Place] = set()
     crossings: dict[Place, tuple[Governor, str]] = {}
+    heads: dict[Place, Governor] = {}
     for table in _tables(context):
+        heads.update(_heads(table))
+        for facts, members in table.rows:
+            for column, amount in members:
+                column.members.append(((facts.row.number, amount.start), amount.value))
         for column in table.columns:
             _add_up(column, sums, parts)
         if any(column.category == "tax" for column in table.columns):
             for facts, members in table.rows:
                 crossings.update(_crossings(table, facts, members, sums))
-    return Columns(sums=frozenset(sums), parts=frozenset(parts), crossings=crossings)
+    return Columns(sums=frozenset(sums), parts=frozenset(parts), crossings=crossings, heads=heads)
+
+
+def _heads(table: _Table) -> Iterator[tuple[Place, Governor]]:
+    """Of the first row of amounts, where it has one for most of the columns."""
+    for facts, members in table.rows[:1]:
+        near = facts.row.top - table.facts.row.bottom <= _MAX_HEIGHTS_TO_HEAD * facts.row.height
+        if near and 2 * len(members) >= len(table.columns):
+            for column, amount in members:
+                if column.phrase.roles:
+                    yield (facts.row.number, amount.start), _under(table, column)
+
+
+def _under(table: _Table, column: _Column) -> Governor:
+    return Governor(phrase=column.phrase, relation=Relation.BELOW, distance=0.0, row=table.facts.row.number, skipped=0)
 
 
 def _tables(context: DocumentContext) -> Iterator[_Table]:
@@ -86,7 +108,7 @@ def _tables(context: DocumentContext) -> Iterator[_Table]:
             table = _Table(facts, columns)
         elif table is not None and facts.amounts:
             members = list(_placed(table, facts))
-            if members:
+            if len(members) > 1 or (members and not any(phrase.roles & MONEY for phrase in facts.phrases)):
                 table.rows.append((facts, members))
     if table is not None:
         yield table
@@ -128,7 +150,6 @@ def _placed(table: _Table, facts: RowFacts) -> Iterator[tuple[_Column, PrintedAm
         column = max(table.columns, key=lambda column: _nearness(column.extent, extent))
         if _nearness(column.extent, extent) > -_NEAR_HEIGHTS * extent.height and id(column) not in taken:
             taken.add(id(column))
-            column.members.append(((facts.row.number, amount.start), amount.value))
             yield column, amount
 
 
@@ -175,10 +196,7 @@ def _crossings(
             category = _by_arithmetic(amount.value, tax, values, category)
         if category in _SAID_BY_THE_ROW:
             continue
-        governor = Governor(
-            phrase=column.phrase, relation=Relation.BELOW, distance=0.0, row=table.facts.row.number, skipped=0
-        )
-        yield (facts.row.number, amount.start), (governor, category)
+        yield (facts.row.number, amount.start), (_under(table, column), category)
 
 
 def _is_row_of_sums(

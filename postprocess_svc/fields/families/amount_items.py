@@ -52,14 +52,14 @@ def collect(context: DocumentContext) -> list[Item]:
     """All amounts of a document with their labels."""
     items: list[Item] = []
     strips = strip_governors(context)
-    crossings = context.shared(read_columns).crossings
+    columns = context.shared(read_columns)
     for facts in context.facts:
         values = [(amount.start, amount.end) for amount in facts.amounts]
         for amount in facts.amounts:
             if amount.measure:
                 continue
             place = (facts.row.number, amount.start)
-            if crossings and (crossing := crossings.get(place)) is not None:
+            if (crossing := columns.crossings.get(place)) is not None:
                 items.append(_at_crossing(facts, amount, *crossing))
                 continue
             strip = strips.get(place) if strips else None
@@ -68,7 +68,8 @@ def collect(context: DocumentContext) -> list[Item]:
                 if strip is not None
                 else governors(context, facts, start=amount.start, end=amount.end, roles=_LABELS, values=values)
             )
-            items.append(_item(context, facts, amount, found))
+            head = columns.heads.get(place) if not found else None
+            items.append(_item(context, facts, amount, found if head is None else [head]))
     return items
 
 
@@ -91,9 +92,9 @@ def _item(context: DocumentContext, facts: RowFacts, amount: PrintedAmount, foun
     above = next((g for g in found if g.relation is Relation.BELOW), None)
     governor, category, above_category = decisive, None, None
     if above is not None:
-        above, above_category = governed(context, above, extent)
+        above, above_category = governed(context, above, extent, amount.start)
     if decisive is not None:
-        governor, category = governed(context, decisive, extent)
+        governor, category = governed(context, decisive, extent, amount.start)
     else:
         governor, category, above, above_category = above, above_category, None, None
     return Item(
@@ -131,13 +132,23 @@ def shape(context: DocumentContext, item: Item) -> dict[str, float]:
     features["bare"] = float(bare and (has_decimals or abs(item.value) < 10))
     features["zero"] = float(item.value == 0)
     sums, parts = context.shared(_columns)
-    columns, place = context.shared(read_columns), (item.facts.row.number, amount.start)
-    features["column_sum"] = float(id(item) in sums or place in columns.sums)
-    features["column_part"] = float(id(item) in parts or place in columns.parts)
+    features["column_sum"] = float(id(item) in sums)
+    features["column_part"] = float(id(item) in parts)
     if governor is not None and governor.relation is Relation.ROW:
         between = item.facts.row.text[governor.phrase.end : item.amount.start]
         words = len(between) >= _LEAST_QUALIFIER and sum(map(str.isalpha, _NO_QUALIFIER.sub("", between)))
         features["qualified"] = float(words >= _LEAST_QUALIFIER)
+    return features
+
+
+def table_shape(context: DocumentContext, item: Item) -> dict[str, float]:
+    """``shape`` of what a table of several sums may hold (net, tax, gross), each in its column."""
+    features = shape(context, item)
+    columns, place = context.shared(read_columns), (item.facts.row.number, item.amount.start)
+    if place in columns.sums:
+        features["column_sum"], features["column_part"] = 1.0, 0.0
+    elif place in columns.parts:
+        features["column_part"] = 1.0
     return features
 
 

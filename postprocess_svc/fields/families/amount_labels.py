@@ -56,6 +56,8 @@ _PRECEDENCE = (
 # Alone they are what is to be paid; as the end of a longer word (延長料金, 路線便運賃) they name an item.
 _CHARGES = frozenset({"料金", "運賃", "代金"})
 _RATE = re.compile(r"(\d{1,2}(?:[.,]\d{1,2})?) ?%")
+# Right before a tax's base: 10% on $440.00, 21% over € 2.586,00, 19 % aus 119,00.
+_SHARE_OF = re.compile(r"%?\W{0,2}\b(?:on|of|over|op|aus|auf|von|sur|su|sobre)\s*(?:[€$£]|[A-Z]{3})?\s*$", re.IGNORECASE)
 _MAX_STRIP_GAP = 2.5
 _STRIP_MARGIN = 4.0
 
@@ -81,6 +83,34 @@ def amount_category(phrase: Phrase, facts: RowFacts) -> str:
         if role in roles:
             return str(Role.AMOUNT) if role is Role.TOTAL and _names_item(phrase, facts) else str(role)
     return "other"
+
+
+def _is_base(governor: Governor, facts: RowFacts, end: int) -> bool:
+    """What a tax is of, between its label and itself: 21% BTW over € 2.586,00, 消費税等(10%対象 3,300円)."""
+    text = facts.row.text
+    between = text[governor.phrase.end : end]
+    if _SHARE_OF.search(text[governor.phrase.start : end]) is not None:
+        return any(amount.start >= end for amount in facts.amounts)
+    opened = text.find("(", governor.phrase.start, end)
+    return opened >= 0 and ")" not in text[opened:end] and Role.TAX_BASE in governor.phrase.roles and "\t" not in between
+
+
+def _is_whole_at_one_rate(context: DocumentContext, phrase: Phrase, facts: RowFacts) -> bool:
+    """合計(税込・8%対象), where the document has no other rate."""
+    inside = labels_within(facts, phrase)
+    base = next((label for label in inside if Role.TAX_BASE in label.roles), None)
+    return (
+        base is not None
+        and bool(inside[0].roles & {Role.TOTAL, Role.TOTAL_DUE})
+        and Role.TAX not in phrase.roles
+        and "(" in facts.row.text[inside[0].end : base.start]
+        and len(context.shared(_rates_of_bases)) <= 1
+    )
+
+
+def _rates_of_bases(context: DocumentContext) -> set[float]:
+    phrases = (phrase for facts in context.facts for phrase in facts.phrases)
+    return {p.rate_percent for p in phrases if p.rate_percent is not None and Role.TAX_BASE in p.roles}
 
 
 def _names_tax(phrase: Phrase, facts: RowFacts) -> bool:
@@ -111,7 +141,7 @@ def labels_within(facts: RowFacts, phrase: Phrase) -> list[Label]:
     return [label for label in facts.labels if phrase.start <= label.start and label.end <= phrase.end]
 
 
-def governed(context: DocumentContext, governor: Governor, extent: Extent) -> tuple[Governor, str]:
+def governed(context: DocumentContext, governor: Governor, extent: Extent, start: int) -> tuple[Governor, str]:
     """A governor, narrowed to the header that stands over the amount, and the category that it gives.
 
     The head of a column of items (税抜価格, 請求額, Net amount) speaks of items, not of their sum.
@@ -120,6 +150,10 @@ def governed(context: DocumentContext, governor: Governor, extent: Extent) -> tu
     if governor.relation is Relation.BELOW and len(governor.phrase.roles) > 1:
         governor = replace(governor, phrase=_over(facts, governor.phrase, extent))
     category = amount_category(governor.phrase, facts)
+    if category == "tax_base" and _is_whole_at_one_rate(context, governor.phrase, facts):
+        category = str(Role.TOTAL)
+    if category in {"tax", "withholding"} and governor.relation is Relation.ROW and _is_base(governor, facts, start):
+        return governor, str(Role.TAX_BASE)
     if governor.relation is not Relation.ROW and category in _SUMS and heads_items(facts):
         category = str(Role.AMOUNT)
     return governor, category

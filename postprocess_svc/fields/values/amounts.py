@@ -203,6 +203,8 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
         return None
     if currency is None and before in ".,-" and match.start() > 1 and text[match.start() - 2].isalnum():
         return None
+    if currency is None and not tail and number.isdecimal() and _is_enumerator(text, *match.span("number")):
+        return None
     amount, decimals, grouped = read_number(number)
     measured = decimals != 2 and _MEASURE.match(after) is not None
     if after[:1].isascii() and after[:1].isalpha() and not trail and not (decimals == 2 or measured):
@@ -228,6 +230,14 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
         closed=currency == "JPY" and tail is not None,
         measure=currency is None and measured,
     )
+
+
+_ENUMERATED = re.compile(r"[.)]? ?[^\W\d_\u0000-\u2e7f]|[.)] ?[^\W\d_]")
+
+
+def _is_enumerator(text: str, start: int, end: int) -> bool:
+    """The number of a paragraph: 4 振込口座, 2) Skonto."""
+    return end - start <= 2 and (start == 0 or text[start - 1] == "\t") and _ENUMERATED.match(text, end) is not None
 
 
 def _is_of_a_number(digits: str, after: str) -> bool:
