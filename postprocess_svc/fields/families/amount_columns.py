@@ -17,6 +17,7 @@ from postprocess_svc.fields.labels import Phrase
 from postprocess_svc.fields.neighbourhood import Governor, Relation
 from postprocess_svc.fields.page_index import Extent
 from postprocess_svc.fields.values.amounts import PrintedAmount
+from postprocess_svc.fields.values.folding import has_cjk
 from postprocess_svc.fields.vocabulary import Role
 
 Place = tuple[int, int]
@@ -24,7 +25,7 @@ Place = tuple[int, int]
 
 _MIN_COLUMNS = 2
 _MAX_COLUMNS = 16
-_NEAR_HEIGHTS = 1.5
+_NEAR_HEIGHTS = 3.0
 _MAX_HEIGHTS_TO_HEAD = 4.0
 _OF_SUMS = MONEY - {Role.COUNT, Role.UNIT_PRICE, Role.POINTS}
 _SUM_WORDS = frozenset({Role.TOTAL, Role.TOTAL_DUE, Role.SUBTOTAL})
@@ -120,7 +121,7 @@ def _header(facts: RowFacts) -> list[_Column]:
         return []
     if any(amount.grouped or amount.currency or amount.decimals for amount in facts.amounts):
         return []
-    named = list(headers_of(facts, [label for label in facts.labels if label.roles & MONEY]))
+    named = list(_named(facts))
     if len(named) < _MIN_COLUMNS or not any(phrase.roles & _OF_SUMS for phrase in named):
         return []
     columns = []
@@ -138,6 +139,21 @@ def _header(facts: RowFacts) -> list[_Column]:
             )
         start = end + 1
     return columns if len(columns) <= _MAX_COLUMNS else []
+
+
+def _named(facts: RowFacts) -> Iterator[Phrase]:
+    """Headers of money, a Latin one a cell (VAT amt); Japanese ones may share a line."""
+    for header in headers_of(facts, [label for label in facts.labels if label.roles & MONEY]):
+        text = facts.row.text
+        if has_cjk(text[header.start : header.end]):
+            yield header
+            continue
+        start, end = text.rfind("\t", 0, header.start) + 1, text.find("\t", header.end)
+        parts = [p for p in facts.phrases if start <= p.start and (end < 0 or p.end <= end) and p.roles & MONEY]
+        if not parts or header.start <= parts[0].start:
+            roles = frozenset().union(header.roles, *(part.roles for part in parts))
+            last = max([header.end, *(part.end for part in parts)])
+            yield Phrase(start=header.start, end=last, roles=roles, rate_percent=header.rate_percent)
 
 
 def _placed(table: _Table, facts: RowFacts) -> Iterator[tuple[_Column, PrintedAmount]]:

@@ -171,12 +171,23 @@ def stated_sums(items: Sequence[Item]) -> tuple[set[int], set[int]]:
     for item in known:
         smaller = [other for other in known if other.value < item.value]
         for count in range(2, min(_MAX_ADDENDS, len(smaller)) + 1):
-            found = next((c for c in combinations(smaller, count) if sum(o.value for o in c) == item.value), None)
+            found = next((c for c in combinations(smaller, count) if _states(item, c)), None)
             if found is not None:
                 sums.add(id(item))
                 parts.update(id(other) for other in found)
                 break
     return sums, parts
+
+
+def _states(item: Item, parts: Sequence[Item]) -> bool:
+    """The parts add up to the amount; not along one label's row, as parts of a contract's price do."""
+    if sum(part.value for part in parts) != item.value:
+        return False
+    label = item.governor
+    if label is None or label.relation is not Relation.ROW:
+        return True
+    place = (label.row, label.phrase.start)
+    return any(part.governor is None or (part.governor.row, part.governor.phrase.start) != place for part in parts)
 
 
 def is_net_of(net: Decimal, total: Decimal) -> bool:

@@ -237,7 +237,12 @@ _ENUMERATED = re.compile(r"[.)]? ?[^\W\d_\u0000-\u2e7f]|[.)] ?[^\W\d_]")
 
 def _is_enumerator(text: str, start: int, end: int) -> bool:
     """The number of a paragraph: 4 振込口座, 2) Skonto."""
-    return end - start <= 2 and (start == 0 or text[start - 1] == "\t") and _ENUMERATED.match(text, end) is not None
+    return (
+        end - start <= 2
+        and (start == 0 or text[start - 1] == "\t")
+        and _ENUMERATED.match(text, end) is not None
+        and _MEASURE.match(text, end) is None
+    )
 
 
 def _is_of_a_number(digits: str, after: str) -> bool:
