@@ -161,6 +161,10 @@ _DATE_SHAPE = {
     "range": -3.5,  # one end of a period
     "implausible_year": -6.0,
     "in_items": -2.0,  # of a line item
+    "row:closing": -1.0,  # the day up to which a statement counts: 締日, 検針日
+    "below:closing": -1.0,
+    "closing": -1.0,  # the same, said behind it: 締切分, 現在
+    "of_subject": -4.0,  # when what the document is about took place
 }
 
 _DOCUMENT_DATE = {
@@ -179,6 +183,9 @@ _DOCUMENT_DATE = {
     "near_top": 1.0,
     "with_time": 1.6,
     "by_then": -4.0,  # followed by まで, until
+    "whole_cell": 1.0,  # nothing else stands in its cell
+    "issued": 4.0,  # 発行, 作成 behind it
+    "after_town": 2.5,  # Köln, 14.10.2026
     "titled": 6.0,  # Rechnung Nr. 7 vom 3.4.2018
     "in_sentence": -2.5,  # told in passing: 前回のお取引は…でした
     "repeated": 0.5,
@@ -199,7 +206,9 @@ _DUE_DATE = {
     "by_then": 5.5,
     "payment_words": 3.0,  # 支払, 振込, zahlen in the same row
     "before_issue": -4.0,
-    **(_DATE_SHAPE | {"no_year": -0.8}),
+    "terms": 3.5,  # in a cell that begins with 支払条件 or its like, the year printed
+    "with_discount": -5.0,  # by which a discount may be taken
+    **(_DATE_SHAPE | {"no_year": -0.8, "row:closing": -4.0, "below:closing": -2.0, "closing": -3.0}),
 }
 
 _DOCUMENT_NUMBER = {
