@@ -220,6 +220,8 @@ def _currency(facts: Sequence[RowFacts], text: str, language: Language) -> str:
         return "JPY"
     if "€" in text or language in {Language.GERMAN, Language.FRENCH, Language.DUTCH}:
         return "EUR"
+    if "£" in text:
+        return "GBP"  # set apart from its amounts, as columns of a form have it
     code = next(_countries(text), UNKNOWN_CURRENCY)
     return "USD" if code == UNKNOWN_CURRENCY and _STATE_AND_POSTCODE.search(text) is not None else code
 

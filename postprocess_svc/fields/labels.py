@@ -206,7 +206,11 @@ def _belongs(text: str, phrase: Phrase, label: Label) -> bool:
 def _with_rate(text: str, phrase: Phrase) -> Phrase:
     if not phrase.roles & _MONEY_ROLES:
         return phrase
-    match = _RATE.search(text, max(0, phrase.start - 7), min(len(text), phrase.end + 9))
+    left, right = text.rfind("\t", 0, phrase.start) + 1, text.find("\t", phrase.end)
+    first = max(left, phrase.start - 7)
+    last = min(right if right >= 0 else len(text), phrase.end + 9)
+    # Of rates on both sides the one behind: 10%対象 4,000 消費税(8%).
+    match = _RATE.search(text, phrase.start, last) or _RATE.search(text, first, last)
     if match is None:
         return phrase
     return Phrase(

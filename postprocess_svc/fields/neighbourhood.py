@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from ocr_core.contracts.frozen import value
@@ -43,6 +44,8 @@ _RIGHT_UNDER = 1.5
 _OTHER_WORDS = 4
 _ALIGNED_HEIGHTS = 1.5
 _MIN_OVERLAP = 0.3
+# A label in a sentence (納期限までに納入してください) speaks for nothing that stands below it.
+_GOES_ON = re.compile(r"[のにはがをへ]|まで|より|から")
 
 
 def governors(
@@ -99,7 +102,13 @@ def _before(
     for phrase in reversed(facts.phrases):
         if phrase.end > start or roles.isdisjoint(phrase.roles):
             continue
+        if text[phrase.end : phrase.end + 1] == "の" and not text[phrase.end + 1 : phrase.end + 2].isdigit():
+            # 請求書発行日の翌月末日(…): it is told of, and labels nothing.
+            continue
         closed = text.find(")", phrase.end, start) if phrase.bracket >= 0 else -1
+        if closed >= 0 and _explains(facts, phrase, roles):
+            # 小計(立替金を除く): what stands in the bracket says something of the label before it.
+            continue
         if closed >= 0 and any(phrase.end <= other < closed for other, _ in values):
             # (内消費税 80) says nothing of what follows the bracket.
             continue
@@ -109,6 +118,16 @@ def _before(
         gap = max(0.0, right.left - left.right) / max(1.0, right.height)
         return Governor(phrase=phrase, row=facts.row.number, relation=Relation.ROW, distance=gap, skipped=skipped)
     return None
+
+
+def _explains(facts: RowFacts, phrase: Phrase, roles: frozenset[Role]) -> bool:
+    """The bracket that a phrase stands in follows another label at once."""
+    before = next((other for other in reversed(facts.phrases) if other.end <= phrase.bracket), None)
+    return (
+        before is not None
+        and not roles.isdisjoint(before.roles)
+        and not facts.row.text[before.end : phrase.bracket].strip(" :")
+    )
 
 
 def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: frozenset[Role]) -> Governor | None:
@@ -122,7 +141,7 @@ def _above(context: DocumentContext, facts: RowFacts, extent: Extent, roles: fro
         if row.page != page or top - row.bottom > _MAX_HEIGHTS_ABOVE * height:
             return None
         for phrase in other.phrases:
-            if roles.isdisjoint(phrase.roles):
+            if roles.isdisjoint(phrase.roles) or _GOES_ON.match(row.text, phrase.end) is not None:
                 continue
             # By the label's own place: beside it its row may hold what stands lower, in another column.
             label = row.extent(phrase.start, phrase.end)

@@ -23,6 +23,8 @@ class Role(StrEnum):
     TAX = auto()
     TAX_BASE = auto()
     WITHHOLDING = auto()
+    LEVY = auto()
+    OUTLAY = auto()
     PREVIOUS = auto()
     PAID = auto()
     TENDERED = auto()

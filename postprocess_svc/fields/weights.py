@@ -22,6 +22,8 @@ _TOTAL = {
     "row:tax": -4.0,
     "row:tax_base": -3.0,
     "row:withholding": -5.0,
+    "row:levy": -5.0,
+    "row:outlay": -4.0,
     "row:previous": -7.0,
     "row:paid": -2.5,
     "row:tendered": 0.5,
@@ -40,6 +42,8 @@ _TOTAL = {
     "below:tax": -2.5,
     "below:tax_base": -1.5,
     "below:withholding": -3.0,
+    "below:levy": -3.0,
+    "below:outlay": -2.5,
     "below:previous": -6.0,
     "below:paid": -2.0,
     "below:tendered": 0.0,
@@ -101,7 +105,10 @@ _SUBTOTAL = {
     "decimals": 0.4,
     "bare": -1.0,
     "zero": -3.0,
-    "makes_total": 4.5,  # with a tax beside it, it gives the total
+    "makes_total": 4.5,  # with a tax beside it, it gives the amount to pay, but for labelled asides
+    "makes_other": 1.5,  # it gives another total that is printed
+    "closes": 3.0,  # a printed tax is its exact share, and with all that follows they give the amount to pay
+    "outdone": -2.5,  # another amount closes, this one does not
     "repeats_total": 4.0,  # a total right before the amount to pay, which is the same
     "of_rate": -1.5,  # of one rate, by its label
     "priced": -3.0,  # quantity times price of its own row
@@ -133,10 +140,14 @@ _TAX = {
     "bare": -0.8,
     "zero": -0.5,
     "makes_total": 2.5,
+    "makes_other": 1.0,
+    "share_of_net": 2.0,  # of the subtotal that was found
     "large_share": -2.5,  # over two fifths of the total
     "usual_rate": 1.5,  # of the total or of a base beside it
     "over_total": -5.0,
     "sum_of_rates": 0.6,
+    "stated_sum": 1.5,  # printed taxes add up to it
+    "stated_part": -2.5,  # one of those
     "part_of_sum": -1.5,
     "qualified": -1.5,
     "column_sum": 2.5,
@@ -150,6 +161,10 @@ _DATE_SHAPE = {
     "range": -3.5,  # one end of a period
     "implausible_year": -6.0,
     "in_items": -2.0,  # of a line item
+    "row:closing": -1.0,  # the day up to which a statement counts: 締日, 検針日
+    "below:closing": -1.0,
+    "closing": -1.0,  # the same, said behind it: 締切分, 現在
+    "of_subject": -4.0,  # when what the document is about took place
 }
 
 _DOCUMENT_DATE = {
@@ -168,6 +183,9 @@ _DOCUMENT_DATE = {
     "near_top": 1.0,
     "with_time": 1.6,
     "by_then": -4.0,  # followed by まで, until
+    "whole_cell": 1.0,  # nothing else stands in its cell
+    "issued": 4.0,  # 発行, 作成 behind it
+    "after_town": 2.5,  # Köln, 14.10.2026
     "titled": 6.0,  # Rechnung Nr. 7 vom 3.4.2018
     "in_sentence": -2.5,  # told in passing: 前回のお取引は…でした
     "repeated": 0.5,
@@ -188,7 +206,9 @@ _DUE_DATE = {
     "by_then": 5.5,
     "payment_words": 3.0,  # 支払, 振込, zahlen in the same row
     "before_issue": -4.0,
-    **(_DATE_SHAPE | {"no_year": -0.8}),
+    "terms": 3.5,  # in a cell that begins with 支払条件 or its like, the year printed
+    "with_discount": -5.0,  # by which a discount may be taken
+    **(_DATE_SHAPE | {"no_year": -0.8, "row:closing": -4.0, "below:closing": -2.0, "closing": -3.0}),
 }
 
 _DOCUMENT_NUMBER = {

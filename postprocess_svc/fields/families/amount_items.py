@@ -9,6 +9,7 @@ from decimal import Decimal
 from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.candidate import Span, span
 from postprocess_svc.fields.context import DocumentContext, RowFacts
+from postprocess_svc.fields.families.amount_columns import read_columns
 from postprocess_svc.fields.families.amount_labels import MONEY, governed, strip_governors
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.page_index import Extent
@@ -51,19 +52,38 @@ def collect(context: DocumentContext) -> list[Item]:
     """All amounts of a document with their labels."""
     items: list[Item] = []
     strips = strip_governors(context)
+    columns = context.shared(read_columns)
     for facts in context.facts:
         values = [(amount.start, amount.end) for amount in facts.amounts]
         for amount in facts.amounts:
             if amount.measure:
                 continue
-            strip = strips.get((facts.row.number, amount.start)) if strips else None
+            place = (facts.row.number, amount.start)
+            if (crossing := columns.crossings.get(place)) is not None:
+                items.append(_at_crossing(facts, amount, *crossing))
+                continue
+            strip = strips.get(place) if strips else None
             found = (
                 [strip]
                 if strip is not None
                 else governors(context, facts, start=amount.start, end=amount.end, roles=_LABELS, values=values)
             )
-            items.append(_item(context, facts, amount, found))
+            head = columns.heads.get(place) if not found else None
+            items.append(_item(context, facts, amount, found if head is None else [head]))
     return items
+
+
+def _at_crossing(facts: RowFacts, amount: PrintedAmount, governor: Governor, category: str) -> Item:
+    """Of a row of sums: its column says of what."""
+    return Item(
+        facts=facts,
+        amount=amount,
+        extent=facts.row.extent(amount.start, amount.end),
+        governor=governor,
+        above=None,
+        category=category,
+        above_category=None,
+    )
 
 
 def _item(context: DocumentContext, facts: RowFacts, amount: PrintedAmount, found: list[Governor]) -> Item:
@@ -72,9 +92,9 @@ def _item(context: DocumentContext, facts: RowFacts, amount: PrintedAmount, foun
     above = next((g for g in found if g.relation is Relation.BELOW), None)
     governor, category, above_category = decisive, None, None
     if above is not None:
-        above, above_category = governed(context, above, extent)
+        above, above_category = governed(context, above, extent, amount.start)
     if decisive is not None:
-        governor, category = governed(context, decisive, extent)
+        governor, category = governed(context, decisive, extent, amount.start)
     else:
         governor, category, above, above_category = above, above_category, None, None
     return Item(
@@ -118,6 +138,17 @@ def shape(context: DocumentContext, item: Item) -> dict[str, float]:
         between = item.facts.row.text[governor.phrase.end : item.amount.start]
         words = len(between) >= _LEAST_QUALIFIER and sum(map(str.isalpha, _NO_QUALIFIER.sub("", between)))
         features["qualified"] = float(words >= _LEAST_QUALIFIER)
+    return features
+
+
+def table_shape(context: DocumentContext, item: Item) -> dict[str, float]:
+    """``shape`` of what a table of several sums may hold (net, tax, gross), each in its column."""
+    features = shape(context, item)
+    columns, place = context.shared(read_columns), (item.facts.row.number, item.amount.start)
+    if place in columns.sums:
+        features["column_sum"], features["column_part"] = 1.0, 0.0
+    elif place in columns.parts:
+        features["column_part"] = 1.0
     return features
 
 

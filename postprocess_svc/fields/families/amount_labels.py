@@ -23,6 +23,8 @@ MONEY = frozenset(
         Role.TAX,
         Role.TAX_BASE,
         Role.WITHHOLDING,
+        Role.LEVY,
+        Role.OUTLAY,
         Role.PREVIOUS,
         Role.PAID,
         Role.TENDERED,
@@ -46,6 +48,7 @@ _PRECEDENCE = (
     Role.PREVIOUS,
     Role.CHANGE,
     Role.WITHHOLDING,
+    Role.LEVY,
     Role.TAX_BASE,
     Role.ROUNDING,
     Role.DISCOUNT,
@@ -53,6 +56,8 @@ _PRECEDENCE = (
 # Alone they are what is to be paid; as the end of a longer word (延長料金, 路線便運賃) they name an item.
 _CHARGES = frozenset({"料金", "運賃", "代金"})
 _RATE = re.compile(r"(\d{1,2}(?:[.,]\d{1,2})?) ?%")
+# Right before a tax's base: 10% on $440.00, 21% over € 2.586,00, 19 % aus 119,00.
+_SHARE_OF = re.compile(r"%?\W{0,2}\b(?:on|of|over|op|aus|auf|von|sur|su|sobre)\s*(?:[€$£]|[A-Z]{3})?\s*$", re.IGNORECASE)
 _MAX_STRIP_GAP = 2.5
 _STRIP_MARGIN = 4.0
 
@@ -74,10 +79,38 @@ def amount_category(phrase: Phrase, facts: RowFacts) -> str:
         return str(Role.SUBTOTAL)
     if Role.TAX in roles:
         return str(Role.TOTAL if whole and Role.INCLUSIVE in roles else Role.TAX)
-    for role in (Role.TOTAL_DUE, Role.TOTAL, Role.PAID, Role.TENDERED, Role.INCLUSIVE, Role.UNIT_PRICE, Role.AMOUNT):
+    for role in (Role.TOTAL_DUE, Role.TOTAL, Role.OUTLAY, Role.PAID, Role.TENDERED, Role.INCLUSIVE, Role.UNIT_PRICE, Role.AMOUNT):
         if role in roles:
             return str(Role.AMOUNT) if role is Role.TOTAL and _names_item(phrase, facts) else str(role)
     return "other"
+
+
+def _is_base(governor: Governor, facts: RowFacts, end: int) -> bool:
+    """What a tax is of, between its label and itself: 21% BTW over € 2.586,00, 消費税等(10%対象 3,300円)."""
+    text = facts.row.text
+    between = text[governor.phrase.end : end]
+    if _SHARE_OF.search(text[governor.phrase.start : end]) is not None:
+        return any(amount.start >= end for amount in facts.amounts)
+    opened = text.find("(", governor.phrase.start, end)
+    return opened >= 0 and ")" not in text[opened:end] and Role.TAX_BASE in governor.phrase.roles and "\t" not in between
+
+
+def _is_whole_at_one_rate(context: DocumentContext, phrase: Phrase, facts: RowFacts) -> bool:
+    """合計(税込・8%対象), where the document has no other rate."""
+    inside = labels_within(facts, phrase)
+    base = next((label for label in inside if Role.TAX_BASE in label.roles), None)
+    return (
+        base is not None
+        and bool(inside[0].roles & {Role.TOTAL, Role.TOTAL_DUE})
+        and Role.TAX not in phrase.roles
+        and "(" in facts.row.text[inside[0].end : base.start]
+        and len(context.shared(_rates_of_bases)) <= 1
+    )
+
+
+def _rates_of_bases(context: DocumentContext) -> set[float]:
+    phrases = (phrase for facts in context.facts for phrase in facts.phrases)
+    return {p.rate_percent for p in phrases if p.rate_percent is not None and Role.TAX_BASE in p.roles}
 
 
 def _names_tax(phrase: Phrase, facts: RowFacts) -> bool:
@@ -108,7 +141,7 @@ def labels_within(facts: RowFacts, phrase: Phrase) -> list[Label]:
     return [label for label in facts.labels if phrase.start <= label.start and label.end <= phrase.end]
 
 
-def governed(context: DocumentContext, governor: Governor, extent: Extent) -> tuple[Governor, str]:
+def governed(context: DocumentContext, governor: Governor, extent: Extent, start: int) -> tuple[Governor, str]:
     """A governor, narrowed to the header that stands over the amount, and the category that it gives.
 
     The head of a column of items (税抜価格, 請求額, Net amount) speaks of items, not of their sum.
@@ -117,6 +150,10 @@ def governed(context: DocumentContext, governor: Governor, extent: Extent) -> tu
     if governor.relation is Relation.BELOW and len(governor.phrase.roles) > 1:
         governor = replace(governor, phrase=_over(facts, governor.phrase, extent))
     category = amount_category(governor.phrase, facts)
+    if category == "tax_base" and _is_whole_at_one_rate(context, governor.phrase, facts):
+        category = str(Role.TOTAL)
+    if category in {"tax", "withholding"} and governor.relation is Relation.ROW and _is_base(governor, facts, start):
+        return governor, str(Role.TAX_BASE)
     if governor.relation is not Relation.ROW and category in _SUMS and heads_items(facts):
         category = str(Role.AMOUNT)
     return governor, category
@@ -129,13 +166,13 @@ def heads_items(facts: RowFacts) -> bool:
 
 def _over(facts: RowFacts, phrase: Phrase, extent: Extent) -> Phrase:
     """Of headers that one phrase holds (小計 消費税額 合計), the one over the amount."""
-    headers = list(_headers(facts, labels_within(facts, phrase)))
+    headers = list(headers_of(facts, labels_within(facts, phrase)))
     if len(headers) < 2:
         return phrase
     return max(headers, key=lambda header: facts.row.extent(header.start, header.end).overlap_x(extent))
 
 
-def _headers(facts: RowFacts, labels: Sequence[Label]) -> Iterator[Phrase]:
+def headers_of(facts: RowFacts, labels: Sequence[Label]) -> Iterator[Phrase]:
     """Labels joined to headers: white space parts two nouns, and no modifier from its noun (合計 (税込))."""
     text = facts.row.text
     group: list[Label] = []
@@ -179,7 +216,7 @@ def strip_governors(context: DocumentContext) -> dict[tuple[int, int], Governor]
             continue
         if below.row.top - facts.row.bottom > _MAX_STRIP_GAP * below.row.height or heads_items(facts):
             continue
-        headers = list(_headers(facts, [label for label in facts.labels if label.roles & MONEY]))
+        headers = list(headers_of(facts, [label for label in facts.labels if label.roles & MONEY]))
         if len(headers) < 2:
             continue
         first = facts.row.extent(headers[0].start, headers[0].end)

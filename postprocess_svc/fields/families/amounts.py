@@ -6,10 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, islice
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName
 from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.families.amount_balance import closing_nets, shares, sums_behind
 from postprocess_svc.fields.families.amount_items import (
     Item,
     after_rounding,
@@ -17,6 +18,7 @@ from postprocess_svc.fields.families.amount_items import (
     item_currency,
     item_span,
     shape,
+    table_shape,
 )
 from postprocess_svc.fields.families.amount_sums import (
     WHOLE,
@@ -28,6 +30,8 @@ from postprocess_svc.fields.families.amount_sums import (
     is_net_of,
     is_priced,
     part_paid,
+    payments,
+    stated_sums,
     sums_before_total,
     sums_to_pay,
     values_by_category,
@@ -76,11 +80,11 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
     by_category = values_by_category(items)
     sums = sums_to_pay(items, by_category)
     cash = {a - b for a in few(by_category["tendered"]) for b in few(by_category["change"]) if a > b}
-    payments = by_category["tendered"] | by_category["paid"]
+    given = by_category["tendered"] | by_category["paid"]
     eligible = [item.value for item in items if _may_be_total(context, item)]
     largest = max(eligible, default=None)
     labelled = [item.value for item in items if item.category in {"total", "total_due"}]
-    owed = differences(labelled, by_category["paid"])
+    owed = differences(labelled, payments(by_category))
     rest = differences(labelled, {item.value for item in items if item.category not in _PARTS})
     most = max(labelled, default=None)
     taxes = [tax for tax in few(by_category["tax"]) if tax > 0]
@@ -96,7 +100,7 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         features["large_type"] = min(1.0, max(0.0, item.extent.height / item.facts.page.text_height - 1.0))
         features["adds_up"] = float(value in sums)
         features["cash_less_change"] = float(value in cash and item.category not in {"tendered", "change", "paid"})
-        features["paid_by"] = float(value in payments and item.category not in {"tendered", "paid"})
+        features["paid_by"] = float(value in given and item.category not in {"tendered", "paid"})
         features["repeated"] = float(min(2, values[value] - 1)) if value else 0.0
         features["largest"] = float(value == largest and _may_be_total(context, item))
         features["below_items"] = float(item.facts.page.depth(item.extent) > 0.5)
@@ -159,24 +163,32 @@ def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | Non
     added = {*taxes, *(first + second for first, second in combinations(taxes, 2))} - {Decimal(0)}
     last = max((index for index, item in enumerate(items) if item.category == "subtotal"), default=-1)
     candidates = []
-    wholes = _wholes(items, total)
+    behind = sums_behind(items, total)
+    wholes = _wholes(items, total) - behind
+    closing = closing_nets(context, items, total)
+    untaxed = _untaxed(items, total)
     repeated = sums_before_total(items) if context.language is Language.JAPANESE else set()
     for index, item in enumerate(items):
-        makes_total = any(item.value + tax in wholes for tax in added)
+        makes_total = any(item.value + tax in behind for tax in added) or id(item) in untaxed
+        makes_other = not makes_total and any(item.value + tax in wholes for tax in added)
         # No tax is printed: a rate in use makes the total of it.
         makes_total = makes_total or (not taxes and total is not None and is_net_of(item.value, total))
         labelled = item.category in {"subtotal", "tax_base"} or item.above_category == "subtotal"
         again = id(item) in repeated
-        maybe = makes_total and (item.category in _MAYBE_NET or item.category == "total_due")
-        if not labelled and not again and not maybe:
+        maybe = (makes_total or makes_other) and (item.category in _MAYBE_NET or item.category == "total_due")
+        closes = id(item) in closing
+        if not labelled and not again and not maybe and not closes:
             continue
-        features = shape(context, item)
-        if item.category in WHOLE and (again or makes_total):
+        features = table_shape(context, item)
+        if item.category in WHOLE and (again or makes_total or closes):
             # Its label says "total", its place or the arithmetic says of what.
             features.pop(f"row:{item.category}", None)
         features["repeats_total"] = float(again)
         features["makes_total"] = float(makes_total)
-        features["over_total"] = float(total is not None and abs(item.value) > abs(total))
+        features["makes_other"] = float(makes_other)
+        features["closes"] = float(closes)
+        features["outdone"] = float(bool(closing) and not closes and not makes_total)
+        features["over_total"] = float(total is not None and abs(item.value) > abs(total) and not makes_total)
         features["last"] = float(index == last)
         rate = None if item.governor is None else item.governor.phrase.rate_percent
         features["of_rate"] = float(labelled and rate is not None)
@@ -185,10 +197,23 @@ def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | Non
     return candidates
 
 
+def _untaxed(items: list[Item], total: Decimal | None) -> set[int]:
+    """A sum that is the amount to pay already, before a tax that is printed as nought; by identity."""
+    found: set[int] = set()
+    before: list[Item] = []
+    for item in items:
+        if item.category == "tax" and item.value == 0:
+            return found | {id(other) for other in before}
+        if item.value == total and item.category not in _NO_TOTAL:
+            before.append(item)
+    return set()
+
+
 def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, chosen: Chosen) -> list[Candidate]:
     subtotal = chosen.get(FieldName.SUBTOTAL)
     net = None if subtotal is None else Decimal(str(subtotal.candidate.value))
-    dues = set() if net is None else {whole - net for whole in _wholes(items, total)}
+    dues = set() if net is None else {whole - net for whole in sums_behind(items, total)}
+    others = set() if net is None else {whole - net for whole in _wholes(items, total)} - dues
     due = total - net if total is not None and net is not None else None
     bases = [float(item.value) for item in items if item.category in {"tax_base", "subtotal"}][-_MAX_BASES:]
     bases.extend(float(value) for value in (total,) if value is not None)
@@ -200,19 +225,24 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
     parts = _rate_parts(context, taxes)
     whole = sum((item.value for item in parts), Decimal(0))
     of_rate = {id(item) for item in parts}
-    stated = {id(item) for item in taxes if parts and item.value == whole and id(item) not in of_rate}
+    stated, summed = stated_sums(taxes)
+    stated |= {id(item) for item in taxes if parts and item.value == whole and id(item) not in of_rate}
     explained = any(item.value in dues for item in taxes if item.value)
     # Where nothing is left between net and total, tax is nought, unless prices include it (Japan's receipts).
     nought = due == 0 and context.currency not in WITHOUT_MINOR_UNIT
     candidates = []
     for item in taxes:
-        features = shape(context, item)
+        features = table_shape(context, item)
         features["makes_total"] = float(item.value in dues and (item.value != 0 or nought))
+        features["makes_other"] = float(item.value in others and item.value != 0)
+        features["share_of_net"] = float(net is not None and context.currency == "JPY" and item.value in shares(net))
         features["large_share"] = float(total is not None and abs(item.value) > abs(total) * _LARGEST_TAX_SHARE)
         features["usual_rate"] = float(has_usual_rate(item.value, bases))
         features["over_total"] = float(total is not None and abs(item.value) >= abs(total) > 0)
         features["part_of_sum"] = float(id(item) in of_rate and not explained)
         features["sum_of_rates"] = float(id(item) in stated)
+        features["stated_sum"] = float(id(item) in stated)
+        features["stated_part"] = float(id(item) in summed and id(item) not in stated)
         candidates.append(_candidate(context, item, features))
     if parts and not stated:
         candidates.append(_sum_of(context, parts, dues))
@@ -226,28 +256,38 @@ def _rate_parts(context: DocumentContext, taxes: list[Item]) -> list[Item]:
         rate = _rate(context, item)
         if item.amount.currency is None and item.amount.decimals == 0 and context.currency not in WITHOUT_MINOR_UNIT:
             continue
-        if rate is None or item.value == 0 or (item.governor is not None and item.governor.relation is Relation.BELOW):
-            continue
-        by_rate.setdefault(rate, item)
+        if rate is not None and item.value != 0:
+            by_rate.setdefault(rate, item)
     parts = list(by_rate.values())
     return parts if len(parts) > 1 else []
 
 
+_ROWS_TO_BASE = 3
+_RATE_BEFORE = re.compile(r"(\d{1,2}(?:[.,]\d{1,2})?) ?%")
+
+
 def _rate(context: DocumentContext, item: Item) -> float | None:
-    """The tax rate of an amount: in its label, before it in the row, or in the row above that gives its base."""
-    if item.governor is not None and item.governor.phrase.rate_percent is not None:
-        return item.governor.phrase.rate_percent
-    own = [p.rate_percent for p in item.facts.phrases if p.rate_percent is not None and p.end <= item.amount.start]
-    if own:
-        return own[-1]
-    above = next(context.rows_above(item.facts), None)
-    bases = [] if above is None else [p.rate_percent for p in above.phrases if Role.TAX_BASE in p.roles]
-    return bases[-1] if bases else None
+    """The tax rate of an amount: in its label, before it in the row, or in a row above that gives its base."""
+    governor = item.governor
+    if governor is not None and governor.phrase.rate_percent is not None:
+        return governor.phrase.rate_percent
+    printed = _RATE_BEFORE.findall(item.facts.row.text, 0, item.amount.start)
+    if printed:
+        return float(printed[-1].replace(",", "."))
+    if governor is None or governor.relation is Relation.BELOW:
+        return None
+    for above in islice(context.rows_above(item.facts), _ROWS_TO_BASE):
+        if any(Role.TAX in phrase.roles and Role.TAX_BASE not in phrase.roles for phrase in above.phrases):
+            return None
+        bases = [phrase.rate_percent for phrase in above.phrases if Role.TAX_BASE in phrase.roles]
+        if bases:
+            return bases[-1]
+    return None
 
 
 def _sum_of(context: DocumentContext, parts: list[Item], dues: set[Decimal]) -> Candidate:
     whole = sum((item.value for item in parts), Decimal(0))
-    features = shape(context, parts[0])
+    features = table_shape(context, parts[0])
     features["sum_of_rates"] = 1.0
     features["makes_total"] = float(whole in dues)
     features["usual_rate"] = 1.0

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.cells import find_cells
@@ -14,7 +14,7 @@ from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.families.amount_labels import heads_items
 from postprocess_svc.fields.misread_labels import label_span_before, nearly_role
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
-from postprocess_svc.fields.values.dates import PrintedDate
+from postprocess_svc.fields.values.dates import PrintedDate, find_dates
 from postprocess_svc.fields.vocabulary import Role
 
 _DATE_ROLES = (Role.DUE_DATE, Role.ISSUE_DATE, Role.OTHER_DATE, Role.DATE)
@@ -23,18 +23,38 @@ _OF_INTEREST = frozenset(_DATE_ROLES)
 _TIME = re.compile(r"^[\s(月火水木金土日曜)]{0,6}\W{0,3}\d{1,2}[:時h]\d{2}", re.IGNORECASE)
 _RANGE_BEFORE = re.compile(r"(?:~|から|より|\bto\b|\bbis\b|\bau\b| - |-)\s*$", re.IGNORECASE)
 _RANGE_AFTER = re.compile(
-    r"^\s*(?:\(.\))?\s*(?:~|から|より|分|度|締|現在|\bto\b| - ?\d|-\s*\d|bis\b|au\b|\bthrough\b)", re.IGNORECASE
+    r"^\s*(?:\(.\))?\s*(?:~|から|より|分|度|\bto\b| - ?\d|-\s*\d|bis\b|au\b|\bthrough\b)", re.IGNORECASE
 )
+# The day up to which a statement counts: 締切分, 現在.
+_CLOSING_AFTER = re.compile(r"^\s*(?:\(.\))?\s*(?:締|〆|現在)")
+_CLOSING_LABEL = re.compile(r"締|〆|検針日$|ｼﾒ|シメ")
+_ISSUED_AFTER = re.compile(r"^\s*(?:\(.\))?\s*(?:付で)?(?:発行|作成|起票|交付)")
+_ALL_OF_CELL = re.compile(r"^\s*(?:\(.\))?\s*(?:付|日付)?$")
+# Köln, 14.10.2026; Marseille, le 30 octobre 2026.
+_TOWN_BEFORE = re.compile(r"^[^\W\d_][^\d,:;/]{1,30}, ?(?:(?:le|den|li|el|a|dnia) )?$", re.IGNORECASE)
+# What a document is about, and when that was: 件名 …(令和7年10月11日開催).
+_SUBJECT = re.compile(r"^(?:件 ?名|品 ?名|物 ?件|工 ?事 ?名|案 ?件|但し?|摘 ?要|re:|subject|betreff|betr\.|objet|oggetto)", re.IGNORECASE)
+_TERMS = re.compile(
+    r"^(?:[お御ご]?支払い?(?:条件|方法|サイト|予定|について)?(?![期日])|payment|terms|zahlungsbedingung|zahlung\b|pago|pagamento|betaling)",
+    re.IGNORECASE,
+)
+_EARLY = re.compile(r"(?<!ohne )(?<!no )(?<!sans )(?<!pas d')(?:skonto|escompte|sconto|early payment|cash discount|早期)", re.IGNORECASE)
 _BY_THEN = re.compile(r"^\s*(?:\(.\))?\s*(?:まで|迄|限|期限)")
 # まで may have come to stand on the next line, with what is left of the date.
 _BY_THEN_BELOW = re.compile(r"日?(?:\(.\))? ?(?:まで|迄)")
-_BY_BEFORE = re.compile(r"(?:until|before|by|bis zum|bis|avant le|le|spätestens|am|on|than)\s*:?\s*$", re.IGNORECASE)
-_BY_SURELY = re.compile(r"(?:before|by|than|bis zum|bis|avant le|spätestens am)\s*:?\s*$", re.IGNORECASE)
+_BY_SURELY_WORDS = (
+    r"before|by|than|bis zum|bis|avant le|spätestens am|entro(?: il)?|prima del|antes del?|hasta el|até|uiterlijk|vóór|do dnia"
+)
+_BY_BEFORE = re.compile(rf"\b(?:until|le|spätestens|am|on|il|{_BY_SURELY_WORDS})\s*:?\s*$", re.IGNORECASE)
+_BY_SURELY = re.compile(rf"\b(?:{_BY_SURELY_WORDS})\s*:?\s*$", re.IGNORECASE)
 _PAYMENT_WORDS = re.compile(
     r"支払|振り?込|払い?込|振替|引き?落|入金|送金|決済|納付|お納め|精算|zahl|überweis|fällig|begleich|ausgleich|abgebucht"
-    r"|payment|payable|\bpay\b|to be paid|settle|remit|échéance|règlement|régler|betal",
+    r"|payment|payable|\bpay\b|to be paid|settle|remit|transfer|échéance|règlement|régler|betal|voldoen|overma"
+    r"|pagament|pagar|\bpago\b|bonific|versament|scaden|vencim|ingres|transfier|zapłat|płatn",
     re.IGNORECASE,
 )
+# Where a date by which something is asked for stands over an account, it is paid into that.
+_ACCOUNT_WORDS = re.compile(r"銀行|信用[金組]|農業協同|口座|普通|当座")
 # A sentence with these is about something else than payment: 登録情報の変更は…までにご連絡ください.
 _OTHER_MATTERS = re.compile(
     r"連絡|変更|有効|見積|返品|交換|申込|申し込|応募|回答|返信|キャンペーン|クーポン|納品|出荷|発送"
@@ -42,7 +62,7 @@ _OTHER_MATTERS = re.compile(
 # What a date by which to pay an invoice may be told with, besides words of payment: settle this invoice by ….
 _INVOICE_WORDS = re.compile(r"invoice|rechnung|facture|\bbill\b|amount|balance|betrag|montant", re.IGNORECASE)
 # A date that a sentence tells in passing: 納品書は…に発送済みです, Order placed on ….
-_SENTENCE_AFTER = re.compile(r"^\s*(?:\(.*?\))?\s*(?:に|の|は|より|から|以降|です|でした|をもって)")
+_SENTENCE_AFTER = re.compile(r"^\s*(?:\(.*?\))?\s*(?:に|の|は|より|から|以降|です|でした|をもって|付|開催|実施|満了|施行|受付|ご?注文|契約|ご?入金|納品|完了|引渡|決済)")
 _SENTENCE_BEFORE = re.compile(
     r"(?:[はがをに、]\s*|[a-zà-ÿ]{2,} [a-zà-ÿ]{3,} (?:on|le|am|since|from|until|by|bis|au)\s+)$", re.IGNORECASE
 )
@@ -92,9 +112,11 @@ FAMILY = DateFamily()
 
 def _collect(context: DocumentContext) -> list[_Item]:
     items = []
+    boxed = context.shared(_boxed_dates)
     for facts in context.facts:
-        values = [(date.start, date.end) for date in facts.dates]
-        for date in facts.dates:
+        dates = [*facts.dates, *boxed.get(facts.row.number, ())]
+        values = [(date.start, date.end) for date in dates]
+        for date in dates:
             found = governors(context, facts, start=date.start, end=date.end, roles=_OF_INTEREST, values=values)
             items.append(
                 _Item(
@@ -108,6 +130,29 @@ def _collect(context: DocumentContext) -> list[_Item]:
     return items
 
 
+_BOXES = re.compile(r"(?:^|\t)年\t月\t日(?=\t|$)")
+_IN_BOXES = re.compile(r"(?:^|(?<=\t))((?:令和|R)? ?\d{1,4})\t(\d{1,2})\t(\d{1,2})(?=\t|$)")
+_ROWS_UNDER_BOXES = 2
+
+
+def _boxed_dates(context: DocumentContext) -> dict[int, list[PrintedDate]]:
+    """Dates of slips that have year, month and day in a box each, under their names; by the number of the row."""
+    found: dict[int, list[PrintedDate]] = {}
+    for facts in context.facts:
+        heads = _BOXES.search(facts.row.text) if "年\t" in facts.row.text else None
+        if heads is None:
+            continue
+        box = facts.row.extent(heads.end() - 5, heads.end())
+        for below in context.facts[facts.row.number + 1 : facts.row.number + 1 + _ROWS_UNDER_BOXES]:
+            match = _IN_BOXES.search(below.row.text)
+            if match is None or below.row.extent(*match.span()).overlap_x(box) <= 0:
+                continue
+            for date in find_dates(f"{match[1]}年{match[2]}月{match[3]}日", short_year_first=True):
+                found[below.row.number] = [replace(date, start=match.start(), end=match.end())]
+            break
+    return found
+
+
 def _resolved(context: DocumentContext, date: PrintedDate, issue_date: dt.date | None) -> dt.date | None:
     value = date.resolve(context.day_order, default_year=issue_date.year if issue_date else None)
     if value is not None and date.year is None and issue_date is not None and value < issue_date:
@@ -118,13 +163,20 @@ def _resolved(context: DocumentContext, date: PrintedDate, issue_date: dt.date |
 
 def _document_dates(context: DocumentContext, dated: list[tuple[_Item, dt.date]]) -> list[Candidate]:
     counts = Counter(value for _, value in dated)
+    rivals = {value for item, value in dated if not _is_anothers(item)}
     first = next((item for item, _ in dated if not _is_taken(item)), None)
     candidates = []
     for item, value in dated:
         text, extent = item.facts.row.text, item.facts.row.extent(item.date.start, item.date.end)
         features = dict(item.features)
         features["in_sentence"] = float(_is_in_sentence(item))
-        features["alone"] = float(len(counts) == 1)
+        features["alone"] = float(len(counts) == 1 or rivals == {value})
+        cell, before = _cell_around(item.facts, item.date)
+        after = cell[len(before) + item.date.end - item.date.start :]
+        features["whole_cell"] = float(not before.strip() and _ALL_OF_CELL.match(after) is not None)
+        features["issued"] = float(_ISSUED_AFTER.match(after) is not None)
+        features["after_town"] = float(_TOWN_BEFORE.match(before) is not None)
+        features["of_subject"] = float(_SUBJECT.match(cell) is not None)
         features["first"] = float(item is first)
         features["repeated"] = float(counts[value] > 1)
         features["near_top"] = float(item.facts.page.depth(extent) < 0.3)
@@ -147,6 +199,10 @@ def _due_dates(
         features = dict(item.features)
         features["by_then"] = float(item.by_then)
         features["payment_words"] = float(not labelled and about_payment)
+        cell, before = _cell_around(item.facts, item.date)
+        features["terms"] = float(not labelled and item.date.year is not None and _TERMS.match(cell) is not None)
+        features["of_subject"] = float(_SUBJECT.match(cell) is not None)
+        features["with_discount"] = float(_EARLY.search(cell) is not None)
         features["before_issue"] = float(issue_date is not None and value < issue_date)
         candidates.append(_candidate(context, item, value, features))
     return candidates
@@ -164,14 +220,14 @@ def _features(
             features[f"row:{misread}"] = _MISREAD
             governors_found = []
     for governor in governors_found:
-        role = next(role for role in _DATE_ROLES if role in governor.phrase.roles)
+        role = _role(context, governor)
         if governor.relation is Relation.ROW:
-            between = text[governor.phrase.end : date.start]
+            between = _GLOSSES.sub("", text[governor.phrase.end : date.start])
             # The label's own value may stand between; with words between, the label belongs to something else.
             strength = 1.0 if sum(map(str.isalnum, between)) <= 8 or governor.skipped else 0.4
             features[f"row:{role}"] = strength
             features["skipped"] = float(min(3, governor.skipped))
-        elif heads_items(context.facts[governor.row]):
+        elif heads_items(context.facts[governor.row]) and role != Role.DUE_DATE:
             continue
         elif "row" not in {name.split(":")[0] for name in features}:
             features[f"below:{role}"] = 1.0 if governor.skipped == 0 else 0.4
@@ -181,10 +237,44 @@ def _features(
         bool(_RANGE_AFTER.match(text[date.end :]))
         or bool(_RANGE_BEFORE.search(text[: date.start]) and len(facts.dates) > 1)
     )
+    features["closing"] = float(_CLOSING_AFTER.match(text[date.end :]) is not None)
     features["guessed_year"] = float(date.guessed_year)
     features["no_year"] = float(date.year is None)
     features["compact"] = float(date.compact)
     return features
+
+
+_CLOSING = "closing"
+# 請求書発行日の翌月末日( says again what the date behind it is.
+_GLOSSES = re.compile(r"[^\t]*(?:翌|末日|日後|以内)[^\t]*\($")
+_TOLD_OF = frozenset({"dated", "du", "le", "vom"})
+
+
+def _role(context: DocumentContext, governor: Governor) -> str:
+    """What a label makes of its date: the name of a role, or ``closing`` of the day up to which a statement counts."""
+    phrase, facts = governor.phrase, context.facts[governor.row]
+    role = next(role for role in _DATE_ROLES if role in phrase.roles)
+    text = facts.row.text
+    if role is Role.OTHER_DATE and _CLOSING_LABEL.search(text[phrase.start : phrase.end]) is not None:
+        return _CLOSING
+    if role is Role.ISSUE_DATE and text[phrase.start : phrase.end].lower() in _TOLD_OF:
+        # Your order 4711 dated …: the date of what stands before it in the cell.
+        cell = text.rfind("\t", 0, phrase.start)
+        if any(Role.OTHER_NUMBER in label.roles for label in facts.labels if cell < label.start < phrase.start):
+            return str(Role.OTHER_DATE)
+    return str(role)
+
+
+def _is_anothers(item: _Item) -> bool:
+    """By its label, place or sentence it is no date of the document itself."""
+    features = item.features
+    return bool(
+        features.get("in_items")
+        or features.get("range")
+        or item.by_then
+        or any(features.get(f"{place}:due_date", 0.0) > _MISREAD / 2 for place in ("row", "below"))
+        or _is_in_sentence(item)
+    )
 
 
 def _is_taken(item: _Item) -> bool:
@@ -220,7 +310,10 @@ def _is_about_payment(context: DocumentContext, item: _Item) -> bool:
         return True
     if _OTHER_MATTERS.search(cell) is not None or not item.by_then:
         return False
-    return any(_PAYMENT_WORDS.search(text) for text in _lines_around(context, facts, date))
+    return any(
+        _PAYMENT_WORDS.search(text) is not None or _ACCOUNT_WORDS.search(text) is not None
+        for text in _lines_around(context, facts, date)
+    )
 
 
 def _cell_around(facts: RowFacts, date: PrintedDate) -> tuple[str, str]:

@@ -72,7 +72,7 @@ _NOT_MONEY = re.compile(
     # With what of their number stands before; a few marks only, lest a long row of digits be tried at each of them.
     # Groups of three and then two digits are an amount whose comma was read as a point (1.234.56).
     r"|(?!\d{1,3}(?:\.\d{3})+\.\d{2}(?![\d.]))(?:\d+[,']){0,4}\d+(?:\.\d+){2,}(?![\d,])|(?:\d+[,.]){0,4}\d{9,}"
-    r"|(?:No|Nr|N°|#|TEL|FAX)[.: ]{0,2}[\d-]+|第\d+|\d+(?:年|月|日|時|分|号|丁目|番地?|階)"
+    r"|(?:No|Nr|N°|#|TEL|FAX)[.: ]{0,2}[\d-]+|第\d+|\d{1,2}(?: ?\+ ?\d{1,2})+(?![\d,.])|\d+(?:年|月|日|時|分|号|丁目|番地?|階)"
     r"|(?<![\d,.])\d{1,2}F(?![A-Za-z]))",
     re.IGNORECASE,
 )
@@ -89,6 +89,8 @@ _SUM_BEFORE = re.compile(r"[額計](?:\(.{0,8}\))?[ \t:]{0,3}$")
 _IN_BOXES = re.compile(
     r"(?P<mark>¥|(?<![\u3400-\u9fff])金)[ \t]{1,3}(?P<number>\d(?:[ \t]{1,2},?\d){3,8})(?![ \t]?[\d,.])"
 )
+# Of a law: art. 293 B du CGI, § 35a, section 12.
+_OF_LAW = re.compile(r"(?:\barts?\.?|\barticles?|\bartikel|§+|\bsection|\bsec\.) {0,2}\d+", re.IGNORECASE)
 # In a Japanese row: the mark before read as the letter that it resembles, or 円 after it.
 # Three digits alone only at a column's end: V60 ドリッパー is a model.
 _MISREAD_YEN = re.compile(r"(?<![A-Za-z0-9])[YV](?=\d{1,3}(?:[,.] ?\d{3})+(?!\d)|\d{3}-?[)\]]?(?:\t|$))")
@@ -141,7 +143,8 @@ def find_amounts(folded_text: str, *, hidden: list[tuple[int, int]] | None = Non
         text = _MISREAD_YEN.sub("¥", text)
     if _MISREAD_EN.search(text) is not None and has_cjk(text):
         text = (_MISREAD_EN if _POINTS.search(text) is None else _MISREAD_EN_BESIDE_POINTS).sub("円", text)
-    for match in list(_NOT_MONEY.finditer(text)):
+    of_law = list(_OF_LAW.finditer(text)) if not has_cjk(text) else []
+    for match in [*of_law, *_NOT_MONEY.finditer(text)]:
         text = text[: match.start()] + "\0" * len(match[0]) + text[match.end() :]
     found = []
     for match in _AMOUNT.finditer(text):
@@ -200,11 +203,15 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
         return None
     if currency is None and before in ".,-" and match.start() > 1 and text[match.start() - 2].isalnum():
         return None
+    if currency is None and not tail and number.isdecimal() and _is_enumerator(text, *match.span("number")):
+        return None
     amount, decimals, grouped = read_number(number)
     measured = decimals != 2 and _MEASURE.match(after) is not None
     if after[:1].isascii() and after[:1].isalpha() and not trail and not (decimals == 2 or measured):
         return None
     if after[:1] in {"\0", "/"} and currency is None:
+        return None
+    if currency is None and number.isdecimal() and _is_of_a_number(number, text[match.end("number") : match.end() + 2]):
         return None
     minus = (sign is not None and sign[0] in "-▲") or (sign2 is not None and sign2[0] in "-▲")
     # 12.30- is how ledgers print a negative amount; ¥385,000- and 25,- only close the number.
@@ -223,6 +230,24 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
         closed=currency == "JPY" and tail is not None,
         measure=currency is None and measured,
     )
+
+
+_ENUMERATED = re.compile(r"[.)]? ?[^\W\d_\u0000-\u2e7f]|[.)] ?[^\W\d_]")
+
+
+def _is_enumerator(text: str, start: int, end: int) -> bool:
+    """The number of a paragraph: 4 振込口座, 2) Skonto."""
+    return (
+        end - start <= 2
+        and (start == 0 or text[start - 1] == "\t")
+        and _ENUMERATED.match(text, end) is not None
+        and _MEASURE.match(text, end) is None
+    )
+
+
+def _is_of_a_number(digits: str, after: str) -> bool:
+    """04-02, 0007718: a hyphen goes on with digits, or a nought leads, as no amount of money has it."""
+    return (after[:1] == "-" and after[1:2].isdigit()) or (len(digits) > 1 and digits[0] == "0")
 
 
 def _currency(lead: str | None, trail: str | None) -> str | None:

@@ -115,6 +115,9 @@ _NAME_DAY = re.compile(
     rf"(?<![A-Za-z])({_MONTH})\.?\s?-?(\d{{1,2}})(?:st|nd|rd|th)?(?:\s|[,.-])+((?:19|20)\d{{2}})(?!\d)", re.IGNORECASE
 )
 _NO_YEAR = re.compile(r"(?<![\d年])(?<!年 )(\d{1,2}) ?月 ?(\d{1,2}|末) ?日")
+_NO_YEAR_IN_KANJI = re.compile(rf"(?<![{KANJI_DIGITS}十年\d])([{KANJI_DIGITS}十]{{1,2}})月([{KANJI_DIGITS}十]{{1,3}}|末)日")
+# A form's own 年, 月 and 日, wide apart: 8 年 7 月 15 日.
+_APART = re.compile(r"(?:(?:令和|平成|[RH])[ \t]*)?\d{1,4}[ \t]*年[ \t]*\d{1,2}[ \t]*月[ \t]*\d{1,2}[ \t]*日")
 _COMPACT = re.compile(r"(?<![\dA-Za-z-])((?:19|20)\d{2})([01]\d)([0-3]\d)(?![\dA-Za-z-])")
 # Asked of lower case: without IGNORECASE the engine skips ahead by first letters.
 _HAS_MONTH_NAME = re.compile(_MONTH)
@@ -140,7 +143,9 @@ def find_dates(folded_text: str, *, short_year_first: bool = False) -> list[Prin
         folded_text: The text.
         short_year_first: Three two-digit groups are year, month, day, as Japanese tills print 26/10/31.
     """
-    in_kanji = "年" in folded_text and _HAS_KANJI_NUMBER.search(folded_text) is not None
+    if "\t" in folded_text and "年" in folded_text:
+        folded_text = _APART.sub(lambda match: match[0].replace("\t", " "), folded_text)
+    in_kanji = "月" in folded_text and _HAS_KANJI_NUMBER.search(folded_text) is not None
     if not in_kanji and not has_digits(folded_text, 2):
         return []
     text = read_digits(folded_text)
@@ -172,6 +177,13 @@ def _in_kanji(text: str) -> Iterator[PrintedDate]:
             yield _date(match, year=count, month=month, day=day)
         elif (year := _short_year(count)) is not None:
             yield _date(match, year=year, month=month, day=day, guessed_year=True)
+
+
+    for match in _NO_YEAR_IN_KANJI.finditer(text):
+        month = read_kanji_number(match[1])
+        day = LAST_DAY if match[2] == "末" else read_kanji_number(match[2])
+        if month is not None and day is not None:
+            yield _date(match, year=None, month=month, day=day)
 
 
 def _short_year(count: int) -> int | None:
@@ -223,7 +235,9 @@ def _year_first(match: re.Match[str], *, short: bool) -> Iterator[PrintedDate]:
         if year is not None:
             yield _date(match, year=year, month=int(match[3]), day=_day(match[5]), guessed_year=True)
     elif match[0].startswith("'") or (short and match[4] == mark and int(printed_year) <= _LAST_WESTERN_SHORT_YEAR):
-        yield _date(match, year=_long_year(printed_year), month=int(match[3]), day=_day(match[5]), guessed_year=True)
+        # 08-10-22 is 令和8年 as 8年 is; '08 is Western.
+        year = None if match[0].startswith("'") else _short_year(int(printed_year))
+        yield _date(match, year=year or _long_year(printed_year), month=int(match[3]), day=_day(match[5]), guessed_year=True)
 
 
 def _year_last(match: re.Match[str]) -> Iterator[PrintedDate]:
