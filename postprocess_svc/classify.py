@@ -18,7 +18,7 @@ from postprocess_svc.lines import PageLines, TextLine
 _SIGNS: tuple[tuple[re.Pattern[str], re.Pattern[str], float, float, float], ...] = tuple(
     (re.compile(pattern.replace(r"\b", "")), re.compile(pattern), invoice, receipt, other)
     for pattern, invoice, receipt, other in (
-        (r"請求書|請求明細|請求金額|[御ご]請求|納入通知", 4, -1, 0),
+        (r"請求書(?!番号|no)|請求明細|請求金額|[御ご]請求(?!書?番号|書?no)|納入通知", 4, -1, 0),
         (r"請求(?:日|番号|no|額|致|いた|申し)|支払期[限日]|振込[期先]|振込手数料|口座(?:番号|名義)", 2, -1, 0),
         (r"納入期限|納期限|納付期限|入金期限|引落日|お?振込(?:口座|ください|下さい|みください)", 2, -1, 0),
         (r"御中", 1.5, -0.5, 0.5),
