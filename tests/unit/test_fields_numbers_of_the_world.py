@@ -77,3 +77,70 @@ def test_two_parties_side_by_side_each_with_an_id_of_its_country() -> None:
       Invoice value           EUR 5,168.00
     """
     assert value_of("registration_number", page) == "27AAFCV7390Q1ZC"
+
+
+JAPANESE = """
+  株式会社ニシヤマ不動産販売 御中                         # 請 求 書 #
+                                                        発行日 2026年5月14日
+
+  ご請求金額  # 46,200円 #
+
+  品名                 数量      単価      金額
+  保守料金                1    42,000    42,000
+                                消費税     4,200
+                                合計      46,200
+
+                                                        キヤマ事務機販売株式会社
+                                                        〒910-0005 福井市大手2-18-6
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "phone"),
+    [
+        (["保安 24時間 0776-54-0119", "店舗 0776-54-2210"], "0776-54-2210"),
+        (["夜間・緊急 0120-774-119", "TEL 0776-54-2210"], "0776-54-2210"),
+        (["TEL 0776-54-2211（営業部）／0776-54-2210（代表）"], "0776-54-2210"),
+        (["担当 木下（携帯 090-5320-9917）", "電話 0776-54-2210"], "0776-54-2210"),
+        (["得意先コード 0000320118", "TEL 0776-54-2210"], "0776-54-2210"),
+        (["敦賀営業所　〒914-0055 敦賀市鉄輪町1-4-12  TEL 0770-25-7703",
+          "本社　　　　〒910-0005 福井市大手2-18-6  TEL 0776-54-2210"], "0776-54-2210"),
+    ],
+)  # fmt: skip
+def test_the_firms_own_telephone_among_others(lines: list[str], phone: str) -> None:
+    page = JAPANESE + "".join(f"{' ' * 56}{line}\n" for line in lines)
+    assert value_of("phone", page) == phone
+
+
+def test_a_telephone_at_the_foot_is_not_the_recipients_whose_name_stands_above() -> None:
+    page = """
+      領収証                                                つばさ歯科医院
+
+      野口 芽衣　様                                         領収日 令和7年9月18日
+
+      項目                 点数          金額
+      検査                  482         4,820
+      処置                  494         4,940
+                       領収金額        9,760円
+
+      旭川市豊岡4条3丁目5-12　電話 0166-61-8241　院長 羽田 翼
+    """
+    assert value_of("phone", page) == "0166-61-8241"
+
+
+@pytest.mark.parametrize(("line", "phone"), [("(970) 555-0142", "(970)555-0142"), ("970-555-0142", "970-555-0142")])
+def test_a_north_american_telephone_without_a_label(line: str, phone: str) -> None:
+    assert value_of("phone", LATIN.format(line=line)) == phone
+
+
+def test_an_article_number_that_begins_with_noughts_is_no_telephone() -> None:
+    page = """
+          PINE HOLLOW HARDWARE
+            118 MOHAWK TRAIL
+
+     0093120077 BAR CHAIN OIL QT
+                                   8.58
+     TOTAL                         8.58
+     CASH                         10.00
+    """
+    assert value_of("phone", page) is None

@@ -73,6 +73,11 @@ def find_phones(folded_text: str, *, labelled_from: int | None = None, western: 
     return sorted(found.values(), key=lambda phone: phone.start)
 
 
+def is_north_american(value: str) -> bool:
+    """A number as ``find_phones`` gives it, of three, three and four digits: (970)555-0142."""
+    return _NORTH_AMERICAN.fullmatch(value) is not None
+
+
 def _keep(found: dict[int, PrintedPhone], match: re.Match[str], *, separated: bool, japanese: bool) -> None:
     printed = match[0].strip(" .-/")
     if printed.count("(") > printed.count(")"):
