@@ -69,6 +69,8 @@ class LabelledDocument:
     """Where values stand, by field or part (``bank_accounts.0.number``): text as printed, quads as of ``lines``."""
     line_items: tuple[Mapping[str, object], ...] | None = None
     """Rows of the item table under the API's names; a part that a row does not name is not judged."""
+    document_type: str | None = None
+    """What kind of document it is, as the API calls it; null where the set does not say."""
 
 
 def shared_data_dir() -> Path:

@@ -18,19 +18,44 @@ from postprocess_svc.lines import PageLines, TextLine
 _SIGNS: tuple[tuple[re.Pattern[str], re.Pattern[str], float, float, float], ...] = tuple(
     (re.compile(pattern.replace(r"\b", "")), re.compile(pattern), invoice, receipt, other)
     for pattern, invoice, receipt, other in (
-        (r"請求書|請求明細|請求金額|御請求", 4, -1, 0),
-        (r"請求(?:日|番号|no)|支払期[限日]|振込[期先]|振込手数料|口座(?:番号|名義)", 2, -1, 0),
+        (r"請求書(?!番号)|請求明細|請求金額|[御ご]請求(?!書?番号|書?no)|納入通知", 4, -1, 0),
+        (r"請求(?:日|番号|no|額|致|いた|申し)|支払期[限日]|振込[期先]|振込手数料|口座(?:番号|名義)", 2, -1, 0),
+        (r"納入期限|納期限|納付期限|入金期限|引落日|お?振込(?:口座|ください|下さい|みください)", 2, -1, 0),
         (r"御中", 1.5, -0.5, 0.5),
         (r"領[収收][書証證]|領収|レシート", -0.5, 4, 0),
-        (r"お釣|釣銭|お預か?り|現金|クレジット|点数|レジ|担当|責no", -1, 2, 0),
-        (r"お買上|またのご来店|ありがとうござい|毎度|再発行", -0.5, 2, 0),
-        (r"見積書|納品書|注文書|発注書|契約書|支払通知書|申込書|検収書", -1, -1, 3.5),
+        (r"お釣|釣銭|お預か?り|クレジット|点数|レジ(?![ァ-ヺ])|責no", -1, 2, 0),
+        (r"現金|再発行", -0.3, 1, 0),
+        (r"お買上|またのご来店|ありがとうござい|毎度", -0.3, 1.2, 0),
+        (r"(?m)^.{0,6}(?:見積書|納品書|注文書|発注書|契約書|支払通知書|申込書|検収書).{0,4}$", -1, -1, 3.5),
         (r"小計|合計", 0.5, 1, 0),
         (r"\binvoice (?:no|number|date|#)|\binvoice\b|\bbill to\b", 2.5, 0, 0),
-        (r"rechnung|factur[ea]|fattura|factuur|\bfatura\b", 3.5, -0.5, 0),
-        (r"due date|payment terms|\biban\b|zahlbar|fällig|échéance|remit|amount due|balance due", 2, -1, 0),
-        (r"\breceipt\b|quittung|kassenbon|\bticket\b|cash (?:sales|bill)", -0.5, 3, 0),
-        (r"\bcash\b|\bchange\b|\btender|rounding|cashier|\bvisa\b|master ?card|thank you|rückgeld|rendu", -0.5, 2, 0),
+        (
+            r"rechnung|factur[ea]|fattura|factuur|\bfatura\b|faktura|parcella|note d.honoraires|honorarnote",
+            3.5,
+            -0.5,
+            0,
+        ),
+        (
+            (
+                r"due date|payment terms|\biban\b|zahlbar|fällig|échéance|remit|(?:amount|balance|total|now) due"
+                r"|due within|payment (?:is )?due|sort code|vervaldatum|scadenza|vencimiento"
+            ),
+            2,
+            -1,
+            0,
+        ),
+        (r"\breceipt\b|quittung|kassenbon|\bticket\b|cash (?:sales|bill)|kassabon|scontrino", -0.5, 3, 0),
+        (r"factura simplificada", -2, 4, 0),
+        (
+            (
+                r"(?m)^(?:cash|change)\b|\bcash\b(?! on| flow| discount)|\bchange due|\btender|rounding|cashier"
+                r"|\bvisa\b|master ?card|rückgeld|rendu"
+            ),
+            -0.5,
+            2,
+            0,
+        ),
+        (r"thank you", -0.3, 1, 0),
         (
             r"quotation|purchase order|delivery note|packing list|bill of lading|waybill|angebot|lieferschein",
             -1,
@@ -42,6 +67,12 @@ _SIGNS: tuple[tuple[re.Pattern[str], re.Pattern[str], float, float, float], ...]
     )
 )
 _SPACED_OUT = re.compile(r" (?<=[^\x00-\x7f] ) *(?=[^\x00-\x7f])")
+_STRUNG_OUT = re.compile(r"(?<=\n[^\x00-\x7f])\n(?=[^\x00-\x7f](?:\n|$))|(?<=^[^\x00-\x7f])\n(?=[^\x00-\x7f](?:\n|$))")
+"""A title whose characters stand so far apart that each is a line of its own: 請    求    書."""
+_RECEIPT_TITLE = re.compile(r"(?m)^.{0,6}(?:領[収收][書証證]|レシート|\breceipt\b|quittung).{0,12}$")
+_INVOICE_TITLE = re.compile(r"請求(?!書?(?:番号|no))|invoice(?! no| number)|rechnung|factur|fattura")
+_TITLED_RECEIPT = 3.0
+"""A page that is titled a receipt is one, whatever it says of the invoice that was paid and of how."""
 _NEEDED = 2.0
 _NARROW_ASPECT = 1.75
 _FEW_LINES = 4
@@ -53,9 +84,10 @@ def classify(pages: Sequence[PageLines]) -> DocumentType:
     if not lines:
         return DocumentType.OTHER
     text = _lower(unicodedata.normalize("NFKC", "\n".join([line.text for line in lines])))
-    titles = _lower("\n".join(_title(line) for line in _largest(pages[0].printed or tuple(lines))))
+    titles = "\n".join(_title(line) for line in _largest(pages[0].printed or tuple(lines)))
+    titles = _STRUNG_OUT.sub("", _lower(titles))
     invoice = receipt = other = 0.0
-    compact = _SPACED_OUT.sub("", text)
+    compact = _STRUNG_OUT.sub("", _SPACED_OUT.sub("", text))
     for unbounded, pattern, for_invoice, for_receipt, for_other in _SIGNS:
         if unbounded.search(compact) is None or pattern.search(compact) is None:
             continue
@@ -63,6 +95,8 @@ def classify(pages: Sequence[PageLines]) -> DocumentType:
         invoice += for_invoice * strength
         receipt += for_receipt * strength
         other += for_other * strength
+    if _RECEIPT_TITLE.search(titles) is not None and _INVOICE_TITLE.search(titles) is None:
+        receipt += _TITLED_RECEIPT
     narrow = _narrowness(pages[0])
     receipt += narrow
     invoice -= 0.5 * narrow

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evaluation.accuracy.figures import figures_of
 from evaluation.accuracy.judged import DEFAULT_THRESHOLD, JudgedDocument, judge
 from evaluation.accuracy.tables import field_table, line_item_table, set_table
 from evaluation.accuracy.through import ALL_CONFIDENCES
 from evaluation.api_reader import DocumentRead, as_read
+from evaluation.markdown import table
 from evaluation.mockups.documents import HOLDOUT, SETS, Mockup, load_mockups
 from evaluation.mockups.reading import charset_of, reading_of
 from ocr_core.contracts.ports import StructureOptions
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(set_table(groups))
     print()
     print(line_item_table(groups))
+    print()
+    print(kind_table(judged))
     for group in groups:
         print(f"\n### {group.name}\n\n{field_table(group)}")
     if options.failures:
@@ -57,9 +60,29 @@ def read(pipeline: TextPipeline, mockup: Mockup, charset: Charset) -> DocumentRe
     return as_read(json.loads(formats.render(result, structured.output_format).body))
 
 
+def kind_table(judged: Mapping[str, Sequence[JudgedDocument]]) -> str:
+    """What kind of document each is taken for: right of all, set by set."""
+    kinds = sorted({str(document.document.document_type) for documents in judged.values() for document in documents})
+    rows = [
+        [name, *(_right_of([each for each in documents if each.document.document_type == kind]) for kind in kinds)]
+        for name, documents in judged.items()
+    ]
+    return table(["kind", *kinds], rows)
+
+
+def _right_of(documents: Sequence[JudgedDocument]) -> str:
+    return f"{sum(map(_is_kind_right, documents))} of {len(documents)}"
+
+
+def _is_kind_right(document: JudgedDocument) -> bool:
+    return document.read.document_type == document.document.document_type
+
+
 def describe(document: JudgedDocument) -> str:
-    """Its wrong fields, and rows of items that differ; empty where all is right."""
-    lines = [
+    """Its kind where it is taken for another, its wrong fields, and rows of items that differ."""
+    kinds = document.document.document_type, document.read.document_type
+    lines = [] if _is_kind_right(document) else [f"  kind: wanted {kinds[0]}, got {kinds[1]}"]
+    lines += [
         f"  {field.name}: wanted {json.dumps(field.truth, ensure_ascii=False, default=str)}, got "
         + (
             "; ".join(

@@ -88,6 +88,7 @@ def _labels(set_name: str, path: Path, truth: Mapping[str, Any], drawing: Drawin
         is_complete=True,
         layout=path.stem,
         line_items=tuple(_row(row) for row in truth["line_items"]) if listed else None,
+        document_type=truth.get("kind"),
     )
 
 

@@ -14,7 +14,14 @@ from evaluation.mockups.columns import arms, column_count, is_drawing, is_japane
 
 LARGE, SMALL = 1.5, 0.8
 _MARKS = {"#": LARGE, "~": SMALL}
-_MARKED = re.compile(r"^(?P<mark>[#~])\s+(?P<text>.*?)\s+(?P=mark)$")
+_BLANKS = " \u3000\u00a0"
+_EDGE = r"[^\s\u2500-\u257f]"
+_MARKED = re.compile(
+    rf"(?:(?<!{_EDGE})|(?<=[、：]))(?P<mark>[#~])\s+(?P<text>[^\s\u2500-\u257f](?:[^\u2500-\u257f]*?{_EDGE})??)"
+    rf"\s+(?P=mark)(?!{_EDGE})"
+    rf"|(?<!{_EDGE})~(?P<tight>[^\s~\u2500-\u257f](?:[^~\u2500-\u257f]*[^\s~\u2500-\u257f])?)~(?!{_EDGE})"
+)
+"""``# … #``, also behind a single gap; some clerks leave no blanks inside (``~…~``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,49 +85,35 @@ def _cells(line: str, *, japanese: bool) -> _Cells:
 
 
 def _runs(cells: _Cells, row: int, *, japanese: bool) -> Iterator[Run]:
-    pieces: list[list[tuple[int, str]]] = [[]]
+    at = 0
+    for marked in _MARKED.finditer("".join(character for _, character in cells)):
+        yield from _plain_runs(cells[at : marked.start()], row, japanese=japanese)
+        text = "tight" if marked["text"] is None else "text"
+        piece = cells[slice(*marked.span(text))]
+        yield _run(piece, row, scale=_MARKS[cells[marked.start()][1]], japanese=japanese)
+        at = marked.end()
+    yield from _plain_runs(cells[at:], row, japanese=japanese)
+
+
+def _plain_runs(cells: _Cells, row: int, *, japanese: bool) -> Iterator[Run]:
+    piece: list[tuple[int, str]] = []
     blanks = 0
-    mark = ""
-    for column, character in cells:
-        if is_drawing(character):
-            pieces.append([])
-            blanks, mark = 0, ""
-        elif character in " \u3000\u00a0":
+    for column, character in [*cells, (0, "─")]:
+        if character in _BLANKS:
             blanks += 1
-        else:
-            if blanks > 1 and not mark:
-                pieces.append([])
-            elif blanks and character in _MARKS and not mark and _is_closed(cells, column, character):
-                pieces.append([])  # print of another size is another line to a text detector
-            elif blanks and pieces[-1]:
-                pieces[-1].append((column - 1, " "))
-            blanks = 0
-            pieces[-1].append((column, character))
-            if character in _MARKS and (not mark or mark == character):
-                mark = (
-                    "" if mark else (character if len(pieces[-1]) == 1 and _is_closed(cells, column, character) else "")
-                )
-    for piece in pieces:
-        if piece:
-            yield from _marked(piece, row, japanese=japanese)
+            continue
+        if piece and (blanks > 1 or is_drawing(character)):
+            yield _run(piece, row, scale=1.0, japanese=japanese)
+            piece = []
+        if not is_drawing(character):
+            piece += [(column - 1, " ")] * bool(piece and blanks) + [(column, character)]
+        blanks = 0
 
 
-def _is_closed(cells: _Cells, column: int, mark: str) -> bool:
-    """A mark stands before a blank, and its fellow behind one."""
-    behind = "".join(character for at, character in cells if at > column)
-    return re.search(rf"^[ \u3000].*[ \u3000]{re.escape(mark)}(\s|$|[│┃])", behind) is not None
-
-
-def _marked(piece: Sequence[tuple[int, str]], row: int, *, japanese: bool) -> Iterator[Run]:
-    text = "".join(character for _, character in piece)
-    scale = 1.0
-    first = piece[0][0]
-    if marked := _MARKED.match(text):
-        text, scale = marked["text"], _MARKS[marked["mark"]]
-        first = next((column for column, character in piece[1:] if character != " "), first)
-    if text:
-        columns = sum(column_count(character, japanese=japanese) for character in text)
-        yield Run(text=text, row=row, column=first, columns=columns, scale=scale)
+def _run(piece: _Cells, row: int, *, scale: float, japanese: bool) -> Run:
+    text = " ".join("".join(character for _, character in piece).split())
+    columns = sum(column_count(character, japanese=japanese) for character in text)
+    return Run(text=text, row=row, column=piece[0][0], columns=columns, scale=scale)
 
 
 def _level_rules(rows: Sequence[_Cells]) -> Iterator[Rule]:

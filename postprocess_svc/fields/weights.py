@@ -333,6 +333,11 @@ _PHONE = {
     "first": 1.0,
     "odd_length": -2.0,
     "direct": -4.0,  # of a department or person in charge: 直通, 内線
+    "other_line": -2.5,  # for emergencies, bookings, works: 夜間, 保安
+    "main": 2.0,  # 代表
+    "of_part": -1.0,  # a department in brackets behind it
+    "mobile": -1.0,
+    "branch": -3.0,  # ends a branch's entry: 北営業所 〒060-… TEL 011-…
     "alone": 2.0,  # all of a line of the issuer's block
 }
 

@@ -51,6 +51,39 @@ def test_a_tax_invoice_from_a_till_is_a_receipt() -> None:
     assert classify([receipt(rows)]) is DocumentType.RECEIPT
 
 
+@pytest.mark.parametrize(
+    "placed",
+    [
+        [(400, 80, "請", 60), (600, 80, "求", 60), (800, 80, "書", 60), (100, 300, "合計 1,000円")],
+        [(600, 80, "ご請求のお知らせ", 60), (100, 300, "更新契約書は署名のうえご返送ください。")],
+        [(600, 80, "納入通知書", 60), (100, 300, "納期限 令和7年7月31日"), (100, 900, "領収証書")],
+        [(600, 80, "授業料のお知らせ", 60), (100, 300, "納入期限 4月27日"), (100, 400, "現金は封筒に入れてください")],
+        [(100, 80, "10月分の野菜代としてご請求いたします。"), (100, 200, "ご担当 甲様"), (100, 300, "合計 1,000円")],
+        [(100, 80, "VAT Invoice: 26/04471"), (100, 200, "BALANCE NOW DUE"), (100, 300, "We never change our details.")],
+        [(100, 80, "請求書No 1163"), (100, 200, "レジデンス帯山管理組合 様"), (100, 300, "小計 1,000")],
+        [(100, 80, "Parcella n. 58/2026", 40), (100, 300, "Totale 1,00 €")],
+    ],
+)  # fmt: skip
+def test_an_invoice_in_other_words(placed: list[Placed]) -> None:
+    assert classify([page(placed)]) is DocumentType.INVOICE
+
+
+def test_a_receipt_that_names_the_invoice_and_the_transfer_is_a_receipt() -> None:
+    placed: list[Placed] = [
+        (600, 80, "領 収 書", 60),
+        (100, 200, "株式会社甲 御中"),
+        (100, 300, "¥1,000-"),
+        (100, 400, "上記正に領収いたしました"),
+        (100, 500, "ご請求書番号 2026-10 お支払方法 銀行振込口座"),
+    ]
+    assert classify([page(placed)]) is DocumentType.RECEIPT
+
+
+def test_a_simplified_invoice_of_a_spanish_till_is_a_receipt() -> None:
+    rows = ["ESTACION DE SERVICIO", "FACTURA SIMPLIFICADA", ("TOTAL", "70,53"), ("VISA", "70,53")]
+    assert classify([receipt(rows)]) is DocumentType.RECEIPT
+
+
 def test_no_pages() -> None:
     assert classify([]) is DocumentType.OTHER
 

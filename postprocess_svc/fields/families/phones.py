@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
+from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, Span, span
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
+from postprocess_svc.fields.families.phone_owners import begin_of_entry, owner_features
 from postprocess_svc.fields.labels import Label
+from postprocess_svc.fields.page_index import Extent
+from postprocess_svc.fields.values.addresses import is_address
 from postprocess_svc.fields.values.folding import has_digits, is_cjk
-from postprocess_svc.fields.values.phones import PrintedPhone, find_phones
+from postprocess_svc.fields.values.phones import PrintedPhone, find_phones, is_north_american
 from postprocess_svc.fields.vocabulary import Role
 
 _NEAR_ROWS = 8
@@ -27,9 +30,8 @@ _NOT_PHONES = frozenset(
         Role.TAX_NUMBER,
     }
 )
+_NOT_THE_FIRMS = ("fax", "direct", "other_line")
 _PHONE_OR_FAX = frozenset({Role.PHONE, Role.FAX})
-_WORDS_BEFORE = 12
-"""Characters before a number that may say whose it is."""
 _LETTER = re.compile(r"(?<![^\s:,(|/])T[.:]? ?(?=[0(+]\d)")
 """T 03-1234-5678; with more digits behind it, and no nought first, it is a registration number."""
 _FAX_LETTER = re.compile(r"(?<![^\s:,(|/)])F[.:]? ?(?=[0(+]\d)")
@@ -37,7 +39,8 @@ _FAX_LETTER = re.compile(r"(?<![^\s:,(|/)])F[.:]? ?(?=[0(+]\d)")
 _BOTH = frozenset({"tel/fax", "tel・fax", "tel & fax", "telfax"})
 _ALSO_FAX = re.compile(r"^[\s/|・,]+$")
 """TEL/FAX 03-1234-5678 / 03-1234-5679: the second number is the second label's."""
-_DIRECT = re.compile(r"直通|内線|担当|営業所|倉庫|配車|ご?予約|durchwahl|direct|extension", re.IGNORECASE)
+_MAX_BLOCK_GAP = 3.0
+"""Line heights of white above which an address block has ended."""
 _CUT_OFF = re.compile(r"(?<!\d)(\(?0\d{1,4}\)?-(?:\d{1,4}-?)?)$")
 _GOES_ON = re.compile(r"(?:\d{1,4}-)?\d{3,4}(?![\d-])")
 
@@ -54,7 +57,8 @@ class PhoneFamily(FieldFamily):
         """Phone numbers with their distance to the issuer's name."""
         found: list[Candidate] = []
         for facts in context.facts:
-            found.extend(_in_row(context, facts, chosen, first=not found))
+            own = [each for each in found if not any(each.features[name] for name in _NOT_THE_FIRMS)]
+            found.extend(_in_row(context, facts, chosen, first=not own))
         return found
 
 
@@ -78,10 +82,10 @@ def _in_row(context: DocumentContext, facts: RowFacts, chosen: Chosen, *, first:
     if speaking and text[-1] == "-":
         yield from _cut_off(context, facts, speaking, chosen, first=first)
     named = _named_together(text, speaking)
-    end_before = 0
+    previous = end_before = 0
     for phone in find_phones(text, labelled_from=labelled_from, western=western):
         is_second = end_before > 0 and _ALSO_FAX.match(text[end_before : phone.start]) is not None
-        end_before, is_first = phone.end, first and not end_before
+        previous, end_before, is_first = end_before, phone.end, first and not end_before
         label = next((label for label in reversed(speaking) if label.end <= phone.start), None)
         if label is not None and label in named and not is_second:
             label = named[0]
@@ -90,8 +94,9 @@ def _in_row(context: DocumentContext, facts: RowFacts, chosen: Chosen, *, first:
         if any(date.start <= phone.start and phone.end <= date.end and not date.compact for date in facts.dates):
             continue
         features = {
-            **_features(context, facts, phone, label, first=is_first),
-            **_places(facts, phone.start, phone.end, chosen),
+            **_features(context, phone, label, first=is_first),
+            **owner_features(facts, phone, previous),
+            **_places(context, facts, phone.start, phone.end, chosen),
         }
         if named and is_second:
             features["fax"] = 1.0
@@ -123,12 +128,9 @@ def _named_together(text: str, speaking: Sequence[Label]) -> Sequence[Label]:
     return ()
 
 
-def _features(
-    context: DocumentContext, facts: RowFacts, phone: PrintedPhone, label: Label | None, *, first: bool
-) -> dict[str, float]:
+def _features(context: DocumentContext, phone: PrintedPhone, label: Label | None, *, first: bool) -> dict[str, float]:
     # TEL/FAX: one label for both, or two numbers after "TEL 03-… FAX 03-…".
     is_fax = label is not None and Role.FAX in label.roles and Role.PHONE not in label.roles
-    before = facts.row.text[max(0, phone.start - _WORDS_BEFORE) : phone.start]
     return {
         "labelled": float(label is not None),
         "unlabelled": float(label is None),
@@ -136,7 +138,6 @@ def _features(
         "international": float(phone.value.startswith("+")),
         "first": float(first),
         "odd_length": float(_has_odd_length(context, phone)),
-        "direct": float(_DIRECT.search(before) is not None),
     }
 
 
@@ -158,8 +159,9 @@ def _cut_off(
         return
     phone = replace(found[0], start=head.start(), end=head.end())
     features = {
-        **_features(context, facts, phone, label, first=first),
-        **_places(facts, head.start(), head.end(), chosen),
+        **_features(context, phone, label, first=first),
+        **owner_features(facts, phone, 0),
+        **_places(context, facts, head.start(), head.end(), chosen),
     }
     evidence = (span(facts, head.start(), head.end()), span(following, 0, rest.end()))
     yield Candidate(value=phone.value, evidence=evidence, features=features)
@@ -168,7 +170,7 @@ def _cut_off(
 def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPhone) -> bool:
     if any(label.end <= phone.start for label in facts.labels if label.roles & _NOT_PHONES):
         return False
-    if not phone.separated:
+    if not phone.separated or any(date.start < phone.end and phone.start < date.end for date in facts.dates):
         return False
     before = facts.row.text[max(0, phone.start - 2) : phone.start]
     if before.strip() and before[-1].isalnum() and not is_cjk(before[-1]):
@@ -176,10 +178,10 @@ def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPh
     if context.language is Language.JAPANESE:
         digits = sum(character.isdigit() for character in phone.value)
         return phone.value.startswith(("0", "(0", "+81")) and digits in {10, 11, 12}
-    if any(date.start < phone.end and phone.start < date.end for date in facts.dates):
-        return False
     digits = sum(character.isdigit() for character in phone.value)
-    return phone.value.startswith("+") or (phone.value.startswith(("0", "(0")) and digits >= _NATIONAL_DIGITS)
+    if phone.value.startswith("+") or is_north_american(phone.value):
+        return True
+    return phone.value.startswith(("0", "(0")) and digits >= _NATIONAL_DIGITS
 
 
 def _has_odd_length(context: DocumentContext, phone: PrintedPhone) -> bool:
@@ -196,11 +198,10 @@ def _stretch(text: str, at: int) -> str:
     return text[text.rfind("\t", 0, at) + 1 : end if end >= 0 else len(text)]
 
 
-def _places(facts: RowFacts, start: int, end: int, chosen: Chosen) -> dict[str, float]:
+def _places(context: DocumentContext, facts: RowFacts, start: int, end: int, chosen: Chosen) -> dict[str, float]:
     """How near the number stands to the parties' names."""
-    # The line counts that a number ends: 本社 〒100-0001 … TEL 03-… begins under the name.
-    begin = facts.row.text.rfind("\t", 0, start) + 1
-    extent = facts.row.extent(begin, end)
+    # The entry counts that a number ends: 本社 〒100-0001 … TEL 03-… begins under the name.
+    extent = facts.row.extent(begin_of_entry(facts, start), end)
     near: dict[str, float] = {}
     for feature, field in (("near_issuer", FieldName.ISSUER_NAME), ("recipients", FieldName.RECIPIENT_NAME)):
         choice = chosen.get(field)
@@ -208,8 +209,38 @@ def _places(facts: RowFacts, start: int, end: int, chosen: Chosen) -> dict[str, 
             continue
         evidence = choice.candidate.evidence[0]
         below = facts.row.number - evidence.row.number
-        aligned = evidence.row.extent(evidence.start, evidence.end).overlap_x(extent) > -2 * extent.height
+        name = evidence.row.extent(evidence.start, evidence.end)
+        aligned = name.overlap_x(extent) > -2 * extent.height
+        if field is FieldName.ISSUER_NAME and not aligned:
+            aligned = _is_under_address_beside(evidence, extent)
         near[feature] = float(evidence.row.page == facts.row.page and 0 <= below <= _NEAR_ROWS and aligned)
+        if field is FieldName.RECIPIENT_NAME and near[feature] and not _is_in_block(context, evidence, facts, extent):
+            near[feature] = 0.0
     if near.get("near_issuer"):
         near["recipients"] = 0.0
     return near
+
+
+def _is_under_address_beside(name: Span, extent: Extent) -> bool:
+    """The number stands under the address that is printed to the right of a name."""
+    text = name.row.text
+    begin = text.find("\t", name.end) + 1
+    if not begin:
+        return False
+    end = text.find("\t", begin)
+    end = len(text) if end < 0 else end
+    return is_address(text[begin:end]) and name.row.extent(begin, end).overlap_x(extent) > 0
+
+
+def _is_in_block(context: DocumentContext, name: Span, facts: RowFacts, extent: Extent) -> bool:
+    """A number belongs to the block that a name heads: no white parts them, and no amounts stand between."""
+    bottom = name.row.extent(name.start, name.end).bottom
+    for other in context.facts[name.row.number + 1 : facts.row.number + 1]:
+        if not other.row.covers_x_of(extent) and other is not facts:
+            continue
+        if other.row.top - bottom > _MAX_BLOCK_GAP * extent.height:
+            return False
+        if any(amount.grouped or amount.currency or amount.decimals for amount in other.amounts) and other is not facts:
+            return False
+        bottom = other.row.bottom
+    return True

@@ -13,6 +13,7 @@ from postprocess_svc.fields.values.identifiers import (
     REGISTRATION_DIGITS,
     Identifier,
     corporate_number_is_valid,
+    find_national_id,
     find_registration_numbers,
     find_vat_ids,
 )
@@ -24,15 +25,18 @@ _T_AS_DIGIT = frozenset("17")
 _DIGITS_ALONE = re.compile(r"[\d .-]{13,}")
 _AFTER_NOISE = re.compile(r"(?<=[^\x00-\x7f])[A-Z|:;.](?=T ?\d{4})")
 _D_AS_NOUGHT = re.compile(r"(?<![A-Z0-9])[0O]E(?= ?\d{3} ?\d{3} ?\d{3}(?!\d))")
-# A tax number of a country without a shape of its own here: long, mostly digits, no separators but spaces and hyphens.
-_OTHER_ID = re.compile(r"(?<![A-Za-z0-9])[A-Z0-9]{2,4}[- ]?[A-Z0-9]{6,13}(?:[- ]\d{1,6}){0,3}(?![A-Za-z0-9])")
+_REACH = 14
+"""Characters between a label and the number that it calls a VAT id."""
 _RECIPIENT_ROWS = 7
 _LEAST_READ = 0.95
 _CERTAINTY_AS_PRINTED, _CERTAINTY_MISREAD = 0.6, 0.3
 """Of a number whose check digit fails. With every character read well it is printed so (made up, or somebody's slip):
 all such labelled numbers of ``jp-receipts-synth``. With a doubtful one it is a misread number: all of those that the
 generator's documents have, whose least certain characters were at 0.60 and 0.89. Neither is one to book unseen."""
-_CUSTOMERS = re.compile(r"customer|client|buyer|your|kunde|käufer|ihre|acheteur|votre|klant|uw ", re.IGNORECASE)
+_CUSTOMERS = re.compile(
+    r"customer|client|buyer|your|kunde|käufer|ihre|acheteur|votre|klant|uw |destinatari|cessionari|comprador|nabyw",
+    re.IGNORECASE,
+)
 
 
 class RegistrationFamily(FieldFamily):
@@ -107,12 +111,21 @@ def _in_row(context: DocumentContext, facts: RowFacts) -> Iterator[Candidate]:
     identifiers = find_vat_ids(_D_AS_NOUGHT.sub("DE", text) if label_end is not None else text)
     for identifier in identifiers:
         yield _candidate(context, facts, identifier, {"vat_shape": 1.0})
-    if label_end is not None and not identifiers:
-        match = _OTHER_ID.search(text, label_end)
-        if match is not None and match.start() - label_end <= 14 and sum(map(str.isdigit, match[0])) >= 6:
-            value = re.sub(r"[ -]", "", match[0])
-            identifier = Identifier(start=match.start(), end=match.end(), value=value, valid=True)
-            yield _candidate(context, facts, identifier, {"vat_shape": 1.0, "unknown_shape": 1.0})
+    for identifier in _of_a_country(facts, below=label is None and label_end is not None):
+        if not any(other.start < identifier.end and identifier.start < other.end for other in identifiers):
+            features = {"vat_shape": 1.0, "unknown_shape": float(not identifier.valid)}
+            yield _candidate(context, facts, identifier, features)
+
+
+def _of_a_country(facts: RowFacts, *, below: bool) -> Iterator[Identifier]:
+    """Numbers that labels call VAT ids, in a form of their country alone: after each label, before the next."""
+    text = facts.row.text
+    starts = [label.end for label in facts.labels if Role.REGISTRATION in label.roles]
+    for start in [0] if below else starts:
+        identifier = find_national_id(text, start, reach=_REACH)
+        following = next((label.start for label in facts.labels if label.start >= start), len(text))
+        if identifier is not None and identifier.start < following:
+            yield identifier
 
 
 def _without_t(context: DocumentContext, facts: RowFacts, label_end: int) -> Iterator[Candidate]:

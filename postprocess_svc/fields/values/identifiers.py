@@ -56,7 +56,7 @@ _VAT_SHAPES = {
     "AT": r"U\d{8}",
     "BE": r"[01]\d{9}",
     "BG": r"\d{9,10}",
-    "CHE": r"\d{9}(?:MWST|TVA|IVA)?",
+    "CHE": r"\d{9}",
     "CY": r"\d{8}[A-Z]",
     "CZ": r"\d{8,10}",
     "DE": r"\d{9}",
@@ -76,7 +76,7 @@ _VAT_SHAPES = {
     "LV": r"\d{11}",
     "MT": r"\d{8}",
     "NL": r"\d{9}B\d{2}",
-    "NO": r"\d{9}(?:MVA)?",
+    "NO": r"\d{9}",
     "PL": r"\d{10}",
     "PT": r"\d{9}",
     "RO": r"\d{2,10}",
@@ -92,7 +92,10 @@ _VAT_PRINTED = re.compile(
 
 
 def find_vat_ids(folded_text: str) -> list[Identifier]:
-    """Country code and the shape that the country prescribes; separators are dropped from the value."""
+    """Country code and the shape that the country prescribes.
+
+    Separators are dropped from the value, and so is the word behind it that says VAT (MWST, TVA, MVA).
+    """
     if not has_digits(folded_text, 7):
         return []
     found = []
@@ -111,6 +114,54 @@ def _longest_shape(match: re.Match[str]) -> Identifier | None:
         value = re.sub(r"[ .-]", "", printed[:end])
         if _VAT_EXACT.fullmatch(value) and sum(character.isdigit() for character in value) >= 6:
             return Identifier(start=match.start(), end=match.start() + end, value=value, valid=True)
+    return None
+
+
+_NATIONAL = re.compile(r"(?<![A-Za-z0-9])[A-Z0-9]+(?:[ .\-/][A-Z0-9]+)*")
+_EMPLOYER = re.compile(r"\d{2}-\d{7}")
+_KNOWN_NATIONAL = re.compile(
+    r"\d{2}[A-Z]{5}\d{4}[A-Z][A-Z0-9]Z[A-Z0-9]"  # India
+    r"|\d{8,9}[A-Z]|M\d{8}[A-Z0-9]"  # Singapore
+    r"|[A-HJ-NP-SUVW]\d{7}[A-Z0-9]|\d{8}[A-Z]"  # Spain
+    r"|\d{11}"  # Italy, Australia
+)
+_LEAST_NATIONAL, _MOST_NATIONAL = 8, 16
+_NATIONAL_DIGITS = 6
+
+
+def find_national_id(folded_text: str, start: int, *, reach: int) -> Identifier | None:
+    """What a label calls a VAT id in a form of its country alone: 193 7264 36, 03847170234, M2-0093847-1.
+
+    The groups from the first on that has a digit, as long as they have one; valid where its shape is known.
+    An employer's number of the United States (12-3456789) is no VAT id.
+
+    Args:
+        folded_text: A row.
+        start: Where the label ends.
+        reach: How many characters behind it the number may begin.
+    """
+    for match in _NATIONAL.finditer(folded_text, start):
+        if match.start() - start > reach:
+            return None
+        groups = list(re.finditer(r"[A-Z0-9]+", match[0]))
+        while groups and not has_digits(groups[0][0], 1):
+            groups.pop(0)
+        length, end = 0, 0
+        for group in groups:
+            if not has_digits(group[0], 1) or length + len(group[0]) > _MOST_NATIONAL:
+                break
+            length, end = length + len(group[0]), group.end()
+        if length < _LEAST_NATIONAL:
+            continue
+        begin = groups[0].start()
+        printed = match[0][begin:end]
+        value = re.sub(r"[^A-Z0-9]", "", printed)
+        after = folded_text[match.start() + end :]
+        if re.match(r"[,.]?\d|[a-z%]| ?%", after) or _EMPLOYER.fullmatch(printed):
+            continue
+        if sum(map(str.isdigit, value)) >= _NATIONAL_DIGITS:
+            known = _KNOWN_NATIONAL.fullmatch(value) is not None
+            return Identifier(start=match.start() + begin, end=match.start() + end, value=value, valid=known)
     return None
 
 

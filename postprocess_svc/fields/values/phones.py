@@ -16,6 +16,10 @@ _JAPANESE = re.compile(
 _INTERNATIONAL = re.compile(r"(?<![\d+-])(?:\+|00(?=[1-9]))\d{1,3}(?:[ ./-]{0,2}\(?\d{1,5}\)?){2,6}(?!\d)")
 _NATIONAL = re.compile(r"(?<![\d/.,-])\(?0\d{1,5}\)?(?:[ /.-]{1,2}\d{2,8}){1,5}(?![\d,]|[/.-]\d)")
 """Of Western countries: 0940/7838278, 01 24 69 62 99, (0208) 123 4567. Dates have this form as well."""
+_NORTH_AMERICAN = re.compile(
+    r"(?<![\w.,/+-])(?:\+?1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}([-.]))[2-9]\d{2}(?(1)\1|[-.])\d{4}(?![\w-]|\.\d)"
+)
+"""(970) 555-0142, 970-555-0142, 1-800-555-0142."""
 _LABELLED = re.compile(r"\(?\+?\d(?:[ ./-]{0,3}\(?\d\)?){5,14}(?!\d)")
 _SEPARATED = re.compile(r"[-()/. ]")
 _MISREAD_JOINT = re.compile(r"(?<=\d) ?[.·・=ー] ?(?=\d)")
@@ -54,16 +58,24 @@ def find_phones(folded_text: str, *, labelled_from: int | None = None, western: 
     if labelled_from is not None:
         text = _MISREAD_DIGIT.sub(lambda match: match[0].translate(_LIKE_DIGITS), folded_text)
     found: dict[int, PrintedPhone] = {}
+    if western and ("-" in text or "." in text):
+        for match in _NORTH_AMERICAN.finditer(text):
+            _keep(found, match, separated=True, japanese=False)
     for pattern in (_INTERNATIONAL, _NATIONAL if western else _JAPANESE):
         if "+" not in text and ("00" if pattern is _INTERNATIONAL else "0") not in text:
             continue
         for match in pattern.finditer(text):
-            separated = match[0].startswith(("+", "00")) or bool(_SEPARATED.search(match[0]))
+            separated = match[0].startswith("+") or bool(_SEPARATED.search(match[0].strip()))
             _keep(found, match, separated=separated, japanese=pattern is _JAPANESE)
     if labelled_from is not None:
         for match in _LABELLED.finditer(text, labelled_from):
             _keep(found, match, separated=False, japanese=False)
     return sorted(found.values(), key=lambda phone: phone.start)
+
+
+def is_north_american(value: str) -> bool:
+    """A number as ``find_phones`` gives it, of three, three and four digits: (970)555-0142."""
+    return _NORTH_AMERICAN.fullmatch(value) is not None
 
 
 def _keep(found: dict[int, PrintedPhone], match: re.Match[str], *, separated: bool, japanese: bool) -> None:

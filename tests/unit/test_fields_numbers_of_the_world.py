@@ -1,0 +1,146 @@
+"""Numbers, telephones and VAT ids as other people's documents print them."""
+
+from __future__ import annotations
+
+import pytest
+
+from postprocess_svc.fields.values.identifiers import find_national_id, find_vat_ids
+from tests.support.drawn_pages import value_of
+
+LATIN = """
+  Ashdown Merriweather LLP
+  88 Colmore Row, Birmingham B3 2QS
+  {line}
+
+  Bill to
+  Okafor Dental Care Limited
+  31 Harborne Park Road
+
+  # INVOICE #
+  Invoice number    1187
+  Invoice date      27 October 2026
+
+  Description                         Amount
+  Labour                            1,000.00
+  VAT                                 200.00
+  TOTAL DUE                         1,200.00
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "value"),
+    [
+        ("VAT Reg. No. 193 7264 36. Authorised by", "193726436"),
+        ("P. IVA 03847170234", "03847170234"),
+        ("CIF: B29174059", "B29174059"),
+        ("ABN 12 345 678 901", "12345678901"),
+        ("GST Reg. No.: M2-0093847-1", "M200938471"),
+        ("GSTIN 29AAKCS4821M1ZS State Name", "29AAKCS4821M1ZS"),
+        ("BTW 0472.831.547 - RPR Antwerpen", "0472831547"),
+        ("Tax ID: 39-1840275", None),
+        ("VAT 20 % of 1 234 567,00", None),
+        ("TVA non applicable, art. 293 B du CGI", None),
+    ],
+)
+def test_a_national_form_of_a_vat_id(printed: str, value: str | None) -> None:
+    found = find_national_id(printed, 3, reach=20)
+    assert (None if found is None else found.value) == value
+
+
+@pytest.mark.parametrize(
+    ("printed", "value"), [("CHE-112.849.066 MWST", "CHE112849066"), ("NO 123 456 785 MVA", "NO123456785")]
+)
+def test_the_word_behind_a_vat_id_is_no_part_of_it(printed: str, value: str) -> None:
+    assert [identifier.value for identifier in find_vat_ids(printed)] == [value]
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("VAT Reg. No. 193 7264 36", "193726436"),
+        ("Federal Tax ID 39-1840275", None),
+        ("Partita IVA 03847170234", "03847170234"),
+    ],
+)
+def test_the_issuers_vat_id_without_its_country(line: str, value: str | None) -> None:
+    assert value_of("registration_number", LATIN.format(line=line)) == value
+
+
+def test_two_parties_side_by_side_each_with_an_id_of_its_country() -> None:
+    page = """
+      FROM                                         CLIENT                              INVOICE
+      Vanya Codeworks Private Limited              Nordlicht Versandhandel GmbH        VC/EXP/2627/063
+      Baner Road, Pune 411045                      Wendenstrasse 130
+      GSTIN 27AAFCV7390Q1ZC                        USt-IdNr. DE811502633
+
+      Senior developer            5,168.00
+      Invoice value           EUR 5,168.00
+    """
+    assert value_of("registration_number", page) == "27AAFCV7390Q1ZC"
+
+
+JAPANESE = """
+  株式会社ニシヤマ不動産販売 御中                         # 請 求 書 #
+                                                        発行日 2026年5月14日
+
+  ご請求金額  # 46,200円 #
+
+  品名                 数量      単価      金額
+  保守料金                1    42,000    42,000
+                                消費税     4,200
+                                合計      46,200
+
+                                                        キヤマ事務機販売株式会社
+                                                        〒910-0005 福井市大手2-18-6
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "phone"),
+    [
+        (["保安 24時間 0776-54-0119", "店舗 0776-54-2210"], "0776-54-2210"),
+        (["夜間・緊急 0120-774-119", "TEL 0776-54-2210"], "0776-54-2210"),
+        (["TEL 0776-54-2211（営業部）／0776-54-2210（代表）"], "0776-54-2210"),
+        (["担当 木下（携帯 090-5320-9917）", "電話 0776-54-2210"], "0776-54-2210"),
+        (["得意先コード 0000320118", "TEL 0776-54-2210"], "0776-54-2210"),
+        (["敦賀営業所　〒914-0055 敦賀市鉄輪町1-4-12  TEL 0770-25-7703",
+          "本社　　　　〒910-0005 福井市大手2-18-6  TEL 0776-54-2210"], "0776-54-2210"),
+    ],
+)  # fmt: skip
+def test_the_firms_own_telephone_among_others(lines: list[str], phone: str) -> None:
+    page = JAPANESE + "".join(f"{' ' * 56}{line}\n" for line in lines)
+    assert value_of("phone", page) == phone
+
+
+def test_a_telephone_at_the_foot_is_not_the_recipients_whose_name_stands_above() -> None:
+    page = """
+      領収証                                                つばさ歯科医院
+
+      野口 芽衣　様                                         領収日 令和7年9月18日
+
+      項目                 点数          金額
+      検査                  482         4,820
+      処置                  494         4,940
+                       領収金額        9,760円
+
+      旭川市豊岡4条3丁目5-12　電話 0166-61-8241　院長 羽田 翼
+    """
+    assert value_of("phone", page) == "0166-61-8241"
+
+
+@pytest.mark.parametrize(("line", "phone"), [("(970) 555-0142", "(970)555-0142"), ("970-555-0142", "970-555-0142")])
+def test_a_north_american_telephone_without_a_label(line: str, phone: str) -> None:
+    assert value_of("phone", LATIN.format(line=line)) == phone
+
+
+def test_an_article_number_that_begins_with_noughts_is_no_telephone() -> None:
+    page = """
+          PINE HOLLOW HARDWARE
+            118 MOHAWK TRAIL
+
+     0093120077 BAR CHAIN OIL QT
+                                   8.58
+     TOTAL                         8.58
+     CASH                         10.00
+    """
+    assert value_of("phone", page) is None
