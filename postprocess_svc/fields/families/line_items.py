@@ -24,7 +24,7 @@ from postprocess_svc.fields.line_items.mending import mend
 from postprocess_svc.fields.line_items.numbers import plain
 from postprocess_svc.fields.line_items.rates import rates_of
 from postprocess_svc.fields.line_items.receipts import items_of_rows
-from postprocess_svc.fields.line_items.tabular import items_of_tables
+from postprocess_svc.fields.line_items.tabular import TableItems, items_of_tables
 from postprocess_svc.fields.values.amounts import money_value
 from postprocess_svc.fields.vocabulary import Role
 from postprocess_svc.fields.weights import BIAS
@@ -116,10 +116,11 @@ def _sums_before_discounts(context: DocumentContext, chosen: Chosen) -> set[Deci
 def _without_discount_of_all(items: Sequence[PrintedItem], document_type: DocumentType | None) -> Sequence[PrintedItem]:
     """The items without what goes off the whole at their end: a part of the sums, not of what was delivered.
 
-    On a receipt a discount stands below its item, so that it is of all only where no other item has one.
+    On a receipt a discount stands below its item, so that it is of all only where no other item has one. What a table
+    lists among its items is one of them.
     """
     kept = items
-    while kept and kept[-1].quantity is None and kept[-1].amount and kept[-1].amount < 0:
+    while kept and kept[-1].quantity is None and kept[-1].amount and kept[-1].amount < 0 and not kept[-1].is_listed:
         kept = kept[:-1]
     if document_type is DocumentType.RECEIPT and any(item.amount is not None and item.amount < 0 for item in kept):
         return items
@@ -132,10 +133,11 @@ def _best(context: DocumentContext, sums: set[Decimal]) -> _Reading:
     sure = [table for table in tables if table.is_sure]
     # A list of what is in a crate, beside the items that are charged.
     sure = [table for table in sure if table.has_prices] or sure
-    readings = [_reading([item for table in sure for item in table.items], sums, header=True)]
-    readings += [_reading(table.items, sums, header=True) for table in sure if len(sure) > 1]
+    printed = {amount.value for facts in context.facts for amount in facts.amounts} if sure else set()
+    readings = [_of_tables(sure, sums, printed)]
+    readings += [_of_tables([table], sums, printed) for table in sure if len(sure) > 1]
     if context.document_type is DocumentType.INVOICE:  # a receipt's rows say more than two columns of them
-        unsure = [_reading(table.items, sums) for table in tables if not table.is_sure]
+        unsure = [_of_tables([table], sums, set(), header=False) for table in tables if not table.is_sure]
         readings += [reading for reading in unsure if _hangs_together(reading, context)]
     best = max(readings, key=lambda reading: reading.points if reading.items else 0.0)
     if not best.items or best.points < _WEIGHTS["sums"] or any(not item.description for item in best.items):
@@ -147,6 +149,43 @@ def _best(context: DocumentContext, sums: set[Decimal]) -> _Reading:
                 best = replace(rows, items=_told_better(items, of_tables))
                 break
     return best
+
+
+def _of_tables(
+    tables: Sequence[TableItems], sums: set[Decimal], printed: set[Decimal], *, header: bool = True
+) -> _Reading:
+    """The items of tables; what they add up to may be printed anywhere, where they are several."""
+    own = sums.union(*(table.sums for table in tables))
+    items = _without_sums([item for table in tables for item in table.items], own)
+    if len(items) > 1:
+        own |= printed
+    return _reading(items, own, header=header)
+
+
+def _without_sums(items: Sequence[PrintedItem], sums: set[Decimal]) -> Sequence[PrintedItem]:
+    """The items without those that sum up others, or settle: what is left adds up, and they are amounts alone."""
+    if len(items) < 2 or _adds_up(items, sums):
+        return items
+    kept: list[PrintedItem] = []
+    since = 0
+    for item in items:
+        if _is_bare(item) and any(len(above) > 1 and sum_of(above) == item.amount for above in (kept, kept[since:])):
+            since = len(kept)
+        else:
+            kept.append(item)
+    if len(kept) < len(items) and _adds_up(kept, sums):
+        return kept
+    bare_from = len(items)
+    while bare_from > 1 and _is_bare(items[bare_from - 1]):
+        bare_from -= 1
+    for end in range(max(2, bare_from), len(items)):
+        if _adds_up(items[:end], sums):
+            return items[:end]
+    return items
+
+
+def _is_bare(item: PrintedItem) -> bool:
+    return item.quantity is None and item.unit_price is None
 
 
 def _told_better(items: Sequence[PrintedItem], of_tables: Sequence[PrintedItem]) -> Sequence[PrintedItem]:

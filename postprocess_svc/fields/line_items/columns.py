@@ -21,6 +21,8 @@ _MAX_UNKNOWN = 5
 """Columns of numbers without a known header that are tried."""
 _MAX_TRIED_ROWS = 60
 _ROUNDING = Decimal(1)
+_FEWEST_NUMBERS = 3
+"""One in so many texts of a column of numbers is one: names of sums stand there too."""
 _CODE = re.compile(r"[A-Za-z]{0,5}[-/.]?[\dA-Z]*\d[-\dA-Za-z/.]*|[A-Z]{1,4}(?:-[A-Z\d]{1,5})*")
 _COUNTED = re.compile(r"[-▲]?\d[\d.,]* ?[^\W\d][^\d\t]{0,11}[23]?|一式")
 
@@ -63,14 +65,14 @@ def _kept_promises(headers: Headers, rows: Sequence[RowCells]) -> dict[Column, i
         elif column in _FACTORS:
             texts = {at: [text for row in tried if (text := row.text(at))] for at in listed}
             counts = {
-                at: len(filled) if 2 * sum(map(_is_counted, filled)) >= len(filled) else -1
+                at: len(filled) if _FEWEST_NUMBERS * sum(map(_is_counted, filled)) >= len(filled) else -1
                 for at, filled in texts.items()
             }
         else:
             counts = dict.fromkeys(listed, 0)
         most = max(counts.values())
         if most > 0 or (most == 0 and column is not Column.DESCRIPTION):
-            found[column] = next(at for at in listed if counts[at] >= 0 and 2 * counts[at] >= most)
+            found[column] = next(at for at in listed if counts[at] >= 0 and 4 * counts[at] >= 3 * most)
     return found
 
 

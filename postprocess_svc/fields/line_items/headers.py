@@ -51,8 +51,7 @@ _JAPANESE_ENDINGS = (
     (Column.UNIT, "単位"),
     (
         Column.DESCRIPTION,
-        "名 名称 品目 品名 項目 内容 明細 内訳 摘要 種別 種目 費目 業務 用途 箇所 工種 費用 作業 作品 部品 商品 製品 "
-        "媒体",
+        "名 名称 品目 品名 項目 内容 明細 内訳 摘要 種別 種目 費目 業務 用途 箇所 工種 費用 作業 作品 部品 商品 製品",
     ),
     (Column.REMARKS, "備考 欄"),
 )
@@ -76,6 +75,7 @@ _CURRENCIES = frozenset(
 _MAX_LIST_COLUMNS = 4
 _ENDS_NO_HEADER = re.compile(r"[:：\d]|様|御中|〒")
 """What a header of items is not."""
+_FAR = 1_000
 _LEVELS = 3
 """Of wordings: those that say it, those that may, those that say something else where anything better stands beside."""
 
@@ -184,18 +184,18 @@ def columns_of_header(headers: Sequence[tuple[int, str]]) -> dict[Column, list[i
     """
     meanings = [(at, meaning) for at, header in headers if (meaning := meaning_of(header)) is not None]
     taxes = [at for at, meaning in meanings if meaning.column in {Column.TAX_AMOUNT, Column.TAX_RATE}]
-    found: dict[Column, list[tuple[tuple[int, int], int, int]]] = {}
+    amounts = [at for at, meaning in meanings if meaning.column is Column.AMOUNT]
+    found: dict[Column, list[tuple[bool, tuple[int, int], int, int]]] = {}
     for at, meaning in meanings:
         order = at
         if meaning.column is Column.AMOUNT:
             # Net, VAT, Total: the net one. A rate before all of them says nothing.
-            order = (
-                at
-                if any(at < tax < other for tax in taxes for other, each in meanings if each.column is Column.AMOUNT)
-                else 1_000 - at
-            )
-        found.setdefault(meaning.column, []).append((meaning.doubt, order, at))
-    return {column: [at for _, _, at in sorted(listed)] for column, listed in found.items()}
+            is_net = any(at < tax < other for tax in taxes for other in amounts)
+            order = at if is_net else _FAR - at
+        # Words behind the amounts say more of an item, not what it is.
+        is_behind = meaning.column is Column.DESCRIPTION and bool(amounts) and at > amounts[-1]
+        found.setdefault(meaning.column, []).append((is_behind, meaning.doubt, order, at))
+    return {column: [at for *_, at in sorted(listed)] for column, listed in found.items()}
 
 
 _NAMES_ITEMS = frozenset({Column.DESCRIPTION, Column.CODE, Column.DATE})

@@ -87,7 +87,8 @@ def _sums_up(item: PrintedItem, before: Sequence[PrintedItem], since: int) -> bo
         return False
     for first in {0, since}:
         above = before[first:]
-        if len(above) > 1 and all(each.unit_price is not None for each in above) and sum_of(above) == item.amount:
+        priced = sum(each.unit_price is not None for each in above)
+        if len(above) > 1 and 2 * priced > len(above) and sum_of(above) == item.amount:
             return True
     return False
 
@@ -160,7 +161,8 @@ def _item(row: RowCells, columns: Columns, page: int) -> PrintedItem | None:
     _settle(item, quantity, price, find_rate(row.text(columns.get(Column.DISCOUNT))))
     if quantity is None and amount is not None:
         _take_count(item, amount.value)
-    if amount is not None and amount.value > 0 and is_discount(description) and not whole:
+    in_brackets = _IN_BRACKETS.fullmatch(row.text(columns.get(Column.AMOUNT))) is not None
+    if amount is not None and amount.value > 0 and (is_discount(description) or in_brackets) and not whole:
         item.amount, item.sign_is_assumed = -amount.value, True
     return item
 

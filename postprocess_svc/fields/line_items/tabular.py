@@ -26,6 +26,8 @@ table may stand before one of several columns."""
 _MIN_COLUMNS = 3
 _MAX_ROWS = 500
 _SAME_COLUMNS = 0.7
+_NOWHERE = 10_000
+"""Beyond the last column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def _lists(rows: Sequence[RowCells]) -> list[tuple[Sequence[RowCells], Columns]]
         return found
     header, below = rows[start - 1], rows[start:]
     cut = _second_list(headers)
-    for first, end in ((0, cut), (cut, 10_000)):
+    for first, end in ((0, cut), (cut, _NOWHERE)):
         part = [(at, text) for at, text in headers if first <= at < end]
         if not part:
             continue
@@ -97,7 +99,8 @@ def _lists(rows: Sequence[RowCells]) -> list[tuple[Sequence[RowCells], Columns]]
             column: [_filled_most(header.by_column[at], own) for at in listed] for column, listed in meant.items()
         }
         columns = completed(placed, own)
-        if is_item_header(meant) or is_item_header(columns):
+        named = columns.get(Column.DESCRIPTION, _NOWHERE)
+        if is_item_header(meant) or (is_item_header(columns) and named < columns.get(Column.AMOUNT, -1)):
             parts = sorted(placed.get(Column.AMOUNT_PART, ()))
             found.append(_with_parts(own, columns, parts))
     return found
@@ -131,7 +134,7 @@ def _second_list(headers: Sequence[tuple[int, str]]) -> int:
         between = any(first < at < second for at in amounts)
         if alike and between and any(at > second for at in amounts):
             return second
-    return 10_000
+    return _NOWHERE
 
 
 def _with_parts(rows: Sequence[RowCells], columns: Columns, parts: Sequence[int]) -> tuple[Sequence[RowCells], Columns]:
