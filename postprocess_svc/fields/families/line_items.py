@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -135,9 +135,9 @@ def _best(context: DocumentContext, sums: set[Decimal]) -> _Reading:
     sure = [table for table in sure if table.has_prices] or sure
     printed = {amount.value for facts in context.facts for amount in facts.amounts} if sure else set()
     readings = [_of_tables(sure, sums, printed)]
-    readings += [_of_tables([table], sums, printed) for table in sure if len(sure) > 1]
+    readings += [_reading(table.items, sums, header=True) for table in sure if len(sure) > 1]
     if context.document_type is DocumentType.INVOICE:  # a receipt's rows say more than two columns of them
-        unsure = [_of_tables([table], sums, set(), header=False) for table in tables if not table.is_sure]
+        unsure = [_of_tables([table], sums, header=False) for table in tables if not table.is_sure]
         readings += [reading for reading in unsure if _hangs_together(reading, context)]
     best = max(readings, key=lambda reading: reading.points if reading.items else 0.0)
     if not best.items or best.points < _WEIGHTS["sums"] or any(not item.description for item in best.items):
@@ -152,14 +152,14 @@ def _best(context: DocumentContext, sums: set[Decimal]) -> _Reading:
 
 
 def _of_tables(
-    tables: Sequence[TableItems], sums: set[Decimal], printed: set[Decimal], *, header: bool = True
+    tables: Sequence[TableItems], sums: set[Decimal], printed: Collection[Decimal] = (), *, header: bool = True
 ) -> _Reading:
     """The items of tables; what they add up to may be printed anywhere, where they are several."""
-    own = sums.union(*(table.sums for table in tables))
-    items = _without_sums([item for table in tables for item in table.items], own)
-    if len(items) > 1:
-        own |= printed
-    return _reading(items, own, header=header)
+    parts = [_without_sums(table.items, sums | table.sums) for table in tables]
+    items = _without_sums([item for part in parts for item in part], sums)
+    each_adds_up = all(_adds_up(part, table.sums) for part, table in zip(parts, tables, strict=True))
+    own = sums | {sum_of(items)} if each_adds_up else sums
+    return _reading(items, own.union(printed) if len(items) > 1 else own, header=header)
 
 
 def _without_sums(items: Sequence[PrintedItem], sums: set[Decimal]) -> Sequence[PrintedItem]:

@@ -94,15 +94,15 @@ def is_summary(text: str) -> bool:
         return True
     if len(bare) <= _SHARE_OF and is_cjk(bare[0]) and ("%" in text or "％" in text):
         return True
-    if is_cjk(bare[0]):
-        return _is_japanese_sum(bare)
-    behind = next((at for at, character in enumerate(bare) if is_cjk(character)), 0)
-    if 0 < behind <= _MAX_TAX_CODE and _is_japanese_sum(bare[behind:]):  # A計, JCT消費税
+    japanese = next((at for at, character in enumerate(bare) if is_cjk(character)), len(bare))
+    if japanese <= _MAX_TAX_CODE and _is_japanese_sum(bare[japanese:]):  # A計, JCT消費税
         return True
-    return _is_latin_sum(bare, text)
+    return japanese > 0 and _is_latin_sum(bare, text)
 
 
 def _is_japanese_sum(bare: str) -> bool:
+    if not bare:
+        return False
     if bare.startswith("但"):  # what a 領収書 is given for
         return True
     if _LAST_WORDS.fullmatch(bare):

@@ -98,11 +98,11 @@ def _lists(rows: Sequence[RowCells]) -> list[tuple[Sequence[RowCells], Columns]]
         placed = {
             column: [_filled_most(header.by_column[at], own) for at in listed] for column, listed in meant.items()
         }
-        columns = completed(placed, own)
+        parts = sorted(placed.get(Column.AMOUNT_PART, ()))
+        own, columns = _with_parts(own, completed(placed, own), parts)
         named = columns.get(Column.DESCRIPTION, _NOWHERE)
         if is_item_header(meant) or (is_item_header(columns) and named < columns.get(Column.AMOUNT, -1)):
-            parts = sorted(placed.get(Column.AMOUNT_PART, ()))
-            found.append(_with_parts(own, columns, parts))
+            found.append((own, columns))
     return found
 
 
