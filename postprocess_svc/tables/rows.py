@@ -11,9 +11,7 @@ from postprocess_svc.tables.values import is_value
 
 _LEVEL = 0.3
 """Middles of cells of one row differ by less than this, in line heights."""
-_CURRENCIES = frozenset(
-    {"¥", "￥", "\\", "$", "€", "£", "₹", "US$", "S$", "RM", "EUR", "USD", "CHF", "GBP", "Rs", "Rs."}
-)
+_CURRENCIES = frozenset({"¥", "￥", "\\", "$", "€", "£", "₹", "US$", "S$"})
 _MIN_CELL_GAP = 0.5
 """White space between two cells of a row, in line heights; a space between words is a third."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -32,6 +33,7 @@ from postprocess_svc.fields.weights import BIAS
 _ROUNDING = Decimal("0.05")
 """By how much a sum of amounts may differ from the sum that is printed: rounding of single lines, cash."""
 
+_OF_SUMS = frozenset({Role.TOTAL, Role.TOTAL_DUE, Role.SUBTOTAL, Role.TAX, Role.TAX_BASE})
 _MAX_DISCOUNTS = 3
 _MAX_LEFT_OUT = 3
 """Rows at either end of a receipt's items that may be none."""
@@ -145,10 +147,22 @@ def _best(context: DocumentContext, sums: set[Decimal]) -> _Reading:
         for below_total in (False, True) if context.document_type is DocumentType.INVOICE else (False,):
             items = _that_add_up(items_of_rows(context, below_total=below_total), sums)
             rows = _reading(items, sums, receipt=True)
-            if items and _hangs_together(rows, context) and (not best.items or rows.points > best.points):
+            is_better = not best.items or (rows.points > best.points and len(items) > 1)
+            if items and is_better and _hangs_together(rows, context):
+                if context.document_type is DocumentType.INVOICE:
+                    _list_among_others(items)
                 best = replace(rows, items=_told_better(items, of_tables))
                 break
     return best
+
+
+def _list_among_others(items: Sequence[PrintedItem]) -> None:
+    """Let a discount be one of an invoice's items where its name begins where theirs do, above any sum."""
+    lefts = [item.lines[0].quad[0][0] for item in items]
+    for item, left in zip(items, lefts, strict=True):
+        line = item.lines[0]
+        near = abs(line.quad[3][1] - line.quad[0][1])
+        item.is_listed = 2 * sum(abs(left - other) < near for other in lefts) > len(lefts)
 
 
 def _of_tables(
@@ -230,8 +244,18 @@ def _hangs_together(reading: _Reading, context: DocumentContext) -> bool:
     """Whether items that no header speaks for are items: several that add up, one that multiplies, or a receipt's."""
     if context.document_type is DocumentType.INVOICE:
         several = len(reading.items) > 1 or any(item.multiplies() for item in reading.items)
-        return several and reading.features["sums"] > 0
+        return reading.features["sums"] > 0 and (several or _stands_before_tax(reading.items, context))
     return context.document_type is DocumentType.RECEIPT
+
+
+def _stands_before_tax(items: Sequence[PrintedItem], context: DocumentContext) -> bool:
+    """Whether the row below an only item is that of its tax."""
+    lines = {id(line) for item in items for line in item.lines}
+    for facts, below in pairwise(context.facts):
+        if any(id(piece.line) in lines for piece in facts.row.pieces):
+            is_tax = any(Role.TAX in phrase.roles for phrase in below.phrases) and bool(below.amounts)
+            return is_tax and not any(phrase.roles & _OF_SUMS for phrase in facts.phrases)
+    return False
 
 
 def _adds_up(items: Sequence[PrintedItem], sums: set[Decimal]) -> bool:

@@ -21,6 +21,8 @@ _MAX_UNKNOWN = 5
 """Columns of numbers without a known header that are tried."""
 _MAX_TRIED_ROWS = 60
 _ROUNDING = Decimal(1)
+_AS_OFTEN = 0.7
+"""Of two columns that promise the same, the likelier one is filled in so often at least as the other."""
 _FEWEST_NUMBERS = 3
 """One in so many texts of a column of numbers is one: names of sums stand there too."""
 _CODE = re.compile(r"[A-Za-z]{0,5}[-/.]?[\dA-Z]*\d[-\dA-Za-z/.]*|[A-Z]{1,4}(?:-[A-Z\d]{1,5})*")
@@ -72,7 +74,7 @@ def _kept_promises(headers: Headers, rows: Sequence[RowCells]) -> dict[Column, i
             counts = dict.fromkeys(listed, 0)
         most = max(counts.values())
         if most > 0 or (most == 0 and column is not Column.DESCRIPTION):
-            found[column] = next(at for at in listed if counts[at] >= 0 and 4 * counts[at] >= 3 * most)
+            found[column] = next(at for at in listed if counts[at] >= 0 and counts[at] >= _AS_OFTEN * most)
     return found
 
 

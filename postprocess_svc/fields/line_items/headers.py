@@ -221,4 +221,8 @@ def may_be_item_header(columns: Headers, headers: Sequence[tuple[int, str]]) -> 
     known = {at for listed in columns.values() for at in listed}
     others = [header for at, header in headers if at not in known]
     is_short = len(headers) <= _MAX_LIST_COLUMNS and bool(others)
-    return len(counted) > 1 or (is_short and Column.AMOUNT in columns and not _ENDS_NO_HEADER.search(others[0]))
+    # Net, VAT and Total above words that have no header.
+    by_tax = len(columns.get(Column.AMOUNT, ())) > 1 and bool({Column.TAX_AMOUNT, Column.TAX_RATE} & columns.keys())
+    return (
+        len(counted) > 1 or by_tax or (is_short and Column.AMOUNT in columns and not _ENDS_NO_HEADER.search(others[0]))
+    )

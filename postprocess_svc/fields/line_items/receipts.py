@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from postprocess_svc.fields.context import DocumentContext, RowFacts
-from postprocess_svc.fields.line_items.counts import Count, bare_count, counted_name, find_count
+from postprocess_svc.fields.line_items.counts import Count, bare_count, columns_count, counted_name, find_count
 from postprocess_svc.fields.line_items.item import PrintedItem
 from postprocess_svc.fields.line_items.summaries import is_discount, is_summary
-from postprocess_svc.fields.line_items.table_rows import without_list_mark
+from postprocess_svc.fields.line_items.table_rows import drop_numbers, without_list_mark
 from postprocess_svc.fields.values.amounts import PrintedAmount
+from postprocess_svc.fields.values.folding import fold
 from postprocess_svc.fields.vocabulary import Role
 from postprocess_svc.tables.values import is_value
 
@@ -27,7 +28,6 @@ _MIN_COUNTED = 0.6
 """Bare numbers beside names are counts where this share of the items has one."""
 _EDGES = " .:-*·・,、"
 _BAR_CODE = re.compile(r"^\d{7,14} (?=[^\W\d_])")
-_NUMBERED = re.compile(r"^(?:([1-9]\d?)[.)．、]|[(（]([1-9]\d?|[イロハニホヘトチリ])[)）]) ?(?=\D)")
 _NAME = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uff66-\uff9f]|[^\W\d_]{3}")
 """Two Latin letters are a till's mark for a tax, or a size."""
 
@@ -169,7 +169,10 @@ def _items(parts: list[_Part], page: int) -> list[PrintedItem]:
             if counted is not None:
                 counted.used = True
                 members.append(counted)
-        items.append(_item(name, part.amount, None if counted is None else counted.count, members, page))
+        count = None if counted is None else counted.count
+        if count is None and len(members) == 1:
+            count = columns_count(part.facts.row.text[: part.amount.start], part.amount.value)
+        items.append(_item(name, part.amount, count, members, page))
         if len(members) == 1 and items[-1].quantity is None:
             before = bare_count(part.facts.row.text[: part.amount.start], items[-1].description)
             if before is not None:
@@ -177,7 +180,7 @@ def _items(parts: list[_Part], page: int) -> list[PrintedItem]:
     if bare and len(bare) >= _MIN_COUNTED * sum(item.quantity is None for item in items if (item.amount or 0) > 0):
         for item, name, count in bare:
             item.description, item.quantity = name, count
-    _without_numbers(items)
+    drop_numbers(items)
     return items
 
 
@@ -187,6 +190,7 @@ def _item(name: str, amount: PrintedAmount, count: Count | None, members: list[_
         counted = counted_name(members[0].facts.row.text[: amount.start] if len(members) == 1 else name, amount.value)
         if counted is not None:
             name, count = _bare_name(counted[0]), counted[1]
+    name = _as_printed(name, members)
     goes_off = amount.value > 0 and is_discount(name) and (count is None or count.price is None)
     return PrintedItem(
         description=name,
@@ -199,6 +203,17 @@ def _item(name: str, amount: PrintedAmount, count: Count | None, members: list[_
         page=page,
         lines=[piece.line for member in members for piece in member.facts.row.pieces],
     )
+
+
+def _as_printed(name: str, members: Sequence[_Part]) -> str:
+    """A name as a line has it, where one does: its characters unfolded."""
+    for member in members:
+        for piece in member.facts.row.pieces:
+            folded = fold(piece.line.text)
+            at = folded.find(name)
+            if at >= 0 and len(folded) == len(piece.line.text):
+                return piece.line.text[at : at + len(name)].strip()
+    return name
 
 
 def _neighbours(parts: Sequence[_Part], at: int, *, names_below: bool) -> list[_Part]:
@@ -236,11 +251,3 @@ def _makes(part: _Part, amount: PrintedAmount) -> bool:
     if part.count is None or part.count.price is None:
         return False
     return abs(part.count.count * part.count.price - abs(amount.value)) <= Decimal(1).scaleb(-amount.decimals)
-
-
-def _without_numbers(items: Sequence[PrintedItem]) -> None:
-    """Take the numbers of a list out of the names, where each item has one."""
-    matches = [_NUMBERED.match(item.description) for item in items]
-    if len(items) > 1 and all(match is not None for match in matches):
-        for item, match in zip(items, matches, strict=True):
-            item.description = item.description[match.end() :] if match is not None else item.description

@@ -40,7 +40,7 @@ _COUNTS_UP = re.compile(
     r"(?<![時設会統推家余温湿風生測圧量速度離高熱])(?<!体重)(?<!歩数)(?<!流量)(?<!メーター)計(?:額|金額)?[件点枚便名個本式a-z]?$"
 )
 """What is counted up, by the last character; a clock, a thermometer and a design end with it too."""
-_IS_PAID = re.compile(r"^(?:[ご御お])?(?:入金|集金|着工時入金|内金|手付金|前受金)(?!機|口|伝|票|管)")
+_IS_PAID = re.compile(r"^[こご御お]?(?:入金|集金|着工時入金|内金|手付金|前受金)(?!機|口|伝|票|管)")
 _TAXES = re.compile(
     r"\b(?:tax|vat|gst|jct|iva|tva|btw|mwst|ust|igst|cgst|sgst|pst|hst|qst|moms|消費税)\b", re.IGNORECASE
 )
@@ -48,6 +48,14 @@ _KANA_SUMS = frozenset(
     {"タイショウ", "タイシヨウ", "コウケイ", "ショウケイ", "シヨウケイ", "ショウヒセイ", "シヨウヒセイ", "セイコウケイ"}
 )
 """Sums of printers that had no kanji, squashed."""
+_PAID_BEFORE = re.compile(
+    r"\b(?:deposit|retainer|pre-?payments?|part payments?|payments? received|received on account|anzahlung|"
+    r"abschlag|acompte|aanbetaald|anticipo|acconto)\b",
+    re.IGNORECASE,
+)
+"""What was paid before and goes off."""
+_CONTRIBUTION = re.compile(r"\bcontributo (?:integrativo|previdenziale)|\brivalsa inps", re.IGNORECASE)
+"""What goes on top of fees in Italy, before the tax."""
 _GOES_OFF = re.compile(r"^(?:less|plus|add|abzuglich|zuzuglich|zzgl)\b[\s:.]*", re.IGNORECASE)
 
 
@@ -121,17 +129,15 @@ def _is_japanese_sum(bare: str) -> bool:
 
 
 def _is_latin_sum(bare: str, text: str) -> bool:
-    if len(bare) <= _MAX_TAX_CODE and "%" in text:  # SR @ 6%
-        return True
-    if "%" in text and _TAXES.search(text) is not None:
+    if "%" in text and (len(bare) <= _MAX_TAX_CODE or _TAXES.search(text) is not None):  # SR @ 6%, Sales tax, 8 %
         return True
     goes_off = _GOES_OFF.sub("", text)
-    if goes_off != text and names_sum(goes_off):
+    if goes_off != text and (names_sum(goes_off) or _PAID_BEFORE.search(goes_off) is not None):
         return True
     words = text.split()
     if len(words) > _MOST_WORDS:
         return False
-    if _ENDINGS.search(bare) is not None:
+    if _ENDINGS.search(bare) is not None or _CONTRIBUTION.search(text) is not None:
         return True
     known = _summaries()
     return any(_NOISE.sub("", beginning) in known for beginning in accumulate(map(squash, words[:-1])))

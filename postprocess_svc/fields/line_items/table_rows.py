@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import dist
@@ -20,7 +20,10 @@ from postprocess_svc.tables.values import is_value
 
 LETTERS = re.compile(r"[^\W\d_]")
 _IN_BRACKETS = re.compile(r"[(（~〔\[].*[)）~〕\]]")
-_LIST_MARK = re.compile(r"^(?:[・•●◆■▪◇○►▶](?=\s*\S)|[-－](?=\s)|(?:内訳|明細)\s*[:：])\s*")
+_LIST_MARK = re.compile(
+    r"^(?:[・•●◆■▪◇○►▶](?=\s*\S)|[-－](?=\s)|(?:内訳|明細)\s*[:：]|[(（][イロハニホヘトチリ][)）])\s*"
+)
+_NUMBERED = re.compile(r"^(?:[1-9１-９]\d?[.)．、]|[(（][1-9１-９]\d?[)）]) ?(?=\D)")
 _SMALLER, _SET_IN = 0.9, 0.6
 """Notes below a name: in type of this share of its height, or set in by so many of its heights."""
 
@@ -63,7 +66,7 @@ def read_rows(rows: Sequence[RowCells], columns: Columns, page: int) -> RowsRead
         item = _item(row, columns, page)
         if item is None:
             if read.items:
-                _add_note(read.items[-1], row)
+                _take_count_of(read.items[-1], row.by_column.values())
             amount = _number(row, columns.get(Column.AMOUNT))
             if amount is not None:
                 read.sums.add(amount.value)
@@ -78,6 +81,7 @@ def read_rows(rows: Sequence[RowCells], columns: Columns, page: int) -> RowsRead
             since = len(read.items)
         else:
             read.items.append(item)
+    drop_numbers(read.items)
     return read
 
 
@@ -106,13 +110,13 @@ def _names_amount(row: RowCells, columns: Columns) -> bool:
     return False
 
 
-def _add_note(item: PrintedItem, row: RowCells) -> None:
-    """Take quantity and price out of what stands below an item: (18 m3 × @420)."""
+def _take_count_of(item: PrintedItem, cells: Iterable[TextCell]) -> None:
+    """Take quantity and price out of what stands beside or below an item: 12名×100円, (18 m3 × @420)."""
     if item.quantity is not None or item.unit_price is not None or item.amount is None:
         return
-    for cell in row.by_column.values():
+    for cell in cells:
         count = find_count(fold(cell.text))
-        if count is not None and count.price is not None and abs(count.count * count.price - item.amount) <= 1:
+        if count is not None and count.price is not None and abs(count.count * count.price - item.amount) < 1:
             item.quantity, item.unit, item.unit_price = count.count, count.unit, count.price
             return
 
@@ -161,6 +165,8 @@ def _item(row: RowCells, columns: Columns, page: int) -> PrintedItem | None:
     _settle(item, quantity, price, find_rate(row.text(columns.get(Column.DISCOUNT))))
     if quantity is None and amount is not None:
         _take_count(item, amount.value)
+        beside = [cell for cell in row.by_column.values() if cell is not named]
+        _take_count_of(item, beside)
     in_brackets = _IN_BRACKETS.fullmatch(row.text(columns.get(Column.AMOUNT))) is not None
     if amount is not None and amount.value > 0 and (is_discount(description) or in_brackets) and not whole:
         item.amount, item.sign_is_assumed = -amount.value, True
@@ -200,6 +206,14 @@ def own_name(cell: TextCell) -> str:
 def without_list_mark(name: str) -> str:
     """A name without the mark of a list before it."""
     return _LIST_MARK.sub("", name) or name
+
+
+def drop_numbers(items: Sequence[PrintedItem]) -> None:
+    """Take the numbers of a list out of the names, where each item has one."""
+    matches = [_NUMBERED.match(item.description) for item in items]
+    if len(items) > 1 and all(match is not None for match in matches):
+        for item, match in zip(items, matches, strict=True):
+            item.description = item.description[match.end() :] if match is not None else item.description
 
 
 def _height(line: TextLine) -> float:
