@@ -28,6 +28,7 @@ from ocr_core.contracts.result import (
 
 CONTENT_TYPE = "text/markdown; charset=utf-8"
 
+_ITEM_COLUMNS = ("Description", "Quantity", "Unit", "Unit price", "Amount", "Tax rate")
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|&])")
 _SPECIAL_AT_START = re.compile(r"^(\d*)([#+\-=~.)])")
 
@@ -89,9 +90,13 @@ def _account(account: BankAccount) -> str:
 
 
 def _item(item: LineItem) -> str:
+    return " / ".join(str(part) for part in _parts_of(item) if part is not None)
+
+
+def _parts_of(item: LineItem) -> tuple[int | str | None, ...]:
+    """In the order of ``_ITEM_COLUMNS``."""
     rate = None if item.tax_rate_percent is None else f"{item.tax_rate_percent}%"
-    parts = (item.description, item.quantity, item.unit, item.unit_price, item.amount, rate)
-    return " / ".join(str(part) for part in parts if part is not None)
+    return (item.description, item.quantity, item.unit, item.unit_price, item.amount, rate)
 
 
 def _items_table(
@@ -103,18 +108,10 @@ def _items_table(
     tables = {page.number: page.tables for page in pages if isinstance(page, PageResult)}
     if all(any(_holds(table.quad, item.quad) for table in tables.get(item.page, ())) for item in items):
         return ()
-    columns = [
-        ("Description", [item.description for item in items]),
-        ("Quantity", [item.quantity for item in items]),
-        ("Unit", [item.unit for item in items]),
-        ("Unit price", [item.unit_price for item in items]),
-        ("Amount", [item.amount for item in items]),
-        ("Tax rate", [None if item.tax_rate_percent is None else f"{item.tax_rate_percent}%" for item in items]),
-    ]
-    filled = [(name, values) for name, values in columns if any(value is not None for value in values)]
-    rows = zip(*(values for _, values in filled), strict=True)
-    body = [tuple("" if value is None else str(value) for value in row) for row in rows]
-    return heading, _table([tuple(name for name, _ in filled), *body])
+    cells = [tuple("" if value is None else str(value) for value in _parts_of(item)) for item in items]
+    filled = [at for at in range(len(_ITEM_COLUMNS)) if any(row[at] for row in cells)]
+    rows = [_ITEM_COLUMNS, *cells]
+    return heading, _table([tuple(row[at] for at in filled) for row in rows])
 
 
 def _holds(table: Quad, item: Quad) -> bool:

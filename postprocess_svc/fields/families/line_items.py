@@ -244,7 +244,8 @@ def _hangs_together(reading: _Reading, context: DocumentContext) -> bool:
     """Whether items that no header speaks for are items: several that add up, one that multiplies, or a receipt's."""
     if context.document_type is DocumentType.INVOICE:
         several = len(reading.items) > 1 or any(item.multiplies() for item in reading.items)
-        return reading.features["sums"] > 0 and (several or _stands_before_tax(reading.items, context))
+        is_only = bool(reading.features["receipt"]) and _stands_before_tax(reading.items, context)
+        return reading.features["sums"] > 0 and (several or is_only)
     return context.document_type is DocumentType.RECEIPT
 
 

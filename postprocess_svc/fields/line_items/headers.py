@@ -65,6 +65,8 @@ _GERMAN_ENDINGS = (
     (Column.UNIT_PRICE, "preis"),
     (Column.DESCRIPTION, "bezeichnung beschreibung leistung"),
 )
+_WEAK_ENDING = "料"
+"""Of fees by kind, beside which their sum may stand."""
 _ELSEWHERE = re.compile(r"前[回月期年残]|累計|契約|予算|残高|繰越|入金|当残|指数|指針|入数")
 """Numbers of another time, of the whole, or of what is in a box: such columns are the last to be believed."""
 _THIS_TIME = re.compile(r"^(?:今[回月期]|当[月期])")
@@ -170,7 +172,8 @@ def _level(column: Column, level: int, bare: str) -> int:
 def _by_ending(bare: str, endings: Sequence[tuple[Column, str]]) -> Meaning | None:
     """What the end of a compound says, where the whole is not known: both languages put last what a thing is."""
     column = next((column for column, listed in endings if bare.endswith(tuple(listed.split()))), None)
-    return None if column is None else Meaning(column=column, doubt=(_level(column, 1, bare), 2))
+    level = 2 if bare.endswith(_WEAK_ENDING) else 1
+    return None if column is None else Meaning(column=column, doubt=(_level(column, level, bare), 2))
 
 
 Headers = Mapping[Column, Sequence[int]]

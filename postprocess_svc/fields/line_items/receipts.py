@@ -178,8 +178,8 @@ def _items(parts: list[_Part], page: int) -> list[PrintedItem]:
             if before is not None:
                 bare.append((items[-1], *before))
     if bare and len(bare) >= _MIN_COUNTED * sum(item.quantity is None for item in items if (item.amount or 0) > 0):
-        for item, name, count in bare:
-            item.description, item.quantity = name, count
+        for item, name, number in bare:
+            item.description, item.quantity = name, number
     drop_numbers(items)
     return items
 

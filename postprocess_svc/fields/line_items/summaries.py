@@ -98,8 +98,10 @@ def is_summary(text: str) -> bool:
     known = _summaries()
     if bare in known or _CARRIED.search(bare) is not None:
         return True
-    if ("(" in squashed or "[" in squashed) and _NOISE.sub("", _BRACKETED.sub("", squashed)) in known:
-        return True
+    if "(" in squashed or "[" in squashed:
+        without = _NOISE.sub("", _BRACKETED.sub("", squashed))
+        if without in known or (without and is_cjk(without[0]) and _COUNTS_UP.search(without) is not None):
+            return True
     if len(bare) <= _SHARE_OF and is_cjk(bare[0]) and ("%" in text or "％" in text):
         return True
     japanese = next((at for at, character in enumerate(bare) if is_cjk(character)), len(bare))

@@ -99,10 +99,10 @@ def _lists(rows: Sequence[RowCells]) -> list[tuple[Sequence[RowCells], Columns]]
             column: [_filled_most(header.by_column[at], own) for at in listed] for column, listed in meant.items()
         }
         parts = sorted(placed.get(Column.AMOUNT_PART, ()))
-        own, columns = _with_parts(own, completed(placed, own), parts)
+        amounts, columns = _with_parts(own, completed(placed, own), parts)
         named = columns.get(Column.DESCRIPTION, _NOWHERE)
         if is_item_header(meant) or (is_item_header(columns) and named < columns.get(Column.AMOUNT, -1)):
-            found.append((own, columns))
+            found.append((amounts, columns))
     return found
 
 
