@@ -1,5 +1,7 @@
 """The result as Markdown: the fields as a table, then the pages: paragraphs, and the pages' tables where they stand.
 
+Line items that stand in none of the pages' tables have a table of their own, below the fields.
+
 Markdown has no spans: what spans several cells stands in the first of them, and the others are empty.
 """
 
@@ -9,6 +11,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
+from ocr_core.contracts.geometry import Quad, bounds
 from ocr_core.contracts.ports import RenderedResult
 from ocr_core.contracts.result import (
     BankAccount,
@@ -25,6 +28,7 @@ from ocr_core.contracts.result import (
 
 CONTENT_TYPE = "text/markdown; charset=utf-8"
 
+_ITEM_COLUMNS = ("Description", "Quantity", "Unit", "Unit price", "Amount", "Tax rate")
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|&])")
 _SPECIAL_AT_START = re.compile(r"^(\d*)([#+\-=~.)])")
 
@@ -35,9 +39,14 @@ def render(result: OcrResult) -> RenderedResult:
     if result.document_type is not None:
         parts.append(f"Document type: {result.document_type.value}")
     if result.fields is not None:
-        parts += ["## Fields", _fields_table(result.fields)]
+        parts += [
+            "## Fields",
+            _fields_table(result.fields),
+            *_items_table("## Line items", result.fields, result.pages),
+        ]
     for schema, fields in (result.schemas or {}).items():
         parts += [f"## Fields: {schema}", _fields_table(fields)]
+        parts += _items_table(f"## Line items: {schema}", fields, result.pages)
     for page in result.pages:
         parts += _page(page)
     if result.warnings:
@@ -81,9 +90,35 @@ def _account(account: BankAccount) -> str:
 
 
 def _item(item: LineItem) -> str:
+    return " / ".join(str(part) for part in _parts_of(item) if part is not None)
+
+
+def _parts_of(item: LineItem) -> tuple[int | str | None, ...]:
+    """In the order of ``_ITEM_COLUMNS``."""
     rate = None if item.tax_rate_percent is None else f"{item.tax_rate_percent}%"
-    parts = (item.description, item.quantity, item.unit, item.unit_price, item.amount, rate)
-    return " / ".join(str(part) for part in parts if part is not None)
+    return (item.description, item.quantity, item.unit, item.unit_price, item.amount, rate)
+
+
+def _items_table(
+    heading: str, fields: dict[str, FieldAnswer], pages: Sequence[PageResult | UnreadPage]
+) -> Sequence[str]:
+    """The line items, where the tables of their pages do not show them all; only columns that something stands in."""
+    answers = [entry for answer in fields.values() if isinstance(answer, tuple) for entry in answer]
+    items = [entry for entry in answers if isinstance(entry, LineItem)]
+    tables = {page.number: page.tables for page in pages if isinstance(page, PageResult)}
+    if all(any(_holds(table.quad, item.quad) for table in tables.get(item.page, ())) for item in items):
+        return ()
+    cells = [tuple("" if value is None else str(value) for value in _parts_of(item)) for item in items]
+    filled = [at for at in range(len(_ITEM_COLUMNS)) if any(row[at] for row in cells)]
+    rows = [_ITEM_COLUMNS, *cells]
+    return heading, _table([tuple(row[at] for at in filled) for row in rows])
+
+
+def _holds(table: Quad, item: Quad) -> bool:
+    """Whether an item stands in a table: its middle does."""
+    around, own = bounds(table), bounds(item)
+    x, y = (own.left + own.right) / 2, (own.top + own.bottom) / 2
+    return around.left <= x <= around.right and around.top <= y <= around.bottom
 
 
 def _page(page: PageResult | UnreadPage) -> list[str]:

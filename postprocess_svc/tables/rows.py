@@ -11,8 +11,14 @@ from postprocess_svc.tables.values import is_value
 
 _LEVEL = 0.3
 """Middles of cells of one row differ by less than this, in line heights."""
+_CURRENCIES = frozenset({"¥", "￥", "\\", "$", "€", "£", "₹", "US$", "S$"})
 _MIN_CELL_GAP = 0.5
 """White space between two cells of a row, in line heights; a space between words is a third."""
+
+
+def _is_currency(page: LevelPage, cell: Cell) -> bool:
+    """Whether a cell is the sign of a currency and no more: at the left edge of a column, far from its number."""
+    return len(cell.members) == 1 and page.lines[cell.members[0]].text in _CURRENCIES
 
 
 def rows_of_lines(page: LevelPage, free: Collection[int]) -> list[Row]:
@@ -31,7 +37,8 @@ def rows_of_lines(page: LevelPage, free: Collection[int]) -> list[Row]:
             continue
         row = rows[-1]
         last = row.cells[-1]
-        if box.left - last.right < near and last.left - box.right < near:
+        goes_on = box.left - last.right < near and last.left - box.right < near
+        if goes_on or (box.left > last.left and _is_currency(page, last) and is_value(line.text)):
             last.left, last.right = min(last.left, box.left), max(last.right, box.right)
             last.members.append(index)
         else:

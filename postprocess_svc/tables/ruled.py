@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
@@ -19,6 +20,9 @@ _SAME_EDGE = 0.35
 _COVERED = 0.5
 """A ruling divides two cells if it covers this share of the edge between them."""
 _SAME_ROW = 0.5
+_ROW_STEP = 0.8
+"""Words further from the row above them than this share of the least distance of two rows are a row of their own."""
+_HEADING = re.compile(r"[【＜<《〈［\[].*[】＞>》〉］\]]$|[■◆●▼□◇]")
 _HEADER_REACH = 1.3
 """How far above a grid the middles of a header's lines stand."""
 _APART = 1.0
@@ -185,7 +189,11 @@ class _Boundaries:
         return cuts
 
     def _cuts_in_band(self, band: list[Box]) -> list[float]:
-        """Between the rows of one band: rows are those of at least two cells, with values in a column they share."""
+        """Between the rows of one band: rows are those of at least two cells, with values in a column they share.
+
+        So is a row of words at the left and values elsewhere: taxed and untaxed amounts have a column each. Words
+        alone go on with the row above them where they stand nearer to it than rows do to each other.
+        """
         band.sort(key=lambda box: box.y)
         rows: list[list[Box]] = []
         for box in band:
@@ -193,28 +201,43 @@ class _Boundaries:
                 rows[-1].append(box)
             else:
                 rows.append([box])
+        begins = self._rows_that_begin(rows)
+        if len(begins) < 2:
+            return []
+        steps = [rows[below][0].y - rows[above][0].y for above, below in pairwise(begins)]
+        far = _ROW_STEP * min(steps)
+        cuts: list[float] = []
+        for number in range(1, len(rows)):
+            above, row = rows[number - 1], rows[number]
+            begins_here = number in begins and number != begins[0]
+            if begins_here or row[0].y - above[0].y >= far or self._is_heading(row) or self._is_heading(above):
+                cuts.append((max(box.bottom for box in above) + min(box.top for box in row)) / 2)
+        return cuts
+
+    def _rows_that_begin(self, rows: Sequence[Sequence[Box]]) -> list[int]:
+        """Which rows of text begin a row of the table."""
+        texts = self._page.lines
         valued: list[set[int]] = []
+        named: list[bool] = []
+        first = min(bisect_right(self._xs, box.x) for row in rows for box in row)
         for row in rows:
             columns = {bisect_right(self._xs, box.x): box.index for box in row}
-            values = {column for column, index in columns.items() if is_value(self._page.lines[index].text)}
+            values = {column for column, index in columns.items() if is_value(texts[index].text)}
+            whole = {column for column in values if not texts[columns[column]].text.startswith(("(", "（"))}
             valued.append(values if len(columns) > 1 else set())
+            named.append(first in columns and first not in values and bool(whole) and len(columns) > 1)
         main = max(
             {column for values in valued for column in values},
             key=lambda column: sum(column in values for values in valued),
             default=None,
         )
-        cuts: list[float] = []
-        last: int | None = None
-        for number, values in enumerate(valued):
-            if main is None or main not in values:
-                continue
-            if last is not None:
-                # What stands between two rows goes on with the one above.
-                above = max(box.bottom for row in rows[last:number] for box in row)
-                below = min(box.top for box in rows[number])
-                cuts.append((above + below) / 2)
-            last = number
-        return cuts
+        return [
+            number for number, values in enumerate(valued) if main is not None and (main in values or named[number])
+        ]
+
+    def _is_heading(self, row: Sequence[Box]) -> bool:
+        """Whether a row of text is the heading of a section, by its brackets or its mark."""
+        return len(row) == 1 and _HEADING.match(self._page.lines[row[0].index].text) is not None
 
 
 def _areas(sets: Sets, columns: int, rows: int, members: dict[int, list[int]]) -> Iterator[Area]:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from postprocess_svc.tables.cells import Cell, Row
 from postprocess_svc.tables.level import Level, LevelPage
 from postprocess_svc.tables.rows import rows_of_lines
+from postprocess_svc.tables.strangers import without_strangers
 from postprocess_svc.tables.table import Area, Grid
 from postprocess_svc.tables.wrapping import Rules, Wrapping
 
@@ -133,7 +134,9 @@ def unruled_grids(page: LevelPage, free: Collection[int]) -> Iterator[Grid]:
         if 1 < len(rows[at].cells) <= _MAX_COLUMNS:
             run, end = _grown(rows, at, page)
             if len(run.rows) > 1 and _is_table(run, page):
-                run = _without_strangers(run, rows, at, end, page)
+                if without_strangers(rows, at, end, page):
+                    continue  # what is left of the rows is asked anew
+                run = _without_first_rows(run, rows, at, end, page)
                 _add_heading(run, rows[last:at], page.em)
                 at = last = end + _with_trailing(run, rows[end:], page)
                 yield _grid(run, page)
@@ -178,7 +181,7 @@ def _begins_anew(run: _Run, row: Row, following: Sequence[Row]) -> bool:
     return len(row.cells) > widest + 1 or any([above.has_value for above in run.rows[1:]])  # noqa: C419 - quicker
 
 
-def _without_strangers(run: _Run, rows: Sequence[Row], start: int, end: int, page: LevelPage) -> _Run:
+def _without_first_rows(run: _Run, rows: Sequence[Row], start: int, end: int, page: LevelPage) -> _Run:
     """The run without first rows that only bring boundaries of their own: a total above the table, a letterhead."""
     for first in range(start + 1, min(start + 1 + _MAX_STRANGERS, end - 1)):
         if len(rows[first - 1].cells) >= len(rows[first].cells):

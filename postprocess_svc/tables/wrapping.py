@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 
 from postprocess_svc.tables.cells import Row
 from postprocess_svc.tables.level import Level, LevelPage
@@ -56,7 +55,9 @@ class Wrapping:
         ]
         self._first = self.carries.index(True)
         lone = not all(self.carries[self._first :])
-        self._near = _NEAR * median(steps) if steps else _NEAR_EM * page.em if lone else 0.0
+        # Sums below the items stand further apart.
+        usual = sorted(steps)[len(steps) // 4] if steps else 0.0
+        self._near = _NEAR * usual if steps else _NEAR_EM * page.em if lone else 0.0
 
     def goes_on(self, row: Row, above: Row) -> bool:
         """Whether a row goes on with the row of text above it."""

@@ -234,6 +234,12 @@ Document type: invoice
 | bank\\_accounts | みずほ銀行 / 渋谷支店 / ordinary / 1234567 | みずほ銀行 渋谷支店 普通 1234567 | 0.97 | 1 |
 | line\\_items | 設計作業 / 1.5 / 人月 / 100000 / 150000 / 10% | 設計作業 1.5 人月 100,000 150,000 10% | 0.96 | 1 |
 
+## Line items
+
+| Description | Quantity | Unit | Unit price | Amount | Tax rate |
+| --- | --- | --- | --- | --- | --- |
+| 設計作業 | 1.5 | 人月 | 100000 | 150000 | 10% |
+
 ## Page 1
 
 請求書
@@ -287,6 +293,41 @@ def test_a_table_stands_where_its_first_line_does_and_spans_leave_empty_cells() 
         "横",
         "後\n",
     ]
+
+
+def item(description: str, top: float, **printed: str | int | None) -> LineItem:
+    parts = {"quantity": None, "unit": None, "unit_price": None, "amount": None, "tax_rate_percent": None} | printed
+    quad = Box(left=100, top=top, right=500, bottom=top + 20).to_quad()
+    return LineItem(description=description, **parts, text=description, confidence=0.9, page=1, quad=quad)  # type: ignore[arg-type]
+
+
+def items_section(*items: LineItem) -> str:
+    result = replace(RESULT, fields={"line_items": items}, warnings=())
+    rendered = formats.render(result, OutputFormat.MARKDOWN).body.decode()
+    return rendered.partition("## Line items\n\n")[2].partition("\n\n## Page 1")[0]
+
+
+def test_line_items_that_stand_in_no_table_of_their_page_have_a_table_of_their_own() -> None:
+    assert items_section(
+        item("パン | 2個", 700, quantity=2, unit="個", amount=360, tax_rate_percent=8), item("袋", 730, amount=5)
+    ).splitlines() == [
+        "| Description | Quantity | Unit | Amount | Tax rate |",
+        "| --- | --- | --- | --- | --- |",
+        "| パン \\| 2個 | 2 | 個 | 360 | 8% |",
+        "| 袋 |  |  | 5 |  |",
+    ]
+
+
+def test_line_items_that_a_table_of_their_page_shows_are_not_written_twice() -> None:
+    assert items_section(item("設計*作業*", 330, amount=100000), item("開発 |", 360, amount=250000)) == ""
+
+
+def test_each_schema_has_its_own_line_items() -> None:
+    result = replace(
+        RESULT, fields=None, schemas={"invoice": {"line_items": (item("袋", 700, amount=5),)}, "receipt": {}}
+    )
+    body = formats.render(result, OutputFormat.MARKDOWN).body.decode()
+    assert "## Line items: invoice\n\n| Description | Amount |\n| --- | --- |\n| 袋 | 5 |\n\n## Fields: receipt" in body
 
 
 def test_rows_outside_of_tables_are_paragraphs() -> None:

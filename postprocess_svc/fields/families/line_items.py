@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -24,7 +25,7 @@ from postprocess_svc.fields.line_items.mending import mend
 from postprocess_svc.fields.line_items.numbers import plain
 from postprocess_svc.fields.line_items.rates import rates_of
 from postprocess_svc.fields.line_items.receipts import items_of_rows
-from postprocess_svc.fields.line_items.tabular import items_of_tables
+from postprocess_svc.fields.line_items.tabular import TableItems, items_of_tables
 from postprocess_svc.fields.values.amounts import money_value
 from postprocess_svc.fields.vocabulary import Role
 from postprocess_svc.fields.weights import BIAS
@@ -32,6 +33,7 @@ from postprocess_svc.fields.weights import BIAS
 _ROUNDING = Decimal("0.05")
 """By how much a sum of amounts may differ from the sum that is printed: rounding of single lines, cash."""
 
+_OF_SUMS = frozenset({Role.TOTAL, Role.TOTAL_DUE, Role.SUBTOTAL, Role.TAX, Role.TAX_BASE})
 _MAX_DISCOUNTS = 3
 _MAX_LEFT_OUT = 3
 """Rows at either end of a receipt's items that may be none."""
@@ -116,10 +118,11 @@ def _sums_before_discounts(context: DocumentContext, chosen: Chosen) -> set[Deci
 def _without_discount_of_all(items: Sequence[PrintedItem], document_type: DocumentType | None) -> Sequence[PrintedItem]:
     """The items without what goes off the whole at their end: a part of the sums, not of what was delivered.
 
-    On a receipt a discount stands below its item, so that it is of all only where no other item has one.
+    On a receipt a discount stands below its item, so that it is of all only where no other item has one. What a table
+    lists among its items is one of them.
     """
     kept = items
-    while kept and kept[-1].quantity is None and kept[-1].amount and kept[-1].amount < 0:
+    while kept and kept[-1].quantity is None and kept[-1].amount and kept[-1].amount < 0 and not kept[-1].is_listed:
         kept = kept[:-1]
     if document_type is DocumentType.RECEIPT and any(item.amount is not None and item.amount < 0 for item in kept):
         return items
@@ -132,10 +135,11 @@ def _best(context: DocumentContext, sums: set[Decimal]) -> _Reading:
     sure = [table for table in tables if table.is_sure]
     # A list of what is in a crate, beside the items that are charged.
     sure = [table for table in sure if table.has_prices] or sure
-    readings = [_reading([item for table in sure for item in table.items], sums, header=True)]
+    printed = {amount.value for facts in context.facts for amount in facts.amounts} if sure else set()
+    readings = [_of_tables(sure, sums, printed)]
     readings += [_reading(table.items, sums, header=True) for table in sure if len(sure) > 1]
     if context.document_type is DocumentType.INVOICE:  # a receipt's rows say more than two columns of them
-        unsure = [_reading(table.items, sums) for table in tables if not table.is_sure]
+        unsure = [_of_tables([table], sums, header=False) for table in tables if not table.is_sure]
         readings += [reading for reading in unsure if _hangs_together(reading, context)]
     best = max(readings, key=lambda reading: reading.points if reading.items else 0.0)
     if not best.items or best.points < _WEIGHTS["sums"] or any(not item.description for item in best.items):
@@ -143,10 +147,59 @@ def _best(context: DocumentContext, sums: set[Decimal]) -> _Reading:
         for below_total in (False, True) if context.document_type is DocumentType.INVOICE else (False,):
             items = _that_add_up(items_of_rows(context, below_total=below_total), sums)
             rows = _reading(items, sums, receipt=True)
-            if items and _hangs_together(rows, context) and (not best.items or rows.points > best.points):
+            is_better = not best.items or (rows.points > best.points and len(items) > 1)
+            if items and is_better and _hangs_together(rows, context):
+                if context.document_type is DocumentType.INVOICE:
+                    _list_among_others(items)
                 best = replace(rows, items=_told_better(items, of_tables))
                 break
     return best
+
+
+def _list_among_others(items: Sequence[PrintedItem]) -> None:
+    """Let a discount be one of an invoice's items where its name begins where theirs do, above any sum."""
+    lefts = [item.lines[0].quad[0][0] for item in items]
+    for item, left in zip(items, lefts, strict=True):
+        line = item.lines[0]
+        near = abs(line.quad[3][1] - line.quad[0][1])
+        item.is_listed = 2 * sum(abs(left - other) < near for other in lefts) > len(lefts)
+
+
+def _of_tables(
+    tables: Sequence[TableItems], sums: set[Decimal], printed: Collection[Decimal] = (), *, header: bool = True
+) -> _Reading:
+    """The items of tables; what they add up to may be printed anywhere, where they are several."""
+    parts = [_without_sums(table.items, sums | table.sums) for table in tables]
+    items = _without_sums([item for part in parts for item in part], sums)
+    each_adds_up = all(_adds_up(part, table.sums) for part, table in zip(parts, tables, strict=True))
+    own = sums | {sum_of(items)} if each_adds_up else sums
+    return _reading(items, own.union(printed) if len(items) > 1 else own, header=header)
+
+
+def _without_sums(items: Sequence[PrintedItem], sums: set[Decimal]) -> Sequence[PrintedItem]:
+    """The items without those that sum up others, or settle: what is left adds up, and they are amounts alone."""
+    if len(items) < 2 or _adds_up(items, sums):
+        return items
+    kept: list[PrintedItem] = []
+    since = 0
+    for item in items:
+        if _is_bare(item) and any(len(above) > 1 and sum_of(above) == item.amount for above in (kept, kept[since:])):
+            since = len(kept)
+        else:
+            kept.append(item)
+    if len(kept) < len(items) and _adds_up(kept, sums):
+        return kept
+    bare_from = len(items)
+    while bare_from > 1 and _is_bare(items[bare_from - 1]):
+        bare_from -= 1
+    for end in range(max(2, bare_from), len(items)):
+        if _adds_up(items[:end], sums):
+            return items[:end]
+    return items
+
+
+def _is_bare(item: PrintedItem) -> bool:
+    return item.quantity is None and item.unit_price is None
 
 
 def _told_better(items: Sequence[PrintedItem], of_tables: Sequence[PrintedItem]) -> Sequence[PrintedItem]:
@@ -191,8 +244,19 @@ def _hangs_together(reading: _Reading, context: DocumentContext) -> bool:
     """Whether items that no header speaks for are items: several that add up, one that multiplies, or a receipt's."""
     if context.document_type is DocumentType.INVOICE:
         several = len(reading.items) > 1 or any(item.multiplies() for item in reading.items)
-        return several and reading.features["sums"] > 0
+        is_only = bool(reading.features["receipt"]) and _stands_before_tax(reading.items, context)
+        return reading.features["sums"] > 0 and (several or is_only)
     return context.document_type is DocumentType.RECEIPT
+
+
+def _stands_before_tax(items: Sequence[PrintedItem], context: DocumentContext) -> bool:
+    """Whether the row below an only item is that of its tax."""
+    lines = {id(line) for item in items for line in item.lines}
+    for facts, below in pairwise(context.facts):
+        if any(id(piece.line) in lines for piece in facts.row.pieces):
+            is_tax = any(Role.TAX in phrase.roles for phrase in below.phrases) and bool(below.amounts)
+            return is_tax and not any(phrase.roles & _OF_SUMS for phrase in facts.phrases)
+    return False
 
 
 def _adds_up(items: Sequence[PrintedItem], sums: set[Decimal]) -> bool:

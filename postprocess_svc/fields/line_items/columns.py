@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import combinations, permutations
 
-from postprocess_svc.fields.line_items.headers import Column
+from postprocess_svc.fields.line_items.headers import Column, Headers
 from postprocess_svc.fields.line_items.item import PrintedItem
 from postprocess_svc.fields.line_items.numbers import find_number, split_quantity
-from postprocess_svc.fields.line_items.table_rows import LETTERS, Columns, RowCells, items_of
+from postprocess_svc.fields.line_items.table_rows import LETTERS, Columns, RowCells, read_rows
 from postprocess_svc.fields.values.folding import fold
 from postprocess_svc.tables.values import is_value
 
@@ -20,20 +21,30 @@ _MAX_UNKNOWN = 5
 """Columns of numbers without a known header that are tried."""
 _MAX_TRIED_ROWS = 60
 _ROUNDING = Decimal(1)
+_AS_OFTEN = 0.7
+"""Of two columns that promise the same, the likelier one is filled in so often at least as the other."""
+_FEWEST_NUMBERS = 3
+"""One in so many texts of a column of numbers is one: names of sums stand there too."""
+_CODE = re.compile(r"[A-Za-z]{0,5}[-/.]?[\dA-Z]*\d[-\dA-Za-z/.]*|[A-Z]{1,4}(?:-[A-Z\d]{1,5})*")
+_COUNTED = re.compile(r"[-▲]?\d[\d.,]* ?[^\W\d][^\d\t]{0,11}[23]?|一式")
 
 
-def completed(columns: Columns, rows: Sequence[RowCells]) -> Columns:
-    """The columns with those that the header does not name, or names by a word that is not known.
+def completed(headers: Headers, rows: Sequence[RowCells]) -> Columns:
+    """What the columns hold: of those that a header promises for one thing the one whose cells keep the promise.
 
-    The widest words are the description, what multiplies is quantity, price and amount, the last values are amounts.
+    Then those that no header names, or by a word that is not known: the widest words are the description, what
+    multiplies is quantity, price and amount, the last values are amounts.
     """
-    found = dict(columns)
+    found = _kept_promises(headers, rows)
     others = sorted({column for row in rows for column in row.by_column} - set(found.values()))
     if Column.DESCRIPTION not in found:
         _find_description(found, others, rows)
+        if Column.DESCRIPTION not in found and Column.DESCRIPTION in headers:
+            found[Column.DESCRIPTION] = headers[Column.DESCRIPTION][0]
     missing = [factor for factor in _FACTORS if factor not in found]
     if not missing:
         _seat_beside_headers(found, rows)
+        _correct_factors(found, others, rows)
     elif len(missing) < len(_FACTORS):
         _find_factors(found, missing, others, rows)
     if Column.AMOUNT not in found and Column.UNIT_PRICE in found:
@@ -41,6 +52,40 @@ def completed(columns: Columns, rows: Sequence[RowCells]) -> Columns:
         if behind and 2 * sum(is_value(row.text(behind[-1])) for row in rows) > len(rows):
             found[Column.AMOUNT] = behind[-1]
     return found
+
+
+def _kept_promises(headers: Headers, rows: Sequence[RowCells]) -> dict[Column, int]:
+    """Each header's column; of several that promise the same, the first that is filled in about as often as any.
+
+    Charges may be the header of what is charged for, and Item that of its number.
+    """
+    tried = rows[:_MAX_TRIED_ROWS]
+    found: dict[Column, int] = {}
+    for column, listed in headers.items():
+        if column is Column.DESCRIPTION:
+            counts = {at: sum(_is_name(row.text(at)) for row in tried) for at in listed}
+        elif column in _FACTORS:
+            texts = {at: [text for row in tried if (text := row.text(at))] for at in listed}
+            counts = {
+                at: len(filled) if _FEWEST_NUMBERS * sum(map(_is_counted, filled)) >= len(filled) else -1
+                for at, filled in texts.items()
+            }
+        else:
+            counts = dict.fromkeys(listed, 0)
+        most = max(counts.values())
+        if most > 0 or (most == 0 and column is not Column.DESCRIPTION):
+            found[column] = next(at for at in listed if counts[at] >= 0 and counts[at] >= _AS_OFTEN * most)
+    return found
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text may say what an item is: words, and no code."""
+    return len(LETTERS.findall(text)) > 1 and _CODE.fullmatch(text) is None
+
+
+def _is_counted(text: str) -> bool:
+    """Whether a text is a number, whatever it counts: 8ページ, 3 試料, 一式."""
+    return is_value(text) or _COUNTED.fullmatch(fold(text)) is not None
 
 
 def _find_description(found: dict[Column, int], others: list[int], rows: Sequence[RowCells]) -> None:
@@ -61,7 +106,8 @@ def _find_description(found: dict[Column, int], others: list[int], rows: Sequenc
 
 def _find_factors(found: dict[Column, int], missing: list[Column], others: list[int], rows: Sequence[RowCells]) -> None:
     """Add the columns with which quantity times price is the amount; a column of codes may be that of quantities."""
-    open_columns = [*others, found[Column.CODE]] if Column.CODE in found else others
+    # Unit (US$) is a price, and a number of the item may be that of its pieces.
+    open_columns = [*others, *(found[each] for each in (Column.CODE, Column.UNIT) if each in found)]
     tried = rows[:_MAX_TRIED_ROWS]
     known = [found[factor] for factor in _FACTORS if factor in found]
     numbers = {column: _numbers(tried, column) for column in (*open_columns[-_MAX_UNKNOWN:], *known)}
@@ -76,9 +122,9 @@ def _find_factors(found: dict[Column, int], missing: list[Column], others: list[
     if not best[2]:
         return
     found.update(best[2])
-    code = found.get(Column.CODE)
-    if code is not None and code in (found[factor] for factor in missing):
-        del found[Column.CODE]
+    for each in (Column.CODE, Column.UNIT):
+        if found.get(each) in [found[factor] for factor in missing]:
+            del found[each]
     for factor in missing:
         if found[factor] in others:
             others.remove(found[factor])
@@ -101,12 +147,30 @@ def _seat_beside_headers(found: dict[Column, int], rows: Sequence[RowCells]) -> 
             return
 
 
+def _correct_factors(found: dict[Column, int], others: Sequence[int], rows: Sequence[RowCells]) -> None:
+    """Where quantity, price and amount do not multiply: take the columns beside them that do (a list price, net)."""
+    tried = rows[:_MAX_TRIED_ROWS]
+    numbers = {column: _numbers(tried, column) for column in [*others, *(found[factor] for factor in _FACTORS)]}
+    open_columns = [column for column in others if any(numbers[column])][-_MAX_UNKNOWN:]
+    amounts = numbers[found[Column.AMOUNT]]
+    quantity, price = found[Column.QUANTITY], found[Column.UNIT_PRICE]
+    share = _share(numbers[quantity], numbers[price], amounts)
+    if share >= MIN_PRODUCTS or not open_columns:
+        return
+    trials = [(quantity, column) for column in open_columns]
+    trials += [(column, price) for column in open_columns]
+    trials += list(permutations(open_columns, 2))
+    best = max(trials, key=lambda trial: _share(numbers[trial[0]], numbers[trial[1]], amounts))
+    if _share(numbers[best[0]], numbers[best[1]], amounts) >= max(MIN_PRODUCTS, 2 * share):
+        found[Column.QUANTITY], found[Column.UNIT_PRICE] = best
+
+
 def _numbers(rows: Sequence[RowCells], column: int) -> list[Decimal | None]:
     """The numbers of a column, row by row; none where a cell is more than a number."""
     found = []
     for row in rows:
         text = row.text(column)
-        number = find_number(fold(text)) if text and is_value(text) else None
+        number = find_number(fold(text)) if text and _is_counted(text) else None
         found.append(None if number is None else number.value)
     return found
 
@@ -125,7 +189,7 @@ def _share(
 
 def _products(rows: Sequence[RowCells], columns: Columns) -> float:
     """The share of rows in which quantity times price is the amount; nothing where the rows do not say."""
-    return share_that_multiplies(items_of(rows, columns, 1))
+    return share_that_multiplies(read_rows(rows, columns, 1).items)
 
 
 def share_that_multiplies(items: Iterable[PrintedItem]) -> float:
@@ -136,17 +200,25 @@ def share_that_multiplies(items: Iterable[PrintedItem]) -> float:
 
 def guessed(rows: Sequence[RowCells]) -> Columns | None:
     """Columns without a header: words at the left, and values that multiply, or one of amounts at the right."""
-    count = 1 + max((column for row in rows for column in row.by_column), default=0)
-    values = [
-        column
-        for column in range(count)
-        if (texts := [text for row in rows if (text := row.text(column))])
-        and 2 * sum(map(is_value, texts)) >= len(texts)
-    ]
-    words = [column for column in range(count) if column not in values]
+    for is_number in (is_value, _is_counted):
+        found = _multiplying(rows, is_number)
+        if found is not None:
+            return found
+    count, values, words = _values_and_words(rows, is_value)
+    letters = _letters(rows, words)
     if not values or not words or words[0] > values[-1]:
         return None
-    letters = {column: sum(len(LETTERS.findall(row.text(column))) for row in rows) for column in words}
+    description = max(words, key=lambda column: letters[column])
+    if len(words) + len(values) == count and description < values[-1] and letters[description] > 2 * len(rows):
+        return {Column.DESCRIPTION: description, Column.AMOUNT: values[-1]}
+    return None
+
+
+def _multiplying(rows: Sequence[RowCells], is_number: Callable[[str], bool]) -> Columns | None:
+    _, values, words = _values_and_words(rows, is_number)
+    if len(values) < len(_FACTORS) or not words or words[0] > values[-1]:
+        return None
+    letters = _letters(rows, words)
     description = max(words, key=lambda column: letters[column])
     for quantity, price, amount in _triples(values):
         columns = {
@@ -159,9 +231,25 @@ def guessed(rows: Sequence[RowCells]) -> Columns | None:
             swapped = {**columns, Column.QUANTITY: price, Column.UNIT_PRICE: quantity}
             whole = [row for row in rows if is_value(row.text(amount))]
             return swapped if _looks_counted(whole, price) > _looks_counted(whole, quantity) else columns
-    if len(words) + len(values) == count and description < values[-1] and letters[description] > 2 * len(rows):
-        return {Column.DESCRIPTION: description, Column.AMOUNT: values[-1]}
     return None
+
+
+def _values_and_words(
+    rows: Sequence[RowCells], is_number: Callable[[str], bool]
+) -> tuple[int, Sequence[int], Sequence[int]]:
+    """How many columns there are, which of them hold numbers, and which do not."""
+    count = 1 + max((column for row in rows for column in row.by_column), default=0)
+    values = [
+        column
+        for column in range(count)
+        if (texts := [text for row in rows if (text := row.text(column))])
+        and 2 * sum(map(is_number, texts)) >= len(texts)
+    ]
+    return count, values, [column for column in range(count) if column not in values]
+
+
+def _letters(rows: Sequence[RowCells], columns: Sequence[int]) -> Mapping[int, int]:
+    return {column: sum(len(LETTERS.findall(row.text(column))) for row in rows) for column in columns}
 
 
 def _triples(values: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -18,7 +18,7 @@ _SECOND_UNIT = rf"{_ANY_UNIT}(?=[ \t)\]]|$)|(?:{_PIECE})(?![A-WYZa-wyz])"
 _TIMES = re.compile(
     rf"[(\[]?(?<![\d.,])(?P<mark>{_MARK})? ?(?P<first>{_NUMBER}) ?(?P<unit>{_FIRST_UNIT})?(?:円)? ?"
     rf"(?:(?:[x×✕X]|(?P<at>@))[ \t]?|\* ?)(?P<mark2>{_MARK}|EUR|USD|GBP|RM)?[¥\\$€£]? ?"
-    rf"(?P<second>{_NUMBER})(?![\d.,]*%) ?(?P<unit2>{_SECOND_UNIT})?(?:円)?[)\]]?",
+    rf"(?P<second>-?{_NUMBER})(?![\d.,]*%) ?(?P<unit2>{_SECOND_UNIT})?(?:円)?[)\]]?",
     re.IGNORECASE,
 )
 _ALONE = re.compile(
@@ -30,6 +30,8 @@ _ALONE = re.compile(
 _PRICE = re.compile(r"[(\[]?(?:単価?|@) ?[¥\\]?(?P<price>\d[\d,]*)(?:円)?[)\]]?")
 _BEFORE_NAME = re.compile(r"(?P<count>[1-9]\d?) ?[xX×]?[ \t]+(?=[^\W\d_]{2})")
 _COLUMN = re.compile(r"[xX×]? ?(?P<count>[1-9]\d?)")
+_NUMBERS_BEFORE = 2
+_NUMBER_COLUMN = re.compile(rf"(?:{_MARK})? ?(?P<number>-?{_NUMBER}) ?(?P<unit>{_ANY_UNIT})?円?")
 _HAS_COUNT = re.compile(r"\d")
 _MULTIPLIES = re.compile(r"[x×✕X@*]")
 
@@ -78,6 +80,25 @@ def bare_count(folded_text: str, name: str) -> tuple[str, Decimal] | None:
     return None if match is None else (name, Decimal(match["count"]))
 
 
+def columns_count(folded_text: str, amount: Decimal) -> Count | None:
+    """The count and the price in the last two columns before an amount, where they make it.
+
+    Args:
+        folded_text: The row up to its amount, its columns parted by tabs.
+        amount: What they make.
+    """
+    columns = folded_text.rstrip().split("\t")
+    if len(columns) <= _NUMBERS_BEFORE:
+        return None
+    first, second = (_NUMBER_COLUMN.fullmatch(column.strip()) for column in columns[-_NUMBERS_BEFORE:])
+    count = None if first is None else find_number(first["number"])
+    price = None if second is None else find_number(second["number"])
+    if first is None or count is None or price is None or count.value * price.value != abs(amount):
+        return None
+    unit = first["unit"]
+    return Count(count=count.value, unit=unit, price=price.value, start=len(folded_text), end=len(folded_text))
+
+
 def counted_name(folded_name: str, amount: Decimal) -> tuple[str, Count] | None:
     """A name without the count and the price around it (3点 塩バターパン 単価200), where they make its amount."""
     count = find_count(folded_name)
@@ -91,9 +112,16 @@ def counted_name(folded_name: str, amount: Decimal) -> tuple[str, Count] | None:
             return None
         name = f"{name[: match.start()]} {name[match.end() :]}"
         count = replace(count, price=price.value)
-    elif count.price * count.count != abs(amount):
+    elif not _makes(count.price * count.count, amount):
         return None
     return " ".join(name.split()), count
+
+
+def _makes(product: Decimal, amount: Decimal) -> bool:
+    """Whether a product is an amount, whose last place is rounded where the product has more of them."""
+    places = Decimal(1).scaleb(min(0, int(amount.as_tuple().exponent)))
+    is_finer = product % places != 0
+    return abs(abs(product) - abs(amount)) < places if is_finer else abs(product) == abs(amount)
 
 
 def _times(match: re.Match[str]) -> Count | None:

@@ -25,6 +25,10 @@ class PrintedItem:
     """Printed without a sign, and taken as going off because of its name."""
     decimals: int = 2
     """Digits printed behind the point of its prices."""
+    amount_decimals: int | None = None
+    """Of its amount alone: 120.4 litres at 98.5 are 11,859 yen."""
+    is_listed: bool = False
+    """Its name stands where the items' names stand, not beside its amount as those of sums do."""
     page: int
     lines: list[TextLine]
 
@@ -49,7 +53,7 @@ class PrintedItem:
         if self.is_reduced and abs(product) > abs(self.amount):
             return None
         # Half a unit of the last place printed, or what rounding each piece by that makes of all.
-        place = Decimal(1).scaleb(-self.decimals)
+        place = Decimal(1).scaleb(-(self.decimals if self.amount_decimals is None else self.amount_decimals))
         return abs(product - self.amount) <= place
 
 

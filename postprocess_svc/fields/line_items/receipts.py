@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from postprocess_svc.fields.context import DocumentContext, RowFacts
-from postprocess_svc.fields.line_items.counts import Count, bare_count, counted_name, find_count
+from postprocess_svc.fields.line_items.counts import Count, bare_count, columns_count, counted_name, find_count
 from postprocess_svc.fields.line_items.item import PrintedItem
 from postprocess_svc.fields.line_items.summaries import is_discount, is_summary
+from postprocess_svc.fields.line_items.table_rows import drop_numbers, without_list_mark
 from postprocess_svc.fields.values.amounts import PrintedAmount
+from postprocess_svc.fields.values.folding import fold
 from postprocess_svc.fields.vocabulary import Role
 from postprocess_svc.tables.values import is_value
 
@@ -25,6 +27,7 @@ _MAX_ROWS = 500
 _MIN_COUNTED = 0.6
 """Bare numbers beside names are counts where this share of the items has one."""
 _EDGES = " .:-*·・,、"
+_BAR_CODE = re.compile(r"^\d{7,14} (?=[^\W\d_])")
 _NAME = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uff66-\uff9f]|[^\W\d_]{3}")
 """Two Latin letters are a till's mark for a tax, or a size."""
 
@@ -98,8 +101,10 @@ def _parts(rows: Sequence[RowFacts]) -> list[_Part]:
 
 def _belongs(part: _Part, below: _Part | None) -> bool:
     """Whether a row above the first amount is the name or the count of its item."""
-    if below is None or below.is_named:
+    if below is None:
         return False
+    if below.is_named:
+        return below.count is None and below.amount is not None and _makes(part, below.amount)
     return not part.facts.dates and not part.facts.labels
 
 
@@ -129,13 +134,13 @@ def _part(facts: RowFacts, edge: float) -> _Part:
 
 def _bare_name(text: str) -> str:
     """A name without the columns beside it that name nothing: numbers and codes before it, a till's marks behind it."""
-    columns = text.split("\t")
+    columns = without_list_mark(text.strip()).split("\t")
     named = [at for at, column in enumerate(columns) if _NAME.search(column)]
     if named:
         columns = columns[named[0] : named[-1] + 1]
         value = next((at for at, column in enumerate(columns) if at and is_value(column)), len(columns))
         columns = columns[:value]
-    return " ".join(" ".join(columns).split()).strip(_EDGES)
+    return _BAR_CODE.sub("", " ".join(" ".join(columns).split()).strip(_EDGES))
 
 
 def _items(parts: list[_Part], page: int) -> list[PrintedItem]:
@@ -160,18 +165,22 @@ def _items(parts: list[_Part], page: int) -> list[PrintedItem]:
             name = named.name
         counted = next((member for member in members if member.count is not None), None)
         if counted is None:
-            counted = next((other for other in beside if _counts(other, part.amount.value)), None)
+            counted = next((other for other in beside if _counts(other, part.amount)), None)
             if counted is not None:
                 counted.used = True
                 members.append(counted)
-        items.append(_item(name, part.amount, None if counted is None else counted.count, members, page))
+        count = None if counted is None else counted.count
+        if count is None and len(members) == 1:
+            count = columns_count(part.facts.row.text[: part.amount.start], part.amount.value)
+        items.append(_item(name, part.amount, count, members, page))
         if len(members) == 1 and items[-1].quantity is None:
             before = bare_count(part.facts.row.text[: part.amount.start], items[-1].description)
             if before is not None:
                 bare.append((items[-1], *before))
     if bare and len(bare) >= _MIN_COUNTED * sum(item.quantity is None for item in items if (item.amount or 0) > 0):
-        for item, name, count in bare:
-            item.description, item.quantity = name, count
+        for item, name, number in bare:
+            item.description, item.quantity = name, number
+    drop_numbers(items)
     return items
 
 
@@ -181,6 +190,7 @@ def _item(name: str, amount: PrintedAmount, count: Count | None, members: list[_
         counted = counted_name(members[0].facts.row.text[: amount.start] if len(members) == 1 else name, amount.value)
         if counted is not None:
             name, count = _bare_name(counted[0]), counted[1]
+    name = _as_printed(name, members)
     goes_off = amount.value > 0 and is_discount(name) and (count is None or count.price is None)
     return PrintedItem(
         description=name,
@@ -193,6 +203,17 @@ def _item(name: str, amount: PrintedAmount, count: Count | None, members: list[_
         page=page,
         lines=[piece.line for member in members for piece in member.facts.row.pieces],
     )
+
+
+def _as_printed(name: str, members: Sequence[_Part]) -> str:
+    """A name as a line has it, where one does: its characters unfolded."""
+    for member in members:
+        for piece in member.facts.row.pieces:
+            folded = fold(piece.line.text)
+            at = folded.find(name)
+            if at >= 0 and len(folded) == len(piece.line.text):
+                return piece.line.text[at : at + len(name)].strip()
+    return name
 
 
 def _neighbours(parts: Sequence[_Part], at: int, *, names_below: bool) -> list[_Part]:
@@ -218,9 +239,15 @@ def _names_stand_below(parts: Sequence[_Part]) -> bool:
     return last + 1 < len(parts) and parts[last + 1].amount is None and parts[last + 1].is_named
 
 
-def _counts(part: _Part, amount: Decimal) -> bool:
+def _counts(part: _Part, amount: PrintedAmount) -> bool:
     """Whether a row is the count and price of an amount beside it, and nothing else."""
     if part.count is None:
         return False
-    price = part.count.price
-    return not part.is_named or (price is not None and abs(part.count.count * price - abs(amount)) <= Decimal("0.01"))
+    return _makes(part, amount) if part.count.price is not None else not part.is_named
+
+
+def _makes(part: _Part, amount: PrintedAmount) -> bool:
+    """Whether count and price of a row make an amount, but for the rounding of its last place."""
+    if part.count is None or part.count.price is None:
+        return False
+    return abs(part.count.count * part.count.price - abs(amount.value)) <= Decimal(1).scaleb(-amount.decimals)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
 
 from postprocess_svc.fields.line_items.columns import MIN_PRODUCTS, completed, guessed, share_that_multiplies
-from postprocess_svc.fields.line_items.headers import Column, columns_of_header, is_item_header
+from postprocess_svc.fields.line_items.headers import (
+    Column,
+    columns_of_header,
+    is_item_header,
+    may_be_item_header,
+    meaning_of,
+)
 from postprocess_svc.fields.line_items.item import PrintedItem
-from postprocess_svc.fields.line_items.table_rows import Columns, RowCells, items_of
+from postprocess_svc.fields.line_items.table_rows import Columns, RowCells, read_rows
 from postprocess_svc.tables.table import TextCell, TextTable
 from postprocess_svc.tables.values import is_value
 
@@ -18,6 +26,8 @@ table may stand before one of several columns."""
 _MIN_COLUMNS = 3
 _MAX_ROWS = 500
 _SAME_COLUMNS = 0.7
+_NOWHERE = 10_000
+"""Beyond the last column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,8 @@ class TableItems:
     """The items of one table."""
 
     items: list[PrintedItem]
+    sums: set[Decimal]
+    """What stands in rows of the table that sum up."""
     has_header: bool
     multiplies: bool
     """Without a header: quantity times price is the amount, row by row."""
@@ -46,29 +58,57 @@ def items_of_tables(tables: Sequence[TextTable]) -> list[TableItems]:
     known: tuple[TextTable, Columns] | None = None
     for table in tables:
         rows = [RowCells({cell.column: cell for cell in row}) for row in table.rows[:_MAX_ROWS]]
-        start, columns = _header(rows)
-        has_header = columns is not None
-        if columns is None and known is not None and _goes_on(table, known[0]):
-            columns, has_header = known[1], True
-        if columns is None:
-            columns = guessed(rows)
-        if columns is None:
-            continue
-        items = list(items_of(rows[start:], columns, table.page))
-        if items:
-            multiplies = not has_header and share_that_multiplies(items) >= MIN_PRODUCTS
+        listed = _lists(rows)
+        if not listed and known is not None and _goes_on(table, known[0]):
+            listed = [(rows, known[1])]
+        has_header = bool(listed)
+        if not listed and (columns := guessed(rows)) is not None:
+            listed = [(rows, columns)]
+        for below, columns in listed:
+            read = read_rows(below, columns, table.page)
+            if not read.items:
+                continue
+            multiplies = not has_header and share_that_multiplies(read.items) >= MIN_PRODUCTS
             if Column.QUANTITY in columns and (has_header or multiplies):
-                for item in items:
+                for item in read.items:
                     item.supply_quantity()
-            found.append(TableItems(items=items, has_header=has_header, multiplies=multiplies))
+            found.append(TableItems(items=read.items, sums=read.sums, has_header=has_header, multiplies=multiplies))
             if has_header:
                 known = table, columns
     return found
 
 
-def _header(rows: Sequence[RowCells]) -> tuple[int, Columns | None]:
-    """Where the rows of items begin, and what their columns hold; None where no row is a header of items."""
-    start, found = 0, None
+def _lists(rows: Sequence[RowCells]) -> list[tuple[Sequence[RowCells], Columns]]:
+    """The rows below a header of items, and what their columns hold; of two lists side by side each.
+
+    None where no row is a header of items.
+    """
+    start, headers = _header(rows)
+    found: list[tuple[Sequence[RowCells], Columns]] = []
+    if headers is None:
+        return found
+    header, below = rows[start - 1], rows[start:]
+    cut = _second_list(headers)
+    for first, end in ((0, cut), (cut, _NOWHERE)):
+        part = [(at, text) for at, text in headers if first <= at < end]
+        if not part:
+            continue
+        own = [RowCells({at: cell for at, cell in row.by_column.items() if first <= at < end}) for row in below]
+        meant = columns_of_header(part)
+        placed = {
+            column: [_filled_most(header.by_column[at], own) for at in listed] for column, listed in meant.items()
+        }
+        parts = sorted(placed.get(Column.AMOUNT_PART, ()))
+        amounts, columns = _with_parts(own, completed(placed, own), parts)
+        named = columns.get(Column.DESCRIPTION, _NOWHERE)
+        if is_item_header(meant) or (is_item_header(columns) and named < columns.get(Column.AMOUNT, -1)):
+            found.append((amounts, columns))
+    return found
+
+
+def _header(rows: Sequence[RowCells]) -> tuple[int, Sequence[tuple[int, str]] | None]:
+    """Where the rows of items begin, and (column, header); None where no row may be a header of items."""
+    start, found, known = 0, None, 0
     for number, row in enumerate(rows[:_MAX_HEADER_ROWS]):
         if number >= _HEADER_ROWS and (found is not None or len(row.by_column) < _MIN_COLUMNS):
             continue
@@ -78,13 +118,39 @@ def _header(rows: Sequence[RowCells]) -> tuple[int, Columns | None]:
         columns = columns_of_header(headers)
         if number >= _HEADER_ROWS and len(columns) < _MIN_COLUMNS:
             continue
-        if is_item_header(columns) and (found is None or len(columns) > len(found)):
-            start, found = number + 1, columns
-    if found is None:
-        return start, None
-    below = rows[start:]
-    placed = {column: _filled_most(rows[start - 1].by_column[at], below) for column, at in found.items()}
-    return start, completed(placed, below)
+        if may_be_item_header(columns, headers) and len(columns) > known:
+            start, found, known = number + 1, headers, len(columns)
+    return start, found
+
+
+def _second_list(headers: Sequence[tuple[int, str]]) -> int:
+    """The column that a second list beside the first begins with: words once more, behind the first one's numbers."""
+    meanings = [(at, meaning.column) for at, text in headers if (meaning := meaning_of(text)) is not None]
+    names = [at for at, column in meanings if column is Column.DESCRIPTION]
+    amounts = [at for at, column in meanings if column in {Column.AMOUNT, Column.QUANTITY}]
+    texts = dict(headers)
+    for first, second in pairwise(names):
+        alike = texts[first] == texts[second]
+        between = any(first < at < second for at in amounts)
+        if alike and between and any(at > second for at in amounts):
+            return second
+    return _NOWHERE
+
+
+def _with_parts(rows: Sequence[RowCells], columns: Columns, parts: Sequence[int]) -> tuple[Sequence[RowCells], Columns]:
+    """The rows with what stands in columns of amounts by kind in the column of amounts, where that is empty."""
+    if not parts:
+        return rows, columns
+    into = columns.get(Column.AMOUNT, parts[0])
+    moved = []
+    for row in rows:
+        filled = [at for at in parts if at != into and is_value(row.text(at))]
+        if filled and not row.text(into):
+            cells = {at: cell for at, cell in row.by_column.items() if at != filled[0]}
+            moved.append(RowCells({**cells, into: row.by_column[filled[0]]}))
+        else:
+            moved.append(row)
+    return moved, {**columns, Column.AMOUNT: into}
 
 
 def _filled_most(header: TextCell, rows: Sequence[RowCells]) -> int:
