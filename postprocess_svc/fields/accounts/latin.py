@@ -76,8 +76,8 @@ def _surroundings(context: DocumentContext, facts: RowFacts) -> list[RowFacts]:
 
 def _bank_near(context: DocumentContext, facts: RowFacts, at: int) -> str | None:
     """The bank's name as printed near the number: in its own cell or column, else in the rows around; a BIC is none."""
-    for text in own_column(context, facts, at):
-        if (named := _bank_within(text)) is not None:
+    for cell in own_column(context, facts, at):
+        if (named := _bank_within(cell.text)) is not None:
             return named
     around = _surroundings(context, facts)
     for other in around:

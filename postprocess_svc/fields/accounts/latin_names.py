@@ -14,6 +14,7 @@ from postprocess_svc.fields.cells import Cell, find_cells
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import listed
+from postprocess_svc.fields.vocabulary import Role
 
 _CAPITAL = r"(?![A-Z]{2}\d{2})[A-ZÄÖÜÉÈÀ]"
 """The first letter of a name's next word, which is not an IBAN."""
@@ -113,11 +114,14 @@ def _payee(context: DocumentContext, facts: RowFacts) -> str | None:
 
 
 def _near(context: DocumentContext, facts: RowFacts, at: int) -> Iterator[str]:
-    """The number's own cell, those behind it, then those over and under it in its column."""
+    """The number's own cell, those behind it, then those over and under it in its column; none that names the payer."""
     column = list(own_column(context, facts, at))
-    yield from column[:1]
-    yield from (cell.text for cell in context.shared(find_cells)[facts.row.number] if cell.start > at)
-    yield from column[1:]
+    behind = [cell for cell in context.shared(find_cells)[facts.row.number] if cell.start > at]
+    yield from (cell.text for cell in (*column[:1], *behind, *column[1:]) if not _is_payer(cell))
+
+
+def _is_payer(cell: Cell) -> bool:
+    return any(Role.RECIPIENT in label.roles and label.start == cell.start for label in cell.facts.labels)
 
 
 def _is_in_column(own: Cell, other: Cell) -> bool:
@@ -127,17 +131,17 @@ def _is_in_column(own: Cell, other: Cell) -> bool:
     return near and own.facts.row.page == other.facts.row.page and apart < 2 * _STACK_ROWS * height
 
 
-def own_column(context: DocumentContext, facts: RowFacts, at: int) -> Iterator[str]:
-    """The texts of the number's own cell, and of those over and under it in its column, nearest first."""
+def own_column(context: DocumentContext, facts: RowFacts, at: int) -> Iterator[Cell]:
+    """The number's own cell, and those over and under it in its column, nearest first."""
     rows = context.shared(find_cells)
     number = facts.row.number
     own = next((cell for cell in rows[number] if cell.start <= at < cell.end), None)
     if own is None:
         return
-    yield own.text
+    yield own
     for away in (-1, 1, -2, 2, -3, _STACK_ROWS):
         if 0 <= number + away < len(rows):
-            yield from (cell.text for cell in rows[number + away] if _is_in_column(own, cell))
+            yield from (cell for cell in rows[number + away] if _is_in_column(own, cell))
 
 
 def _parties(context: DocumentContext) -> dict[str, set[int]]:
