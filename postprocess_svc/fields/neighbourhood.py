@@ -71,8 +71,10 @@ def governors(
     in_row = _before(facts, start, end, roles, values)
     if in_row is not None:
         found.append(in_row)
+        if "\t" in facts.row.text[in_row.phrase.end : start] and _has_own_below(context, facts, in_row.phrase):
+            found, in_row = [], None
     extent = facts.row.extent(start, end)
-    above = _above(context, facts, extent, roles)
+    above = _above(context, facts, extent, roles) or _stacked(context, facts, start, extent, roles)
     if above is not None:
         if in_row is not None and _is_under(above) and _is_elsewhere(facts, in_row, start):
             found = []
@@ -82,6 +84,45 @@ def governors(
         if following is not None:
             found.append(following)
     return found
+
+
+_STACKED_GAP = 1.5
+_MAX_STEP_ASIDE = 3.0
+_ONLY_A_SUM = re.compile(r"[¥\\]? ?-?[\d,]+ ?円?(?=\t|$)")
+
+
+def _stacked(
+    context: DocumentContext, facts: RowFacts, start: int, extent: Extent, roles: frozenset[Role]
+) -> Governor | None:
+    """A box at the left edge with the label above and the value below it, set to either side; items stand beside."""
+    first = facts.row.pieces[0]
+    above = next(context.rows_above(facts), None)
+    if start != first.start or above is None or not above.phrases:
+        return None
+    phrase, head = above.phrases[0], above.row.pieces[0]
+    if phrase.start != head.start or phrase.end < head.end - 1 or roles.isdisjoint(phrase.roles):
+        return None
+    gap = (extent.top - head.extent.bottom) / max(1.0, extent.height)
+    aside = -head.extent.overlap_x(extent) / max(1.0, extent.height)
+    if not _LEAST_HEIGHTS_ABOVE <= gap <= _STACKED_GAP or aside > _MAX_STEP_ASIDE:
+        return None
+    return Governor(phrase=phrase, row=above.row.number, relation=Relation.BELOW, distance=max(0.0, gap), skipped=0)
+
+
+def _has_own_below(context: DocumentContext, facts: RowFacts, phrase: Phrase) -> bool:
+    """The label heads a box at the left edge, with its value in the row below: what stands beside is of a table."""
+    head, number = facts.row.pieces[0], facts.row.number + 1
+    if phrase.start != head.start or phrase.end < head.end - 1 or number >= len(context.facts):
+        return False
+    below = context.facts[number].row
+    match = _ONLY_A_SUM.match(below.text)
+    if below.page != facts.row.page or match is None:
+        return False
+    value = below.extent(*match.span())
+    return (
+        value.top - head.extent.bottom <= _STACKED_GAP * value.height
+        and -head.extent.overlap_x(value) <= _MAX_STEP_ASIDE * value.height
+    )
 
 
 def _is_under(above: Governor) -> bool:

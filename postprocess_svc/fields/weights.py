@@ -69,6 +69,7 @@ _TOTAL = {
     "in_sentence": -2.5,  # a sentence goes on after it
     "less_paid": 4.0,  # a total less what was paid before
     "part_paid": -4.0,  # a payment beside it leaves what is due
+    "row_sum": 5.0,  # net and tax before it in its row give it: 税抜計 87,500 消費税 8,750 96,250
     "contradicted": -8.0,  # subtotal and tax give another total that is printed, and nothing explains the difference
     "large_type": 1.6,  # height over the page's ordinary height, less 1, at most 1
     "adds_up": 1.8,  # subtotal + tax (- withholding) gives it
@@ -111,6 +112,7 @@ _SUBTOTAL = {
     "outdone": -2.5,  # another amount closes, this one does not
     "repeats_total": 4.0,  # a total right before the amount to pay, which is the same
     "of_rate": -1.5,  # of one rate, by its label
+    "in_bracket": -6.5,  # told in passing, in a bracket: 自費内訳:ジェル(税抜 5,000円 消費税 500円)
     "priced": -3.0,  # quantity times price of its own row
     "over_total": -1.5,
     "last": 0.5,  # the last of several
@@ -183,7 +185,7 @@ _DOCUMENT_DATE = {
     "near_top": 1.0,
     "with_time": 1.6,
     "by_then": -4.0,  # followed by まで, until
-    "whole_cell": 1.0,  # nothing else stands in its cell
+    "whole_cell": 1.5,  # nothing else stands in its cell
     "issued": 4.0,  # 発行, 作成 behind it
     "after_town": 2.5,  # Köln, 14.10.2026
     "titled": 6.0,  # Rechnung Nr. 7 vom 3.4.2018
@@ -208,7 +210,7 @@ _DUE_DATE = {
     "before_issue": -4.0,
     "terms": 3.5,  # in a cell that begins with 支払条件 or its like, the year printed
     "with_discount": -5.0,  # by which a discount may be taken
-    **(_DATE_SHAPE | {"no_year": -0.8, "row:closing": -4.0, "below:closing": -2.0, "closing": -3.0}),
+    **(_DATE_SHAPE | {"no_year": -0.8, "row:closing": -4.0, "below:closing": -2.0, "closing": -3.0, "of_subject": -8.0}),
 }
 
 _DOCUMENT_NUMBER = {

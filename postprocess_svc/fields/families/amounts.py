@@ -94,7 +94,7 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
     taxes_known = bool(taxes or withheld)
     against, paid_in_part = contradicted(items, by_category, sums), part_paid(by_category)
     candidates = []
-    for item in items:
+    for index, item in enumerate(items):
         features = shape(context, item)
         value = item.value
         features["large_type"] = min(1.0, max(0.0, item.extent.height / item.facts.page.text_height - 1.0))
@@ -112,6 +112,9 @@ def _totals(context: DocumentContext, items: list[Item]) -> list[Candidate]:
         less_paid = (value in owed and item.category not in _NO_TOTAL) or (
             item.category == "total_due" and value in rest
         )
+        if _ends_row_of_sums(item, items, index):
+            features.pop("row:tax", None)
+            features["row_sum"] = 1.0
         features["before_tax"] = float(
             taxes_known
             and value > 0
@@ -144,6 +147,15 @@ def _wholes(items: list[Item], total: Decimal | None) -> set[Decimal]:
         for whole in wholes
         for item in aside[:_MAX_ASIDE]
     }
+
+
+def _ends_row_of_sums(item: Item, items: list[Item], index: int) -> bool:
+    """Net and tax stand before it in its row, each with its label, and give it."""
+    if item.category != "tax" or item.governor is None or not item.governor.skipped:
+        return False
+    before = [other for other in items[max(0, index - _MAX_ASIDE) : index] if other.facts is item.facts]
+    taxes = [other.value for other in before if other.category == "tax"]
+    return any(net.value + tax == item.value for net in before if net.category == "subtotal" for tax in taxes)
 
 
 def _may_be_total(context: DocumentContext, item: Item) -> bool:
@@ -192,9 +204,20 @@ def _subtotals(context: DocumentContext, items: list[Item], total: Decimal | Non
         features["last"] = float(index == last)
         rate = None if item.governor is None else item.governor.phrase.rate_percent
         features["of_rate"] = float(labelled and rate is not None)
+        features["in_bracket"] = float(_is_in_bracket(item))
         features["priced"] = float(not labelled and not again and is_priced(context, item))
         candidates.append(_candidate(context, item, features))
     return candidates
+
+
+def _is_in_bracket(item: Item) -> bool:
+    """Label and amount stand in a bracket that goes with other words."""
+    governor, text = item.governor, item.facts.row.text
+    if governor is None or governor.relation is not Relation.ROW or governor.phrase.bracket < 0:
+        return False
+    opened = governor.phrase.bracket
+    words = text[text.rfind("\t", 0, opened) + 1 : opened]
+    return ")" not in text[opened : item.amount.start] and sum(map(str.isalpha, words)) > 1
 
 
 def _untaxed(items: list[Item], total: Decimal | None) -> set[int]:

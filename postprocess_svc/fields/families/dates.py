@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
 from postprocess_svc.fields.cells import find_cells
@@ -127,10 +128,25 @@ def _collect(context: DocumentContext) -> list[_Item]:
                     by_then=_is_by_then(context, facts, date),
                 )
             )
+    _continue_columns(items)
     return items
 
 
-_BOXES = re.compile(r"(?:^|\t)年\t月\t日(?=\t|$)")
+_ROWS_IN_COLUMN = 2
+
+
+def _continue_columns(items: list[_Item]) -> None:
+    """Further dates under the header of a column of days to pay by, beyond the reach of its label: of instalments."""
+    for before, item in pairwise(items):
+        below = before.features.get("below:due_date", 0.0)
+        near = 0 < item.facts.row.number - before.facts.row.number <= _ROWS_IN_COLUMN
+        if below and near and not item.governors and item.facts.row.page == before.facts.row.page:
+            upper, lower = (i.facts.row.extent(i.date.start, i.date.end) for i in (before, item))
+            if upper.overlap_x(lower) > 0.5 * lower.width:
+                item.features["below:due_date"] = min(0.4, below)
+
+
+_BOXES = re.compile(r"(?:^|\t)年[ \t]月[ \t]日(?=\t|$)")
 _IN_BOXES = re.compile(r"(?:^|(?<=\t))((?:令和|R)? ?\d{1,4})\t(\d{1,2})\t(\d{1,2})(?=\t|$)")
 _ROWS_UNDER_BOXES = 2
 
@@ -139,7 +155,7 @@ def _boxed_dates(context: DocumentContext) -> dict[int, list[PrintedDate]]:
     """Dates of slips that have year, month and day in a box each, under their names; by the number of the row."""
     found: dict[int, list[PrintedDate]] = {}
     for facts in context.facts:
-        heads = _BOXES.search(facts.row.text) if "年\t" in facts.row.text else None
+        heads = _BOXES.search(facts.row.text) if "月" in facts.row.text else None
         if heads is None:
             continue
         box = facts.row.extent(heads.end() - 5, heads.end())
