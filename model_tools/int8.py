@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 THRESHOLDS = Thresholds()
 _LEFT_OUT = (2, 4, 8)
-"""Of the recogniser's layers, the most sensitive: how many stay floats, the next number where the gate refuses the last.
+"""Of the recogniser's layers, the most sensitive: how many stay floats, the next number where the gate refuses.
 Without two in INT8 0.997 of its steps stay the same on a CPU with VNNI, with them 0.995, for 0.05 of the time. Without
 VNNI sums of two products saturate at 16 bits, and 0.9946 to 0.9951 stay the same without two, 0.9953 without four."""
 _TYPICAL_CROP = (1, 48, 320, 3)

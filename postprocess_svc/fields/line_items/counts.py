@@ -128,8 +128,8 @@ def _times(match: re.Match[str]) -> Count | None:
     first, second = find_number(match["first"]), find_number(match["second"])
     if first is None or second is None:
         return None
-    if match["unit"] or match["mark2"] or match["at"]:
-        price_first = False
+    if match["unit"] or match["mark2"] or match["at"] or second.value < 0:
+        price_first = False  # what is below zero is what is taken off for each
     elif match["unit2"] or match["mark"]:
         price_first = True
     elif first.decimals != second.decimals:
