@@ -116,7 +116,7 @@ def _fullness(name: _Name) -> tuple[float, ...]:
     features = name.candidate.features
     value = str(name.candidate.value)
     has_whole_form = 2.0 if "会社" in value or "法人" in value else float(features["company_form"] == 1.0)
-    return (-float(bool(features["in_account"])), has_whole_form, float(len(value)))
+    return (-float(bool(features["in_account"] or features["sentence"])), has_whole_form, float(len(value)))
 
 
 def _clearer(mine: _Name, alike: dict[tuple[int, int, str], list[_Name]]) -> _Name | None:

@@ -64,6 +64,7 @@ _NUMBER_ENDINGS = ("番号", "コート")
 _SHORTEST_SENDER = 20
 _LEAST_HEADING = 5
 _LONGEST_TITLE = 32
+_LONGEST_ARTICLE = 2
 _LOGO_SIZE = 1.6
 """Of a name set from the top down, over the page's ordinary height: other columns of text are no names."""
 # Line heights between a label and its name in the same row.
@@ -84,7 +85,7 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
     if text[begin : begin + 1].isascii():
         begin, stop = _without_legal(text, begin, stop)
     for label in cell.facts.labels:
-        if begin < label.start < stop and label.roles & _ENDS_NAME:
+        if begin < label.start < stop and label.roles & _ENDS_NAME and not _is_article(text, label):
             stop = label.start
         if label.start <= begin and label.end < stop and label.wording.startswith(_ADDRESSING_LABELS):
             begin = label.end
@@ -103,6 +104,11 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
         stop = end_of_name(cell, begin, stop)
     piece = span(cell.facts, begin, stop)
     return piece if sum(map(str.isalpha, text[piece.start : piece.end])) >= 2 else None
+
+
+def _is_article(text: str, label: Label) -> bool:
+    """A date's word that no date follows: Copropriété Le Clos, not Lyon, le 3 mars."""
+    return label.end - label.start <= _LONGEST_ARTICLE and not any(map(str.isdigit, text[label.end : label.end + 4]))
 
 
 def _without_tail(text: str, begin: int, stop: int) -> int:
