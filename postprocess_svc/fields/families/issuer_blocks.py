@@ -26,6 +26,7 @@ _FORM, _TRADE, _LARGE, _OFFICER_BELOW = 4.0, 2.0, 1.5, 1.0
 _TITLED, _UNIT, _PERSON, _MOTTO, _LATIN = -5.0, -3.0, -1.5, -1.0, -1.5
 _NEAREST = 0.5
 _WINDOW_GAP = 2.3
+_BESIDE = 2.5
 _WITHIN = 0.7
 _LARGER = 1.25
 _LEAST_BETWEEN = 1.0
@@ -112,8 +113,16 @@ def _lines_over(context: DocumentContext, contact: Cell) -> Iterator[Cell]:
             continue
         if extent.top - over.extent.bottom > _GAP * min(extent.height, over.extent.height):
             return
-        yield over
-        current = over
+        current = _logo_beside(row, over)
+        yield current
+
+
+def _logo_beside(row: list[Cell], cell: Cell) -> Cell:
+    """The name in larger type that a trade stands before in one line: 軽貨物運送 みなみ急便."""
+    following = next((other for other in row if other.start > cell.start), None)
+    if following is None or following.extent.left - cell.extent.right > _BESIDE * cell.extent.height:
+        return cell
+    return following if type_size(following) > _LARGER * type_size(cell) else cell
 
 
 def _is_addressed(context: DocumentContext, contact: Cell) -> bool:

@@ -55,8 +55,8 @@ class Known:
     """Holder in large katakana, where it has kana."""
     holders_words: tuple[str, ...]
     """Of these its words: a firm and who runs it."""
-    account_rows: frozenset[int]
-    """Numbers of the rows that the account was read from."""
+    account: tuple[Span, ...]
+    """Where the account was read."""
 
     @staticmethod
     def of(context: DocumentContext, chosen: Chosen) -> Known:
@@ -67,7 +67,6 @@ class Known:
         account = chosen.get(FieldName.BANK_ACCOUNTS)
         details = None if account is None else account.candidate.value
         holder = (details.holder if isinstance(details, BankDetails) else None) or ""
-        rows = () if account is None else (part.row.number for part in account.candidate.evidence)
         return Known(
             domains=frozenset(domain for domain in domains if len(domain) > _SHORT_NAME),
             recipient=recipient,
@@ -78,7 +77,7 @@ class Known:
             holders_core=names.core(holder),
             holders_kana=names.in_kana(holder),
             holders_words=tuple(filter(None, map(names.in_kana, holder.split()))),
-            account_rows=frozenset(rows),
+            account=() if account is None else account.candidate.evidence,
         )
 
     def is_recipient(self, own: str, name: str) -> float:
@@ -176,7 +175,7 @@ def judge(context: DocumentContext, cell: Cell, piece: Span, known: Known) -> di
 
 def _in_account(cell: Cell, piece: Span, known: Known) -> bool:
     """Printed as the account's holder, where banks shorten and officers join: who it is another line says better."""
-    if cell.facts.row.number in known.account_rows:
+    if any(part.row is piece.row and part.start < piece.end and piece.start < part.end for part in known.account):
         return True
     return any(Role.HOLDER in label.roles and label.start <= piece.start for label in cell.facts.labels)
 

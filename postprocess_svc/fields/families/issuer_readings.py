@@ -29,6 +29,8 @@ class _Name:
 
     candidate: Candidate
     text: str
+    core: str
+    """Without its legal form."""
     confidence: float
 
 
@@ -39,7 +41,12 @@ def compared(candidates: Sequence[Candidate]) -> list[Candidate]:
     other, of which the recogniser was surer; a logo's word gets those of the whole name that it begins.
     """
     own = {
-        index: _Name(candidate=candidate, text=text, confidence=candidate.reading_confidence())
+        index: _Name(
+            candidate=candidate,
+            text=text,
+            core=names.without_form(str(candidate.value)),
+            confidence=candidate.reading_confidence(),
+        )
         for index, candidate in enumerate(candidates)
         if not candidate.features["implausible"] and len(text := names.comparable(str(candidate.value))) > _SHORT_NAME
     }
@@ -50,10 +57,17 @@ def compared(candidates: Sequence[Candidate]) -> list[Candidate]:
         in_row[_row(name)].append(name)
         for third in _thirds(name.text):
             alike[third].append(name)
+    by_core: dict[str, list[_Name]] = defaultdict(list)
+    for name in kept:
+        by_core[name.core].append(name)
     found: list[Candidate] = []
     for index, candidate in enumerate(candidates):
         mine = own.get(index)
-        better = None if mine is None else _fuller(mine, in_row) or _clearer(mine, alike)
+        better = (
+            None
+            if mine is None
+            else _fuller(mine, in_row) or _clearer(mine, alike) or _with_form(mine, by_core.get(mine.core, []))
+        )
         found.append(
             candidate
             if better is None
@@ -88,6 +102,21 @@ def _fuller(mine: _Name, in_row: dict[int, list[_Name]]) -> _Name | None:
         and name.candidate.page == mine.candidate.page
     ]
     return whole[-1] if whole else None
+
+
+def _with_form(mine: _Name, same: list[_Name]) -> _Name | None:
+    """The name as it is printed in full, with its legal form and outside the account: 株式会社魚政 of a logo's 魚政."""
+    best = max(same, key=_fullness, default=None)
+    if best is None or best is mine or _fullness(best) <= _fullness(mine):
+        return None
+    return None if best.text == mine.text and str(best.candidate.value) == str(mine.candidate.value) else best
+
+
+def _fullness(name: _Name) -> tuple[float, ...]:
+    features = name.candidate.features
+    value = str(name.candidate.value)
+    has_whole_form = 2.0 if "会社" in value or "法人" in value else float(features["company_form"] == 1.0)
+    return (-float(bool(features["in_account"] or features["sentence"])), has_whole_form, float(len(value)))
 
 
 def _clearer(mine: _Name, alike: dict[tuple[int, int, str], list[_Name]]) -> _Name | None:

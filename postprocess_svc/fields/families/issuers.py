@@ -162,9 +162,11 @@ def _proposals(
     if sender:
         cut = SEPARATORS.search(text)
         # No town before its postcode: Bengaluru - 560058.
-        if cut is not None and cut.start() > 2 and not text[cut.end() : cut.end() + 3].isdigit():
+        name = "" if cut is None else text[: cut.start()]
+        is_place = any(map(str.isdigit, name)) and not has_form(name)
+        if cut is not None and len(name) > 2 and not is_place and not text[cut.end() : cut.end() + 3].isdigit():
             own = {"sender_line": 1.0, "sentence": 0.0}
-            yield cell, span(cell.facts, cell.start, cell.start + cut.start()), own
+            yield cell, span(cell.facts, cell.start, cell.start + len(name)), own
         return
     whole = name_span(cell, end=_before_title(context, cell) if top else None)
     if (

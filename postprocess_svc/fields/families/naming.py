@@ -47,7 +47,7 @@ _MONEY_IN_WORDS = re.compile(r"^金.*(?:円|也)$")
 _BANK_LINE = re.compile(r"(?:銀行|信用金庫|信用組合|協同組合|労働金庫).{0,16}(?:支店|営業部|出張所|普通|当座)")
 _NO_NAME = re.compile(
     r"(?:請求書|領収書|領収証|納品書|明細書|見積書|計算書|通知書|検針票|[のご]案内|お知らせ|指針|検針|使用量)$"
-    r"|^(?:[ごお御]?(?:注意|連絡|特記|確認|留意)事項|.{0,4}保険(?:種別|区分|証)?|負担割合|料金(?:後|別)納.*|郵便区内特別|親展|.{0,6}在中|(?:重要|転送不要).*|様式.{0,8}|ページ.{0,6}|\(.{1,24}\)|.{0,8}第\d+(?:号|条).{0,6}|配車|本社|本店|ご?予約|受付|.{0,8}\d割)$|必要です|(?:この|本)(?:領収|請求|明細)"
+    r"|^(?:[ごお御]?(?:注意|連絡|特記|確認|留意)事項|.{0,4}保険(?:種別|区分|証)?|負担割合|氏名|名称|住所|処方箋|国保|社保|料金(?:後|別)納.*|郵便区内特別|親展|.{0,6}在中|(?:重要|転送不要).*|様式.{0,8}|ページ.{0,6}|\(.{1,24}\)|.{0,8}第\d+(?:号|条).{0,6}|配車|本社|本店|ご?予約|受付|.{0,8}\d割)$|必要です|(?:この|本)(?:領収|請求|明細)"
     r"|^\D{0,2}\d{0,2}(?:テーブル|卓|席|レジ|責)[|\s]*(?:No\.?)?[|\s]*\d+$"
     r"|^(?:取引|伝票|受付|会計|領収証?|レシート)[|\s]*No\b",
     re.IGNORECASE,
@@ -64,6 +64,7 @@ _NUMBER_ENDINGS = ("番号", "コート")
 _SHORTEST_SENDER = 20
 _LEAST_HEADING = 5
 _LONGEST_TITLE = 32
+_LONGEST_ARTICLE = 2
 _LOGO_SIZE = 1.6
 """Of a name set from the top down, over the page's ordinary height: other columns of text are no names."""
 # Line heights between a label and its name in the same row.
@@ -84,7 +85,7 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
     if text[begin : begin + 1].isascii():
         begin, stop = _without_legal(text, begin, stop)
     for label in cell.facts.labels:
-        if begin < label.start < stop and label.roles & _ENDS_NAME:
+        if begin < label.start < stop and label.roles & _ENDS_NAME and not _is_article(text, label):
             stop = label.start
         if label.start <= begin and label.end < stop and label.wording.startswith(_ADDRESSING_LABELS):
             begin = label.end
@@ -92,13 +93,7 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
             # "Muster KG Rechnungs Nr": the label of the column beside it came into the same cell.
             form_end = names.end_of_latin_form(text[begin : label.start])
             stop = begin + form_end if form_end else stop
-    stop = before_numbers(text, begin, stop)
-    if stop > begin and text[stop - 1] in _MAY_END_HONORIFIC:
-        honorific = names.HONORIFIC.search(text[begin:stop])
-        if honorific is not None and honorific.start() > 1:
-            stop = begin + honorific.start()
-    stop = before_seal(text, begin, stop)
-    stop = before_address(text, begin, stop)
+    stop = _without_tail(text, begin, stop)
     stripped = names.strip_registration(text[begin:stop])
     if stripped:
         begin = text.index(stripped, begin)
@@ -109,6 +104,21 @@ def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -
         stop = end_of_name(cell, begin, stop)
     piece = span(cell.facts, begin, stop)
     return piece if sum(map(str.isalpha, text[piece.start : piece.end])) >= 2 else None
+
+
+def _is_article(text: str, label: Label) -> bool:
+    """A date's word that no date follows: Copropriété Le Clos, not Lyon, le 3 mars."""
+    return label.end - label.start <= _LONGEST_ARTICLE and not any(map(str.isdigit, text[label.end : label.end + 4]))
+
+
+def _without_tail(text: str, begin: int, stop: int) -> int:
+    """Where a name ends before a number, an honorific, a seal or its address."""
+    stop = before_numbers(text, begin, stop)
+    if stop > begin and text[stop - 1] in _MAY_END_HONORIFIC:
+        honorific = names.HONORIFIC.search(text[begin:stop])
+        if honorific is not None and honorific.start() > 1:
+            stop = begin + honorific.start()
+    return before_address(text, begin, before_seal(text, begin, stop))
 
 
 def _without_legal(text: str, begin: int, stop: int) -> tuple[int, int]:
@@ -282,7 +292,7 @@ def labelled_names(
         return
     label = own[0]
     for other in own[1:]:
-        if role in other.roles and not cell.facts.row.text[label.end : other.start].strip(" /"):
+        if role in other.roles and not cell.facts.row.text[label.end : other.start].strip(" /("):
             label = other
     rest = cell.facts.row.text[label.end : cell.end]
     colon = rest.lstrip().startswith(":")

@@ -26,12 +26,13 @@ from postprocess_svc.fields.families.naming import (
     name_value,
 )
 from postprocess_svc.fields.values import names
-from postprocess_svc.fields.values.addresses import has_town
-from postprocess_svc.fields.vocabulary import Role
+from postprocess_svc.fields.values.addresses import has_town, is_address
+from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
 _SHIP_TO = re.compile(r"ship|merce|deliver|liefer|livraison|waren|納品|届|aflever")
 _ATTENTION = ("attn", "attention", "fortheattention", "lattention", "alattention", "zhd", "zuhanden")
 _MAX_TOWN_LINE = 45
+_NO_BLOCK = NUMBERS_AND_DATES | {Role.DATE, Role.ISSUER, Role.RECIPIENT}
 _PHONES = frozenset({Role.PHONE, Role.FAX})
 _PHONE_ALONE = re.compile(r"[+(]?\d[\d ()./-]{7,18}")
 _BANK = re.compile(r"bank|banque|sparkasse|institut|caisse|crédit", re.IGNORECASE)
@@ -141,6 +142,8 @@ def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Itera
     if not names.is_name_before_honorific(name):
         return
     company = None
+    while above is not None and names.DEPARTMENT.search(above.text) and not names.has_japanese_form(above.text):
+        above = _above(context, above)
     if above is not None and not names.has_japanese_form(name):
         is_department = names.DEPARTMENT.search(name.strip()) is not None
         if names.has_japanese_form(above.text) or is_department or is_titled_person(name.strip()):
@@ -207,7 +210,9 @@ def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator
             under_sender = True
             break
         if ":" in other.text:
-            break
+            if any(label.roles & _NO_BLOCK and other.start <= label.start < other.end for label in other.facts.labels):
+                break
+            continue  # Syndic : Cabinet Morel
         lines.append(other)
     salutation = next((line for line in lines if SALUTATION.match(line.text)), None)
     if salutation is not None:
@@ -215,6 +220,7 @@ def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator
     if not lines or _is_issuers(context, lines[-1]):
         return
     below = column_below(context, cell, limit=4, max_gap=1.0)
+    at_top = cell.facts.page.depth(lines[-1].extent) < _FOOT
     features = {
         "address_block": 1.0,
         "letter_window": float(under_sender),
@@ -224,7 +230,10 @@ def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator
         "later_block": float(not first and not under_sender),
         "contact_in_block": float(any(_is_own_contact(other) for other in below)),
     }
-    yield from _whole(context, lines[-1], features)
+    for candidate in _whole(context, lines[-1], features):
+        named = len(lines) > 1 and at_top and is_address(name_text(candidate.evidence[0])) and is_address(lines[0].text)
+        # VvE Oudegracht 214-230 over Oudegracht 222: a house's owners are called after it.
+        yield replace(candidate, features={**candidate.features, "implausible": 0.0}) if named else candidate
 
 
 def _other_firm(context: DocumentContext) -> Iterator[Candidate]:

@@ -52,6 +52,9 @@ POSTCODE_TOWN = re.compile(
     r"(?<![\w])(?:[A-Z]{1,3}[- ])?\d{4,6}(?: ?[A-Z]{2})?,? +[A-ZÄÖÜÉ][A-Za-zäöüßéèçáí.\- ]{2,}"  # 80333 München
     r"|[A-Za-z.]{3,},? +(?:[A-Z]{2} +)?\d{5}(?:-\d{4})?(?!\d)"  # Fremont CA 94538
     r"|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b"  # SW1A 1AA
+    r"|[A-Za-z.]{3,},? +(?:NSW|VIC|QLD|SA|WA|TAS|ACT|NT),? +\d{4}(?!\d)"  # Sydney NSW 2000
+    r"|[A-Z][a-z]{3,} - \d{6}(?!\d)|Singapore \d{6}(?!\d)"  # Bengaluru - 560058
+    r"|, ?[A-Z][a-z]{3,},? \d{3}-\d{4}(?![\d-])"  # Minato-ku, Tokyo 105-0001
 )
 _MAY_BE_TOWN = re.compile(r"\d(?:\d{3}|(?<=[A-Z]\d))")
 _WORD, _ASCII_WORD = re.compile(r"[^\W\d_]+"), re.compile(r"[a-z]+")

@@ -21,6 +21,8 @@ _JAPANESE_FORM = re.compile(
     ),
 )
 """The last three are ㈱ and ㈲ that lost a bracket in the reading."""
+_FORM_BEFORE = re.compile(r"(?:SARL|SASU?|EURL|S\.A\.R\.L\.?|S\.A\.S\.?|SCI|SCP|EARL) [^\W\d_]{2}")
+"""France puts it before the name as often as behind."""
 _JAPANESE_FORM_ALONE = re.compile(
     r"(?:株式|有限|合同|合資|合名)会社|(?:一般|公益)?(?:社団|財団)法人|(?:医療|学校|宗教|社会福祉|特定非営利活動|NPO)法人"
 )
@@ -39,7 +41,9 @@ _JAPANESE_ENDINGS = listed(
     専門店 | 量販店 | 料理店 | 喫茶店 | 菓子店 | 塗料店 | 文具店 | 薬店 | 金物店 | 生花店 | 精肉店 |
     鮮魚店 | 青果店 | 電器店 | 洋品店 | 家具店 | 呉服店 | 時計店 | 眼鏡店 | 楽器店 | 自転車店 | 写真店 |
     理髪店 | 代理店 | 免税店 | 町内会 | 自治会 | 商店街 | 同窓会 | PTA | 写真館 | 設計室 | デザイン室 | 企画室 |
-    教室 | 学院 | 小学校 | 中学校 | 高校 | 高等学校 | 内科 | 外科 | 小児科 | 皮膚科 | 眼科 | 水道局
+    教室 | 学院 | 小学校 | 中学校 | 高校 | 高等学校 | 内科 | 外科 | 小児科 | 皮膚科 | 眼科 | 水道局 |
+    急便 | 農場 | 果樹園 | りんご園 | 商店会 | 商工会 | 商工会議所 | 土地改良区 | 管理組合 | スクール | サロン |
+    ワークス | ファーム | モータース
     """
 )
 _TRADE_WORDS = frozenset(_JAPANESE_ENDINGS)
@@ -164,7 +168,7 @@ def has_latin_form(folded_name: str) -> bool:
     if _LATIN_LETTERS.search(folded_name) is None:
         return False
     match = _LATIN_FORM.search(folded_name)
-    return match is not None and match.start() > 1
+    return match is not None and (match.start() > 1 or _FORM_BEFORE.match(folded_name) is not None)
 
 
 def is_form_alone(folded_name: str) -> bool:
@@ -327,6 +331,11 @@ def core(name: str) -> str:
     folded = zengin.large(unicodedata.normalize("NFKC", name).replace("-", "ー"))
     folded = _FORM_IN_KANA.sub("", zengin.without_marks(folded))
     return comparable(_JAPANESE_FORM.sub("", folded))
+
+
+def without_form(name: str) -> str:
+    """``comparable`` without legal forms of any country."""
+    return core(_LATIN_FORM.sub("", name) if has_latin_form(name) else name)
 
 
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
