@@ -40,7 +40,9 @@ _TERMS = re.compile(
     re.IGNORECASE,
 )
 _EARLY = re.compile(r"(?<!ohne )(?<!no )(?<!sans )(?<!pas d')(?:skonto|escompte|sconto|early payment|cash discount|早期)", re.IGNORECASE)
-_BY_THEN = re.compile(r"^\s*(?:\(.\))?\s*(?:まで|迄|限|期限)")
+_BY_THEN = re.compile(
+    r"^\s*(?:\(.\))?\s*(?:まで|迄|限|期限|に[^\d済。]{0,10}(?:振替|振り替え|引き?落と?し|引落)(?!済|しまし|いたしまし|致しまし))"
+)
 # まで may have come to stand on the next line, with what is left of the date.
 _BY_THEN_BELOW = re.compile(r"日?(?:\(.\))? ?(?:まで|迄)")
 _BY_SURELY_WORDS = (
@@ -210,13 +212,14 @@ def _due_dates(
     for item, value in dated:
         labelled = any(item.features.get(name) for name in ("row:due_date", "below:due_date"))
         about_payment = _is_about_payment(context, item)
-        if not labelled and not about_payment:
+        terms = not labelled and item.date.year is not None and _is_in_terms(item)
+        if not labelled and not about_payment and not terms:
             continue
         features = dict(item.features)
         features["by_then"] = float(item.by_then)
-        features["payment_words"] = float(not labelled and about_payment)
-        cell, before = _cell_around(item.facts, item.date)
-        features["terms"] = float(not labelled and item.date.year is not None and _TERMS.match(cell) is not None)
+        features["payment_words"] = float(not labelled and (about_payment or terms))
+        cell, _ = _cell_around(item.facts, item.date)
+        features["terms"] = float(terms)
         features["of_subject"] = float(_SUBJECT.match(cell) is not None)
         features["with_discount"] = float(_EARLY.search(cell) is not None)
         features["before_issue"] = float(issue_date is not None and value < issue_date)
@@ -330,6 +333,13 @@ def _is_about_payment(context: DocumentContext, item: _Item) -> bool:
         _PAYMENT_WORDS.search(text) is not None or _ACCOUNT_WORDS.search(text) is not None
         for text in _lines_around(context, facts, date)
     )
+
+
+def _is_in_terms(item: _Item) -> bool:
+    """The date stands in the cell that 支払条件 or its like begins, or in the one beside it."""
+    cell, before = _cell_around(item.facts, item.date)
+    left = item.facts.row.text[: item.date.start - len(before)].rstrip("\t").rpartition("\t")[2]
+    return _TERMS.match(cell.lstrip(" :")) is not None or _TERMS.match(left) is not None
 
 
 def _cell_around(facts: RowFacts, date: PrintedDate) -> tuple[str, str]:
