@@ -45,6 +45,7 @@ _OTHER_WORDS = 4
 _ALIGNED_HEIGHTS = 1.5
 _MIN_OVERLAP = 0.3
 # A label in a sentence (納期限までに納入してください) speaks for nothing that stands below it.
+_TOLD_OF = re.compile(r"(?:の|より|から)(?!\d{1,4} ?[年月/.-])|以降|後\d")
 _GOES_ON = re.compile(r"[のにはがをへ]|まで|より|から")
 
 
@@ -87,7 +88,7 @@ def governors(
 
 
 _STACKED_GAP = 1.5
-_MAX_STEP_ASIDE = 3.0
+_MAX_STEP_ASIDE = 4.0
 _ONLY_A_SUM = re.compile(r"[¥\\]? ?-?[\d,]+ ?円?(?=\t|$)")
 
 
@@ -143,8 +144,8 @@ def _before(
     for phrase in reversed(facts.phrases):
         if phrase.end > start or roles.isdisjoint(phrase.roles):
             continue
-        if text[phrase.end : phrase.end + 1] == "の" and not text[phrase.end + 1 : phrase.end + 2].isdigit():
-            # 請求書発行日の翌月末日(…): it is told of, and labels nothing.
+        if _TOLD_OF.match(text, phrase.end) is not None:
+            # 請求書発行日の翌月末日(…): another day is counted from it.
             continue
         closed = text.find(")", phrase.end, start) if phrase.bracket >= 0 else -1
         if closed >= 0 and _explains(facts, phrase, roles):

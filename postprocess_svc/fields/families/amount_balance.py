@@ -78,7 +78,9 @@ def closing_nets(context: DocumentContext, items: Sequence[Item], total: Decimal
     return found
 
 
-_NEVER_NET = frozenset({"tax", "previous", "withholding", "paid", "tendered", "change", "points", "count", "unit_price"})
+_NEVER_NET = frozenset(
+    {"tax", "previous", "withholding", "paid", "tendered", "change", "points", "count", "unit_price"}
+)
 
 
 def shares(net: Decimal) -> list[Decimal]:
@@ -91,11 +93,14 @@ def shares(net: Decimal) -> list[Decimal]:
     return found
 
 
+_NEVER_BESIDE = frozenset({"tax", "total", "total_due", "unit_price", "count"})
+
+
 def _beside(following: Iterable[Item], tax: Decimal) -> set[Decimal]:
     """Amounts after the net other than its tax, alone and in pairs."""
     single: dict[Decimal, None] = {}
     for item in following:
-        if item.value and item.value != tax and item.category not in {"tax", "total", "total_due", "unit_price", "count"}:
+        if item.value and item.value != tax and item.category not in _NEVER_BESIDE:
             single[item.value] = None
         if len(single) == _MAX_BESIDE:
             break

@@ -1,7 +1,7 @@
 """Amounts under the headers of a table, however far down: whose column they stand in, and which are sums.
 
-The last row of a table of rates (合計 76,700 6,458 83,158) says with its label that it is a sum, and with its columns of
-what: 対象額, 消費税, 計. What the columns do not say, arithmetic does: net and tax give the gross beside them.
+The last row of a table of rates (合計 76,700 6,458 83,158) says with its label that it is a sum, and with its columns
+of what: 対象額, 消費税, 計. What the columns do not say, arithmetic does: net and tax give the gross beside them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_HEIGHTS_TO_HEAD = 4.0
 _OF_SUMS = MONEY - {Role.COUNT, Role.UNIT_PRICE, Role.POINTS}
 _SUM_WORDS = frozenset({Role.TOTAL, Role.TOTAL_DUE, Role.SUBTOTAL})
 _NET = frozenset({"subtotal", "tax_base", "amount", "other"})
-_SAID_BY_THE_ROW = frozenset({"amount", "inclusive", "other", None})
+_SAID_BY_THE_ROW = frozenset({"amount", "inclusive", "other"})
 """Headers of which the row's own label (合計) says more."""
 
 
@@ -124,21 +124,23 @@ def _header(facts: RowFacts) -> list[_Column]:
     named = list(_named(facts))
     if len(named) < _MIN_COLUMNS or not any(phrase.roles & _OF_SUMS for phrase in named):
         return []
-    columns = []
+    columns: list[_Column] = []
     text, start = facts.row.text, 0
     for cell in text.split("\t"):
         end = start + len(cell)
         within = [phrase for phrase in named if start <= phrase.start and phrase.end <= end]
-        for phrase in within or ([Phrase(start=start, end=end, roles=frozenset())] if cell.strip() else []):
-            columns.append(
-                _Column(
-                    phrase=phrase,
-                    extent=facts.row.extent(phrase.start, phrase.end),
-                    category=amount_category(phrase, facts) if phrase.roles else None,
-                )
-            )
+        nameless = [Phrase(start=start, end=end, roles=frozenset())] if cell.strip() else []
+        columns.extend(_column(facts, phrase) for phrase in within or nameless)
         start = end + 1
     return columns if len(columns) <= _MAX_COLUMNS else []
+
+
+def _column(facts: RowFacts, phrase: Phrase) -> _Column:
+    return _Column(
+        phrase=phrase,
+        extent=facts.row.extent(phrase.start, phrase.end),
+        category=amount_category(phrase, facts) if phrase.roles else None,
+    )
 
 
 def _named(facts: RowFacts) -> Iterator[Phrase]:
@@ -210,14 +212,12 @@ def _crossings(
         category = column.category
         if category != "tax" and len(taxes) == 1:
             category = _by_arithmetic(amount.value, tax, values, category)
-        if category in _SAID_BY_THE_ROW:
+        if category is None or category in _SAID_BY_THE_ROW:
             continue
         yield (facts.row.number, amount.start), (_under(table, column), category)
 
 
-def _is_row_of_sums(
-    facts: RowFacts, members: Sequence[tuple[_Column, PrintedAmount]], sums: set[Place]
-) -> bool:
+def _is_row_of_sums(facts: RowFacts, members: Sequence[tuple[_Column, PrintedAmount]], sums: set[Place]) -> bool:
     first = members[0][1].start
     if any(phrase.end <= first and phrase.roles & _SUM_WORDS for phrase in facts.phrases):
         return True

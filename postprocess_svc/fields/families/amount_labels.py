@@ -53,11 +53,24 @@ _PRECEDENCE = (
     Role.ROUNDING,
     Role.DISCOUNT,
 )
+# The first of these where none of those is there.
+_RANKED = (
+    Role.TOTAL_DUE,
+    Role.TOTAL,
+    Role.OUTLAY,
+    Role.PAID,
+    Role.TENDERED,
+    Role.INCLUSIVE,
+    Role.UNIT_PRICE,
+    Role.AMOUNT,
+)
 # Alone they are what is to be paid; as the end of a longer word (延長料金, 路線便運賃) they name an item.
 _CHARGES = frozenset({"料金", "運賃", "代金"})
 _RATE = re.compile(r"(\d{1,2}(?:[.,]\d{1,2})?) ?%")
 # Right before a tax's base: 10% on $440.00, 21% over € 2.586,00, 19 % aus 119,00.
-_SHARE_OF = re.compile(r"%?\W{0,2}\b(?:on|of|over|op|aus|auf|von|sur|su|sobre)\s*(?:[€$£]|[A-Z]{3})?\s*$", re.IGNORECASE)
+_SHARE_OF = re.compile(
+    r"%?\W{0,2}\b(?:on|of|over|op|aus|auf|von|sur|su|sobre)\s*(?:[€$£]|[A-Z]{3})?\s*$", re.IGNORECASE
+)
 _MAX_STRIP_GAP = 2.5
 _STRIP_MARGIN = 4.0
 
@@ -79,7 +92,7 @@ def amount_category(phrase: Phrase, facts: RowFacts) -> str:
         return str(Role.SUBTOTAL)
     if Role.TAX in roles:
         return str(Role.TOTAL if whole and Role.INCLUSIVE in roles else Role.TAX)
-    for role in (Role.TOTAL_DUE, Role.TOTAL, Role.OUTLAY, Role.PAID, Role.TENDERED, Role.INCLUSIVE, Role.UNIT_PRICE, Role.AMOUNT):
+    for role in _RANKED:
         if role in roles:
             return str(Role.AMOUNT) if role is Role.TOTAL and _names_item(phrase, facts) else str(role)
     return "other"
@@ -88,11 +101,15 @@ def amount_category(phrase: Phrase, facts: RowFacts) -> str:
 def _is_base(governor: Governor, facts: RowFacts, end: int) -> bool:
     """What a tax is of, between its label and itself: 21% BTW over € 2.586,00, 消費税等(10%対象 3,300円)."""
     text = facts.row.text
-    between = text[governor.phrase.end : end]
     if _SHARE_OF.search(text[governor.phrase.start : end]) is not None:
         return any(amount.start >= end for amount in facts.amounts)
     opened = text.find("(", governor.phrase.start, end)
-    return opened >= 0 and ")" not in text[opened:end] and Role.TAX_BASE in governor.phrase.roles and "\t" not in between
+    return (
+        opened >= 0
+        and ")" not in text[opened:end]
+        and Role.TAX_BASE in governor.phrase.roles
+        and "\t" not in text[governor.phrase.end : end]
+    )
 
 
 def _is_whole_at_one_rate(context: DocumentContext, phrase: Phrase, facts: RowFacts) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import combinations, islice, pairwise
+from itertools import islice, pairwise
 
 from postprocess_svc.fields.context import DocumentContext
 from postprocess_svc.fields.families.amount_items import Item
@@ -21,7 +21,6 @@ _MAX_PARTS = 60
 _MAX_FEW = 12
 """Subtotals, taxes or totals of different value that are added to each other."""
 _MAX_FACTORS = 8
-_MAX_STATED, _MAX_ADDENDS = 10, 4
 _MAX_CHANGE = 1_000
 # Words that a sum of items is labelled with; 駐車料金 and 運賃 are charges, which the amount to pay may well repeat.
 _SUM_WORD = re.compile(r"[計合額]$|小計")
@@ -161,33 +160,6 @@ def amounts_of_change(items: list[Item]) -> set[int]:
         if item.category in WHOLE or item.category == "subtotal":
             before[item.value] = None
     return found
-
-
-def stated_sums(items: Sequence[Item]) -> tuple[set[int], set[int]]:
-    """Amounts of one kind of which one is the sum of two to four others: the sums and their parts, by identity."""
-    sums: set[int] = set()
-    parts: set[int] = set()
-    known = [item for item in items if item.value > 0][:_MAX_STATED]
-    for item in known:
-        smaller = [other for other in known if other.value < item.value]
-        for count in range(2, min(_MAX_ADDENDS, len(smaller)) + 1):
-            found = next((c for c in combinations(smaller, count) if _states(item, c)), None)
-            if found is not None:
-                sums.add(id(item))
-                parts.update(id(other) for other in found)
-                break
-    return sums, parts
-
-
-def _states(item: Item, parts: Sequence[Item]) -> bool:
-    """The parts add up to the amount; not along one label's row, as parts of a contract's price do."""
-    if sum(part.value for part in parts) != item.value:
-        return False
-    label = item.governor
-    if label is None or label.relation is not Relation.ROW:
-        return True
-    place = (label.row, label.phrase.start)
-    return any(part.governor is None or (part.governor.row, part.governor.phrase.start) != place for part in parts)
 
 
 def is_net_of(net: Decimal, total: Decimal) -> bool:

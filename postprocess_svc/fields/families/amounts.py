@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import combinations, islice
+from itertools import combinations
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName
 from postprocess_svc.fields.context import DocumentContext, Language
@@ -20,6 +20,7 @@ from postprocess_svc.fields.families.amount_items import (
     shape,
     table_shape,
 )
+from postprocess_svc.fields.families.amount_rates import rate_parts, stated_sums
 from postprocess_svc.fields.families.amount_sums import (
     WHOLE,
     amounts_of_change,
@@ -31,14 +32,12 @@ from postprocess_svc.fields.families.amount_sums import (
     is_priced,
     part_paid,
     payments,
-    stated_sums,
     sums_before_total,
     sums_to_pay,
     values_by_category,
 )
 from postprocess_svc.fields.neighbourhood import Relation
 from postprocess_svc.fields.values.amounts import WITHOUT_MINOR_UNIT, money_value
-from postprocess_svc.fields.vocabulary import Role
 
 _LARGEST_TAX_SHARE = Decimal("0.4")
 _PARTS = frozenset({"subtotal", "tax", "tax_base", "withholding", "discount", "unit_price", "total", "total_due"})
@@ -245,7 +244,7 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
         for item in items
         if item.category == "tax" or (item.above_category == "tax" and item.category in {None, "other"})
     ]
-    parts = _rate_parts(context, taxes)
+    parts = rate_parts(context, taxes)
     whole = sum((item.value for item in parts), Decimal(0))
     of_rate = {id(item) for item in parts}
     stated, summed = stated_sums(taxes)
@@ -270,42 +269,6 @@ def _taxes(context: DocumentContext, items: list[Item], total: Decimal | None, c
     if parts and not stated:
         candidates.append(_sum_of(context, parts, dues))
     return candidates
-
-
-def _rate_parts(context: DocumentContext, taxes: list[Item]) -> list[Item]:
-    """One tax amount a rate, where the document prints several rates."""
-    by_rate: dict[float, Item] = {}
-    for item in taxes:
-        rate = _rate(context, item)
-        if item.amount.currency is None and item.amount.decimals == 0 and context.currency not in WITHOUT_MINOR_UNIT:
-            continue
-        if rate is not None and item.value != 0:
-            by_rate.setdefault(rate, item)
-    parts = list(by_rate.values())
-    return parts if len(parts) > 1 else []
-
-
-_ROWS_TO_BASE = 3
-_RATE_BEFORE = re.compile(r"(\d{1,2}(?:[.,]\d{1,2})?) ?%")
-
-
-def _rate(context: DocumentContext, item: Item) -> float | None:
-    """The tax rate of an amount: in its label, before it in the row, or in a row above that gives its base."""
-    governor = item.governor
-    if governor is not None and governor.phrase.rate_percent is not None:
-        return governor.phrase.rate_percent
-    printed = _RATE_BEFORE.findall(item.facts.row.text, 0, item.amount.start)
-    if printed:
-        return float(printed[-1].replace(",", "."))
-    if governor is None or governor.relation is Relation.BELOW:
-        return None
-    for above in islice(context.rows_above(item.facts), _ROWS_TO_BASE):
-        if any(Role.TAX in phrase.roles and Role.TAX_BASE not in phrase.roles for phrase in above.phrases):
-            return None
-        bases = [phrase.rate_percent for phrase in above.phrases if Role.TAX_BASE in phrase.roles]
-        if bases:
-            return bases[-1]
-    return None
 
 
 def _sum_of(context: DocumentContext, parts: list[Item], dues: set[Decimal]) -> Candidate:

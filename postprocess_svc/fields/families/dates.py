@@ -5,14 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
-from postprocess_svc.fields.cells import find_cells
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.families.amount_labels import heads_items
+from postprocess_svc.fields.families.date_words import (
+    ALL_OF_CELL,
+    CLOSING_AFTER,
+    CLOSING_LABEL,
+    EARLY,
+    ISSUED_AFTER,
+    RANGE_AFTER,
+    RANGE_BEFORE,
+    SUBJECT,
+    TIME,
+    TOWN_BEFORE,
+    cell_around,
+    is_about_payment,
+    is_by_then,
+    is_in_sentence,
+    is_in_terms,
+    is_titled,
+)
 from postprocess_svc.fields.misread_labels import label_span_before, nearly_role
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
 from postprocess_svc.fields.values.dates import PrintedDate, find_dates
@@ -20,55 +37,6 @@ from postprocess_svc.fields.vocabulary import Role
 
 _DATE_ROLES = (Role.DUE_DATE, Role.ISSUE_DATE, Role.OTHER_DATE, Role.DATE)
 _OF_INTEREST = frozenset(_DATE_ROLES)
-# A label of these speaks for a date only where nothing stands between them (Rechnung Nr. 7 vom 3.4.).
-_TIME = re.compile(r"^[\s(月火水木金土日曜)]{0,6}\W{0,3}\d{1,2}[:時h]\d{2}", re.IGNORECASE)
-_RANGE_BEFORE = re.compile(r"(?:~|から|より|\bto\b|\bbis\b|\bau\b| - |-)\s*$", re.IGNORECASE)
-_RANGE_AFTER = re.compile(
-    r"^\s*(?:\(.\))?\s*(?:~|から|より|分|度|\bto\b| - ?\d|-\s*\d|bis\b|au\b|\bthrough\b)", re.IGNORECASE
-)
-# The day up to which a statement counts: 締切分, 現在.
-_CLOSING_AFTER = re.compile(r"^\s*(?:\(.\))?\s*(?:締|〆|現在)")
-_CLOSING_LABEL = re.compile(r"締|〆|検針日$|ｼﾒ|シメ")
-_ISSUED_AFTER = re.compile(r"^\s*(?:\(.\))?\s*(?:付で)?(?:発行|作成|起票|交付)")
-_ALL_OF_CELL = re.compile(r"^\s*(?:\(.\))?\s*(?:付|日付)?$")
-# Köln, 14.10.2026; Marseille, le 30 octobre 2026.
-_TOWN_BEFORE = re.compile(r"^[^\W\d_][^\d,:;/]{1,30}, ?(?:(?:le|den|li|el|a|dnia) )?$", re.IGNORECASE)
-# What a document is about, and when that was: 件名 …(令和7年10月11日開催).
-_SUBJECT = re.compile(r"^(?:件 ?名|品 ?名|物 ?件|工 ?事 ?名|案 ?件|但し?|摘 ?要|re:|subject|betreff|betr\.|objet|oggetto)", re.IGNORECASE)
-_TERMS = re.compile(
-    r"^(?:[お御ご]?支払い?(?:条件|方法|サイト|予定|について)?(?![期日])|payment|terms|zahlungsbedingung|zahlung\b|pago|pagamento|betaling)",
-    re.IGNORECASE,
-)
-_EARLY = re.compile(r"(?<!ohne )(?<!no )(?<!sans )(?<!pas d')(?:skonto|escompte|sconto|early payment|cash discount|早期)", re.IGNORECASE)
-_BY_THEN = re.compile(r"^\s*(?:\(.\))?\s*(?:まで|迄|限|期限)")
-# まで may have come to stand on the next line, with what is left of the date.
-_BY_THEN_BELOW = re.compile(r"日?(?:\(.\))? ?(?:まで|迄)")
-_BY_SURELY_WORDS = (
-    r"before|by|than|bis zum|bis|avant le|spätestens am|entro(?: il)?|prima del|antes del?|hasta el|até|uiterlijk|vóór|do dnia"
-)
-_BY_BEFORE = re.compile(rf"\b(?:until|le|spätestens|am|on|il|{_BY_SURELY_WORDS})\s*:?\s*$", re.IGNORECASE)
-_BY_SURELY = re.compile(rf"\b(?:{_BY_SURELY_WORDS})\s*:?\s*$", re.IGNORECASE)
-_PAYMENT_WORDS = re.compile(
-    r"支払|振り?込|払い?込|振替|引き?落|入金|送金|決済|納付|お納め|精算|zahl|überweis|fällig|begleich|ausgleich|abgebucht"
-    r"|payment|payable|\bpay\b|to be paid|settle|remit|transfer|échéance|règlement|régler|betal|voldoen|overma"
-    r"|pagament|pagar|\bpago\b|bonific|versament|scaden|vencim|ingres|transfier|zapłat|płatn",
-    re.IGNORECASE,
-)
-# Where a date by which something is asked for stands over an account, it is paid into that.
-_ACCOUNT_WORDS = re.compile(r"銀行|信用[金組]|農業協同|口座|普通|当座")
-# A sentence with these is about something else than payment: 登録情報の変更は…までにご連絡ください.
-_OTHER_MATTERS = re.compile(
-    r"連絡|変更|有効|見積|返品|交換|申込|申し込|応募|回答|返信|キャンペーン|クーポン|納品|出荷|発送"
-)
-# What a date by which to pay an invoice may be told with, besides words of payment: settle this invoice by ….
-_INVOICE_WORDS = re.compile(r"invoice|rechnung|facture|\bbill\b|amount|balance|betrag|montant", re.IGNORECASE)
-# A date that a sentence tells in passing: 納品書は…に発送済みです, Order placed on ….
-_SENTENCE_AFTER = re.compile(r"^\s*(?:\(.*?\))?\s*(?:に|の|は|より|から|以降|です|でした|をもって|付|開催|実施|満了|施行|受付|ご?注文|契約|ご?入金|納品|完了|引渡|決済)")
-_SENTENCE_BEFORE = re.compile(
-    r"(?:[はがをに、]\s*|[a-zà-ÿ]{2,} [a-zà-ÿ]{3,} (?:on|le|am|since|from|until|by|bis|au)\s+)$", re.IGNORECASE
-)
-_HAS_KANA = re.compile(r"[ぁ-ん]")
-_TITLE_GOES_ON = re.compile(r"(?:vom|du|dated|dtd|date|of|del|van)\s*:?\s*$", re.IGNORECASE)
 _FIRST_YEAR, _LAST_YEAR = 1980, 2060
 _CERTAINTY_OF_ORDER = 0.8
 """Of 03/04/2026 where nothing says whether the day or the month comes first: most such documents are American."""
@@ -125,7 +93,7 @@ def _collect(context: DocumentContext) -> list[_Item]:
                     date=date,
                     governors=found,
                     features=_features(context, facts, date, found),
-                    by_then=_is_by_then(context, facts, date),
+                    by_then=is_by_then(context, facts, date),
                 )
             )
     _continue_columns(items)
@@ -185,20 +153,20 @@ def _document_dates(context: DocumentContext, dated: list[tuple[_Item, dt.date]]
     for item, value in dated:
         text, extent = item.facts.row.text, item.facts.row.extent(item.date.start, item.date.end)
         features = dict(item.features)
-        features["in_sentence"] = float(_is_in_sentence(item))
+        features["in_sentence"] = float(is_in_sentence(item.facts, item.date))
         features["alone"] = float(len(counts) == 1 or rivals == {value})
-        cell, before = _cell_around(item.facts, item.date)
+        cell, before = cell_around(item.facts, item.date)
         after = cell[len(before) + item.date.end - item.date.start :]
-        features["whole_cell"] = float(not before.strip() and _ALL_OF_CELL.match(after) is not None)
-        features["issued"] = float(_ISSUED_AFTER.match(after) is not None)
-        features["after_town"] = float(_TOWN_BEFORE.match(before) is not None)
-        features["of_subject"] = float(_SUBJECT.match(cell) is not None)
+        features["whole_cell"] = float(not before.strip() and ALL_OF_CELL.match(after) is not None)
+        features["issued"] = float(ISSUED_AFTER.match(after) is not None)
+        features["after_town"] = float(TOWN_BEFORE.match(before) is not None)
+        features["of_subject"] = float(SUBJECT.match(cell) is not None)
         features["first"] = float(item is first)
         features["repeated"] = float(counts[value] > 1)
         features["near_top"] = float(item.facts.page.depth(extent) < 0.3)
-        features["with_time"] = float(bool(_TIME.match(text[item.date.end :])))
+        features["with_time"] = float(bool(TIME.match(text[item.date.end :])))
         features["by_then"] = float(item.by_then)
-        features["titled"] = float(_is_titled(context, item))
+        features["titled"] = float(is_titled(context, item.facts, item.date))
         candidates.append(_candidate(context, item, value, features))
     return candidates
 
@@ -209,16 +177,17 @@ def _due_dates(
     candidates = []
     for item, value in dated:
         labelled = any(item.features.get(name) for name in ("row:due_date", "below:due_date"))
-        about_payment = _is_about_payment(context, item)
-        if not labelled and not about_payment:
+        about_payment = is_about_payment(context, item.facts, item.date, by_then=item.by_then)
+        terms = not labelled and item.date.year is not None and is_in_terms(item.facts, item.date)
+        if not labelled and not about_payment and not terms:
             continue
         features = dict(item.features)
         features["by_then"] = float(item.by_then)
-        features["payment_words"] = float(not labelled and about_payment)
-        cell, before = _cell_around(item.facts, item.date)
-        features["terms"] = float(not labelled and item.date.year is not None and _TERMS.match(cell) is not None)
-        features["of_subject"] = float(_SUBJECT.match(cell) is not None)
-        features["with_discount"] = float(_EARLY.search(cell) is not None)
+        features["payment_words"] = float(not labelled and (about_payment or terms))
+        cell, _ = cell_around(item.facts, item.date)
+        features["terms"] = float(terms)
+        features["of_subject"] = float(SUBJECT.match(cell) is not None)
+        features["with_discount"] = float(EARLY.search(cell) is not None)
         features["before_issue"] = float(issue_date is not None and value < issue_date)
         candidates.append(_candidate(context, item, value, features))
     return candidates
@@ -250,10 +219,10 @@ def _features(
         else:
             features[f"below:{role}"] = 0.2
     features["range"] = float(
-        bool(_RANGE_AFTER.match(text[date.end :]))
-        or bool(_RANGE_BEFORE.search(text[: date.start]) and len(facts.dates) > 1)
+        bool(RANGE_AFTER.match(text[date.end :]))
+        or bool(RANGE_BEFORE.search(text[: date.start]) and len(facts.dates) > 1)
     )
-    features["closing"] = float(_CLOSING_AFTER.match(text[date.end :]) is not None)
+    features["closing"] = float(CLOSING_AFTER.match(text[date.end :]) is not None)
     features["guessed_year"] = float(date.guessed_year)
     features["no_year"] = float(date.year is None)
     features["compact"] = float(date.compact)
@@ -271,7 +240,7 @@ def _role(context: DocumentContext, governor: Governor) -> str:
     phrase, facts = governor.phrase, context.facts[governor.row]
     role = next(role for role in _DATE_ROLES if role in phrase.roles)
     text = facts.row.text
-    if role is Role.OTHER_DATE and _CLOSING_LABEL.search(text[phrase.start : phrase.end]) is not None:
+    if role is Role.OTHER_DATE and CLOSING_LABEL.search(text[phrase.start : phrase.end]) is not None:
         return _CLOSING
     if role is Role.ISSUE_DATE and text[phrase.start : phrase.end].lower() in _TOLD_OF:
         # Your order 4711 dated …: the date of what stands before it in the cell.
@@ -289,7 +258,7 @@ def _is_anothers(item: _Item) -> bool:
         or features.get("range")
         or item.by_then
         or any(features.get(f"{place}:due_date", 0.0) > _MISREAD / 2 for place in ("row", "below"))
-        or _is_in_sentence(item)
+        or is_in_sentence(item.facts, item.date)
     )
 
 
@@ -306,78 +275,6 @@ def _is_of_item(context: DocumentContext, facts: RowFacts, governors_found: list
         return True
     first = governors_found[0] if governors_found else None
     return first is not None and first.relation is Relation.BELOW and heads_items(context.facts[first.row])
-
-
-def _is_in_sentence(item: _Item) -> bool:
-    text = item.facts.row.text
-    return (
-        _SENTENCE_AFTER.match(text[item.date.end :]) is not None
-        or _SENTENCE_BEFORE.search(text[: item.date.start]) is not None
-    )
-
-
-def _is_about_payment(context: DocumentContext, item: _Item) -> bool:
-    """Its cell speaks of payment; where まで follows, also the lines above and below, which the sentence may fill."""
-    facts, date = item.facts, item.date
-    cell, before = _cell_around(facts, date)
-    if _PAYMENT_WORDS.search(cell) is not None:
-        return True
-    if _BY_SURELY.search(before) is not None and _INVOICE_WORDS.search(cell) is not None:
-        return True
-    if _OTHER_MATTERS.search(cell) is not None or not item.by_then:
-        return False
-    return any(
-        _PAYMENT_WORDS.search(text) is not None or _ACCOUNT_WORDS.search(text) is not None
-        for text in _lines_around(context, facts, date)
-    )
-
-
-def _cell_around(facts: RowFacts, date: PrintedDate) -> tuple[str, str]:
-    """The cell that the date stands in, and its part before the date."""
-    text, start = facts.row.text, date.start
-    left, right = text.rfind("\t", 0, start) + 1, text.find("\t", date.end)
-    return text[left : right if right >= 0 else len(text)], text[left:start]
-
-
-def _lines_around(context: DocumentContext, facts: RowFacts, date: PrintedDate) -> Iterator[str]:
-    """Cells right above the date and in the two rows below it."""
-    rows = context.shared(find_cells)
-    extent = facts.row.extent(date.start, date.end)
-    for number in (facts.row.number + 1, facts.row.number + 2, facts.row.number - 1):
-        for cell in rows[number] if 0 <= number < len(rows) else ():
-            if cell.facts.row.page == facts.row.page and cell.extent.overlap_x(extent) > 0:
-                yield cell.text
-
-
-def _is_by_then(context: DocumentContext, facts: RowFacts, date: PrintedDate) -> bool:
-    after = facts.row.text[date.end :]
-    if _BY_THEN.match(after):
-        return True
-    cell, before = _cell_around(facts, date)
-    # A sentence that breaks off behind the date: まで may have come to stand on the next line.
-    if len(cell) - len(before) <= date.end - date.start + 1 and _HAS_KANA.search(before) is not None:
-        return any(_BY_THEN_BELOW.match(text) for text in _lines_around(context, facts, date))
-    if _BY_BEFORE.search(before) is None:
-        return False
-    if _PAYMENT_WORDS.search(cell) is not None:
-        return True
-    return _BY_SURELY.search(before) is not None and _INVOICE_WORDS.search(cell) is not None
-
-
-def _is_titled(context: DocumentContext, item: _Item) -> bool:
-    """The document's title goes on to name the date: Rechnung Nr. 7 vom 3.4.2018."""
-    facts, before = item.facts, item.facts.row.text[: item.date.start]
-    if not before.strip():
-        above = next(context.rows_above(facts), None)
-        if above is None:
-            return False
-        facts, before = above, above.row.text
-    if _TITLE_GOES_ON.search(before) is None:
-        return False
-    roles = [label.roles for label in facts.labels if label.start < len(before)]
-    return any(Role.INVOICE_NUMBER in found for found in roles) and not any(
-        Role.OTHER_NUMBER in found for found in roles
-    )
 
 
 def _candidate(context: DocumentContext, item: _Item, value: dt.date, features: dict[str, float]) -> Candidate:

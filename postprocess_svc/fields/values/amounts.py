@@ -72,7 +72,8 @@ _NOT_MONEY = re.compile(
     # With what of their number stands before; a few marks only, lest a long row of digits be tried at each of them.
     # Groups of three and then two digits are an amount whose comma was read as a point (1.234.56).
     r"|(?!\d{1,3}(?:\.\d{3})+\.\d{2}(?![\d.]))(?:\d+[,']){0,4}\d+(?:\.\d+){2,}(?![\d,])|(?:\d+[,.]){0,4}\d{9,}"
-    r"|(?:No|Nr|N°|#|TEL|FAX)[.: ]{0,2}[\d-]+|第\d+|\d{1,2}(?: ?\+ ?\d{1,2})+(?![\d,.])|\d+(?:年|月|日|時|分|号|丁目|番地?|階)"
+    r"|(?:No|Nr|N°|#|TEL|FAX)[.: ]{0,2}[\d-]+|第\d+|\d{1,2}(?: ?\+ ?\d{1,2})+(?![\d,.])"
+    r"|\d+(?:年|月|日|時|分|号|丁目|番地?|階)"
     r"|(?<![\d,.])\d{1,2}F(?![A-Za-z]))",
     re.IGNORECASE,
 )
@@ -203,15 +204,11 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
         return None
     if currency is None and before in ".,-" and match.start() > 1 and text[match.start() - 2].isalnum():
         return None
-    if currency is None and not tail and number.isdecimal() and _is_enumerator(text, *match.span("number")):
-        return None
     amount, decimals, grouped = read_number(number)
     measured = decimals != 2 and _MEASURE.match(after) is not None
     if after[:1].isascii() and after[:1].isalpha() and not trail and not (decimals == 2 or measured):
         return None
-    if after[:1] in {"\0", "/"} and currency is None:
-        return None
-    if currency is None and number.isdecimal() and _is_of_a_number(number, text[match.end("number") : match.end() + 2]):
+    if currency is None and (after[:1] in {"\0", "/"} or (not tail and _is_no_sum(text, *match.span("number")))):
         return None
     minus = (sign is not None and sign[0] in "-▲") or (sign2 is not None and sign2[0] in "-▲")
     # 12.30- is how ledgers print a negative amount; ¥385,000- and 25,- only close the number.
@@ -233,6 +230,11 @@ def _amount(match: re.Match[str], text: str) -> PrintedAmount | None:
 
 
 _ENUMERATED = re.compile(r"[.)]? ?[^\W\d_\u0000-\u2e7f]|[.)] ?[^\W\d_]")
+
+
+def _is_no_sum(text: str, start: int, end: int) -> bool:
+    number = text[start:end]
+    return number.isdecimal() and (_is_enumerator(text, start, end) or _is_of_a_number(number, text[end : end + 2]))
 
 
 def _is_enumerator(text: str, start: int, end: int) -> bool:

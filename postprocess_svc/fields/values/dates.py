@@ -115,7 +115,9 @@ _NAME_DAY = re.compile(
     rf"(?<![A-Za-z])({_MONTH})\.?\s?-?(\d{{1,2}})(?:st|nd|rd|th)?(?:\s|[,.-])+((?:19|20)\d{{2}})(?!\d)", re.IGNORECASE
 )
 _NO_YEAR = re.compile(r"(?<![\d年])(?<!年 )(\d{1,2}) ?月 ?(\d{1,2}|末) ?日")
-_NO_YEAR_IN_KANJI = re.compile(rf"(?<![{KANJI_DIGITS}十年\d])([{KANJI_DIGITS}十]{{1,2}})月([{KANJI_DIGITS}十]{{1,3}}|末)日")
+_NO_YEAR_IN_KANJI = re.compile(
+    rf"(?<![{KANJI_DIGITS}十年\d])([{KANJI_DIGITS}十]{{1,2}})月([{KANJI_DIGITS}十]{{1,3}}|末)日"
+)
 # A form's own 年, 月 and 日, wide apart: 8 年 7 月 15 日.
 _APART = re.compile(r"(?:(?:令和|平成|[RH])[ \t]*)?\d{1,4}[ \t]*年[ \t]*\d{1,2}[ \t]*月[ \t]*\d{1,2}[ \t]*日")
 _COMPACT = re.compile(r"(?<![\dA-Za-z-])((?:19|20)\d{2})([01]\d)([0-3]\d)(?![\dA-Za-z-])")
@@ -178,7 +180,6 @@ def _in_kanji(text: str) -> Iterator[PrintedDate]:
         elif (year := _short_year(count)) is not None:
             yield _date(match, year=year, month=month, day=day, guessed_year=True)
 
-
     for match in _NO_YEAR_IN_KANJI.finditer(text):
         month = read_kanji_number(match[1])
         day = LAST_DAY if match[2] == "末" else read_kanji_number(match[2])
@@ -237,7 +238,9 @@ def _year_first(match: re.Match[str], *, short: bool) -> Iterator[PrintedDate]:
     elif match[0].startswith("'") or (short and match[4] == mark and int(printed_year) <= _LAST_WESTERN_SHORT_YEAR):
         # 08-10-22 is 令和8年 as 8年 is; '08 is Western.
         year = None if match[0].startswith("'") else _short_year(int(printed_year))
-        yield _date(match, year=year or _long_year(printed_year), month=int(match[3]), day=_day(match[5]), guessed_year=True)
+        yield _date(
+            match, year=year or _long_year(printed_year), month=int(match[3]), day=_day(match[5]), guessed_year=True
+        )
 
 
 def _year_last(match: re.Match[str]) -> Iterator[PrintedDate]:
