@@ -37,6 +37,8 @@ _MAX_BETWEEN, _MAX_BEHIND_TITLE = 12, 6
 """Letters between a label and its number."""
 _BANK_WORDS = re.compile(r"銀行|支店|信用金庫|信金|農協|ゆうちょ|記号|口座|普通|当座")
 _ROWS_OF_POST = 2
+_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
+_LEAST_WORD = 2
 _REFERENCE = re.compile(r"(?:our|unser)? ?ref", re.IGNORECASE)
 _MAY_BE_OURS = re.compile(r"請|求|領|伝票")
 """What is left of the document's own label where a character of it is misread: 請求共番号."""
@@ -95,6 +97,8 @@ def _of_bare_number(context: DocumentContext, facts: RowFacts, governor: Governo
     longer = _of_longer_word(context, governor)
     if _BANK_WORDS.search(facts.row.text) is not None or _is_of_the_post(context, labelled):
         name = _OTHER
+    elif _is_of_a_thing(labelled, governor.phrase):
+        name = _UNKNOWN
     elif longer is not Role.NUMBER:
         name = _UNKNOWN if longer is None else str(longer) if longer is Role.INVOICE_NUMBER else _OTHER
     elif _is_titled(context, labelled, governor.phrase):
@@ -119,6 +123,16 @@ def _of_longer_word(context: DocumentContext, governor: Governor) -> Role | None
     if _MAY_BE_OURS.search(whole) is not None:
         return Role.NUMBER
     return nearly_role(context, facts.row, governor.phrase.end - len(whole), governor.phrase.end)
+
+
+def _is_of_a_thing(facts: RowFacts, label: Phrase) -> bool:
+    """Japanese words that are no label stand before the "No." in its cell: 現場 高宮 No.5."""
+    text = facts.row.text
+    cell = text.rfind("\t", 0, label.start) + 1
+    if any(cell <= other.start < label.start for other in facts.labels):
+        return False
+    before = _BRACKETS.sub("", text[cell : label.start])
+    return before[-1:] == " " and sum(map(is_cjk, before)) >= _LEAST_WORD
 
 
 def _is_of_the_post(context: DocumentContext, facts: RowFacts) -> bool:
