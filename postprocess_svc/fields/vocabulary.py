@@ -40,6 +40,10 @@ class Role(StrEnum):
     DUE_DATE = auto()
     OTHER_DATE = auto()
     INVOICE_NUMBER = auto()
+    SLIP_NUMBER = auto()
+    """The document's, where none is called an invoice's or receipt's: 伝票番号. Its wordings are an invoice's too."""
+    REFERENCE_NUMBER = auto()
+    """May be the document's, where it prints no other: 受付番号. Its wordings are other numbers too."""
     NUMBER = auto()
     OTHER_NUMBER = auto()
     REGISTRATION = auto()
@@ -67,6 +71,8 @@ class Role(StrEnum):
 NUMBERS_AND_DATES = frozenset(
     {
         Role.INVOICE_NUMBER,
+        Role.SLIP_NUMBER,
+        Role.REFERENCE_NUMBER,
         Role.NUMBER,
         Role.OTHER_NUMBER,
         Role.REGISTRATION,

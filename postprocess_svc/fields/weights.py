@@ -218,11 +218,18 @@ _DUE_DATE = {
 _DOCUMENT_NUMBER = {
     BIAS: -4.0,
     "row:invoice_number": 6.5,
+    "row:slip_number": 5.6,  # 伝票番号, Document No.
+    "row:reference_number": 1.6,  # 受付番号, Ref.
+    "row:unknown_number": -1.5,  # 生徒番号: of what nobody knows
+    "dispatched": 5.0,  # 榊経発第41号, alone near the top
     "row:title": 4.6,  # "Invoice 123": a title that does not say "number"
     "row:number": 3.6,
     "row:other_number": -4.0,
     "below:invoice_number": 5.2,
     "below:title": 0.5,
+    "below:slip_number": 3.6,
+    "below:reference_number": 0.0,
+    "below:unknown_number": -2.0,
     "below:number": 2.2,
     "below:other_number": -3.0,
     "far": -0.25,

@@ -144,3 +144,90 @@ def test_an_article_number_that_begins_with_noughts_is_no_telephone() -> None:
      CASH                         10.00
     """
     assert value_of("phone", page) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("請求書番号　2026登-0588", "2026登-0588"),
+        ("整理番号　技26-S0774", "技26-S0774"),
+        ("請求書番号 あ-26-0779", "あ-26-0779"),
+        ("№ 委-58", "委-58"),
+        ("No.　2 6 - 0 8 8", "26-088"),
+        ("榊経発第41号", "榊経発第41号"),
+        ("第 01184 号", "第 01184 号"),
+        ("発行番号 商議発第 88-117 号", "商議発第 88-117 号"),
+        ("番　号  R7-10-06", "R7-10-06"),
+        ("ｾｲｷｭｳNo. 2610-3342", "2610-3342"),
+        ("受付№ 5412-7", "5412-7"),
+        ("通知書番号 0800-114-02937", "0800-114-02937"),
+    ],
+)
+def test_a_documents_number_as_japanese_offices_and_shops_print_it(line: str, number: str) -> None:
+    assert value_of("document_number", f"{' ' * 60}{line}\n{JAPANESE}") == number
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "生徒番号　3-0271",
+        "お客さま番号　02-11843-50771-9",
+        "認定証番号　熊本県公安委員会 93000418",
+        "証券番号　7A-3390117",
+        "長野県知事許可(般-4)第20771号",
+        "様式第7号",
+        "現場　高宮 No.5",
+    ],
+)
+def test_a_number_of_something_else(line: str) -> None:
+    assert value_of("document_number", f"{' ' * 60}{line}\n{JAPANESE}") is None
+
+
+def test_the_number_of_an_account_with_the_post_is_not_the_documents() -> None:
+    foot = "  ゆうちょ銀行\n  記号　14340\n  番号　31902281\n  ハシモト ツヨシ\n"
+    assert value_of("document_number", JAPANESE + foot) is None
+
+
+def test_an_invoices_own_number_wins_over_that_of_the_form() -> None:
+    head = f"{' ' * 60}帳票ID ARG-R-0110\n{' ' * 60}請求番号 ABS-B-2026-10-0044\n"
+    assert value_of("document_number", head + JAPANESE) == "ABS-B-2026-10-0044"
+
+
+def test_a_code_beside_the_title_is_the_number_and_a_month_is_not() -> None:
+    for title, number in (("御請求書 M0624", "M0624"), ("請求書　QR-2026-05", "QR-2026-05"), ("請求書 2026-10", None)):
+        page = JAPANESE.replace("# 請 求 書 #", title)
+        assert value_of("document_number", page) == number
+
+
+def test_a_column_of_slip_numbers_is_not_the_documents() -> None:
+    page = JAPANESE.replace("品名                 数量", "伝票No.    品名      数量").replace(
+        "保守料金 ", "004512     保守料金"
+    )
+    assert value_of("document_number", page) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("# PARCELLA N. 58/2026 #", "58/2026"),
+        ("# Note d'honoraires n° 2026-27 #", "2026-27"),
+        ("# Schlussrechnung SR 2026/031 #", "SR 2026/031"),
+        ("Nummer  VF26/01093", "VF26/01093"),
+        ("Invoice Number  INV0094127", "INV0094127"),
+        ("# TAX INVOICE #\n  NO.    SA/26/5518\n  REF    SSC-OKD-264/26", "SA/26/5518"),
+        ("TRANS: 331907", "331907"),
+        ("Folio No. 88412\n  Invoice No. HB-88412", "HB-88412"),
+    ],
+)
+def test_a_documents_number_in_latin_letters(line: str, number: str) -> None:
+    page = f"""
+      Harrowgate Groundworks Ltd
+      Unit 9 Tannery Lane, Horsham RH12 4QD
+
+  {line}
+
+      Description                         Amount
+      Labour                            1,000.00
+      TOTAL DUE                         1,200.00
+    """
+    assert value_of("document_number", page) == number
