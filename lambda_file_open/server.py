@@ -1,7 +1,8 @@
 """The opener as a container of its own: it listens on a unix socket and forks a pool for every service that connects.
 
 Memory crosses through that socket, so container and services share a machine and the folder that the socket lies in,
-and nothing else: the container needs no network, no capability, and no file to write (``docker-compose.yml``).
+and nothing else: the container needs no network, no capability, and no file to write (``docker-compose.yml``). Where
+it has a network all the same, as in a pod, the server and its pools cannot use it (``jail.give_up_network``).
 
     python -m lambda_file_open.server --socket /run/file-opener/socket
     python -m lambda_file_open.server --socket /run/file-opener/socket --check     # exit status 0 where it serves
@@ -134,6 +135,7 @@ def main(run: RunChild = run_child) -> int:
         return 0 if check(arguments.socket) else 1
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
+    jail.give_up_network()
     # First, while there still is a standard error for what may go wrong. Who connects now waits.
     with listen(arguments.socket) as listener:
         Server(listener, run, ready=prepare()).serve()
