@@ -25,7 +25,7 @@ from tests.support.bulk_api import ServedApi
 from tests.support.kubernetes import EVERYTHING, NAME_LABEL, ROOT, Cluster, Manifest, main_container, rendered
 
 Edge = tuple[str, str, int | str]
-"""From, to, port. One side may be outside: ``ingress``, ``monitoring``, ``database``, ``cloud``, ``names``, ``strangers``."""
+"""From, to, port. Outside are ``ingress``, ``monitoring``, ``database``, ``cloud``, ``names``, ``strangers``."""
 
 INTERNAL = {"/readyz", "/metrics"}
 """Routes of the public services that are for the cluster alone."""
