@@ -28,6 +28,7 @@ MAX_POOLS = 64
 """Services connected at the same time; one more is hung up on, and tries again."""
 _BACKLOG = 16
 _PAUSE_S = 0.1
+_LOOK_EVERY_S = 1.0
 _CHECK_TIMEOUT_S = 5.0
 
 
@@ -50,9 +51,14 @@ class Server:
 
     def serve(self) -> None:
         """Serve until the process is ended."""
+        # A signal that comes just before the call is seen after it only, and nobody may ever connect again.
+        self._listener.settimeout(_LOOK_EVERY_S)
         while True:
             try:
                 connection, _ = self._listener.accept()
+            except TimeoutError:
+                self._reap()
+                continue
             except OSError:  # out of descriptors, for the moment
                 time.sleep(_PAUSE_S)
                 continue
