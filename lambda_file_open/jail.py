@@ -75,6 +75,18 @@ def die_first(points: int) -> None:
         Path("/proc/self/oom_score_adj").write_text(str(points))
 
 
+def give_up_network() -> None:
+    """No socket of any network for this process and all that it forks, for the rest of their lives.
+
+    Where a server's container has no network of its own this changes nothing; in a pod, containers share one.
+
+    Raises:
+        FilterUnavailable: the kernel takes no system-call filter; children could not be locked either.
+    """
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    seccomp.install_filter(_libc, seccomp.build_network_filter(os.uname().machine))
+
+
 def forbid_inspection() -> None:
     """No core dump, no ptrace, no /proc/<pid>/mem by processes of the same user."""
     _prctl(_PR_SET_DUMPABLE, 0)

@@ -129,6 +129,10 @@ _FUTEX_COMMAND = 0x7F
 _OTHERS_CLOCK = 0x8000_0000
 """Clocks below zero are the processor times of any process."""
 
+_NETWORK = {"socket": (41, 198), "io_uring_setup": (425, 425)}
+"""Where a connection begins: the second can do what the first does. (``socketpair`` knows unix sockets alone.)"""
+_AF_UNIX = 1
+
 _MACHINES = {"x86_64": (0, 0xC000_003E), "aarch64": (1, 0xC000_00B7)}
 """Column in the tables above, and AUDIT_ARCH_* by which the kernel names the machine."""
 
@@ -153,16 +157,7 @@ def build_filter(machine: str, pid: int) -> bytes:
     Raises:
         FilterUnavailable: the machine's numbers of calls are not known.
     """
-    if machine not in _MACHINES or sys.byteorder != "little":
-        raise FilterUnavailable(errno.ENOSYS, f"no system-call filter is known for {machine}")
-    column, audit_arch = _MACHINES[machine]
-    program = [
-        _load(_AT_MACHINE),
-        *_unless_equal(audit_arch, [_answer(_KILL_PROCESS)]),
-        _load(_AT_NUMBER),
-        _INSTRUCTION.pack(_JUMP_IF_AT_LEAST, 0, 1, _X32_BIT),
-        _answer(_KILL_PROCESS),
-    ]
+    column, program = _begin(machine)
     for numbers in _ALLOWED.values():
         program += _if_equal(numbers[column], [_answer(_ALLOW)])
     for numbers in _REFUSED.values():
@@ -171,6 +166,36 @@ def build_filter(machine: str, pid: int) -> bytes:
         program += _if_equal(_LOOKED_AT[name][column], rule)
     program.append(_answer(_KILL_PROCESS))
     return b"".join(program)
+
+
+def build_network_filter(machine: str) -> bytes:
+    """The program of a filter that leaves everything as it is but this: no socket of any network can be made.
+
+    For the parents of locked children, which serve a unix socket and need nothing else. Children keep it, under theirs.
+
+    Raises:
+        FilterUnavailable: the machine's numbers of calls are not known.
+    """
+    column, program = _begin(machine)
+    refuse = _answer(_REFUSE | errno.EACCES)
+    unix_only = [_load(_argument(0)), *_if_equal(_AF_UNIX, [_answer(_ALLOW)]), refuse]
+    program += _if_equal(_NETWORK["socket"][column], unix_only)
+    program += _if_equal(_NETWORK["io_uring_setup"][column], [refuse])
+    return b"".join([*program, _answer(_ALLOW)])
+
+
+def _begin(machine: str) -> tuple[int, list[bytes]]:
+    """The machine's column in the tables, and a program that has ended all calls of others and loaded the number."""
+    if machine not in _MACHINES or sys.byteorder != "little":
+        raise FilterUnavailable(errno.ENOSYS, f"no system-call filter is known for {machine}")
+    column, audit_arch = _MACHINES[machine]
+    return column, [
+        _load(_AT_MACHINE),
+        *_unless_equal(audit_arch, [_answer(_KILL_PROCESS)]),
+        _load(_AT_NUMBER),
+        _INSTRUCTION.pack(_JUMP_IF_AT_LEAST, 0, 1, _X32_BIT),
+        _answer(_KILL_PROCESS),
+    ]
 
 
 def _rules(pid: int) -> dict[str, list[bytes]]:

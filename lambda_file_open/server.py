@@ -1,7 +1,8 @@
 """The opener as a container of its own: it listens on a unix socket and forks a pool for every service that connects.
 
 Memory crosses through that socket, so container and services share a machine and the folder that the socket lies in,
-and nothing else: the container needs no network, no capability, and no file to write (``docker-compose.yml``).
+and nothing else: the container needs no network, no capability, and no file to write (``docker-compose.yml``). Where
+it has a network all the same, as in a pod, the server and its pools cannot use it (``jail.give_up_network``).
 
     python -m lambda_file_open.server --socket /run/file-opener/socket
     python -m lambda_file_open.server --socket /run/file-opener/socket --check     # exit status 0 where it serves
@@ -27,6 +28,7 @@ MAX_POOLS = 64
 """Services connected at the same time; one more is hung up on, and tries again."""
 _BACKLOG = 16
 _PAUSE_S = 0.1
+_LOOK_EVERY_S = 1.0
 _CHECK_TIMEOUT_S = 5.0
 
 
@@ -49,9 +51,14 @@ class Server:
 
     def serve(self) -> None:
         """Serve until the process is ended."""
+        # A signal that comes just before the call is seen after it only, and nobody may ever connect again.
+        self._listener.settimeout(_LOOK_EVERY_S)
         while True:
             try:
                 connection, _ = self._listener.accept()
+            except TimeoutError:
+                self._reap()
+                continue
             except OSError:  # out of descriptors, for the moment
                 time.sleep(_PAUSE_S)
                 continue
@@ -134,6 +141,7 @@ def main(run: RunChild = run_child) -> int:
         return 0 if check(arguments.socket) else 1
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
+    jail.give_up_network()
     # First, while there still is a standard error for what may go wrong. Who connects now waits.
     with listen(arguments.socket) as listener:
         Server(listener, run, ready=prepare()).serve()

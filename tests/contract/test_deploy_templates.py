@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.support.cloudformation import template
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted((ROOT / "deploy" / "aws").glob("*.yaml"))
-OPENER = ROOT / "deploy" / "aws" / "file_opener.yaml"
 DOCKERFILE = ROOT / "lambda_file_open" / "Dockerfile.lambda"
 
 _LIST_MODULES = """
@@ -25,26 +25,9 @@ print("\\n".join(name for name in sys.modules if "." not in name))
 """
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms: ``!Ref x`` becomes ``{"Ref": x}``."""
-
-
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    match node:
-        case yaml.ScalarNode():
-            return {suffix: loader.construct_scalar(node)}
-        case yaml.SequenceNode():
-            return {suffix: loader.construct_sequence(node, deep=True)}
-        case _:
-            raise ValueError("a short form of an unexpected kind")
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
 @pytest.fixture(scope="module")
 def opener() -> dict[str, Any]:
-    return dict(yaml.load(OPENER.read_text(), Loader=_Loader))  # noqa: S506 - a safe loader and short forms
+    return template("file_opener.yaml")
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)

@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,11 @@ def pages(count: int) -> bytes:
 
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 async def test_its_socket_is_its_users_alone(tmp_path: Path) -> None:
@@ -145,3 +151,46 @@ async def has_ended(pid: int) -> bool:
 
 def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+_TRY_NETWORKS = """
+import os, socket
+from lambda_file_open import jail
+
+def families():
+    made = []
+    for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+        try:
+            socket.socket(family, socket.SOCK_RAW if family == socket.AF_PACKET else socket.SOCK_DGRAM).close()
+            made.append(family.name)
+        except PermissionError:
+            pass
+    return made
+
+jail.give_up_network()
+socket.socketpair()
+print(families(), flush=True)
+if os.fork() == 0:
+    print(families(), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_without_a_network_only_unix_sockets_can_be_made_by_it_and_its_children() -> None:
+    answer = subprocess.run([sys.executable, "-c", _TRY_NETWORKS], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines() == ["['AF_UNIX']", "['AF_UNIX']"]
+
+
+async def test_the_server_and_its_pools_have_given_up_the_network(tmp_path: Path) -> None:
+    with server(tmp_path / "socket") as process:
+        await serving(tmp_path / "socket", process)
+        opener = connected(tmp_path / "socket")
+        await opener.start()
+        assert len(await read(opener, pages(2))) == 2
+        servers = [status_of(pid) for pid in (process.pid, *children_of(process.pid))]
+        await opener.close()
+    # One filter more than this test has itself; the children's own comes when they are locked.
+    expected = int(status_of(os.getpid())["Seccomp_filters"]) + 1
+    assert len(servers) > 1
+    assert {(int(status["Seccomp_filters"]), status["NoNewPrivs"]) for status in servers} == {(expected, "1")}

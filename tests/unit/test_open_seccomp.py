@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import re
+import socket
 import struct
 from pathlib import Path
 
@@ -26,11 +27,11 @@ MACHINES = sorted(AUDIT_ARCH)
 READ_WRITE, EXECUTABLE = 0b011, 0b111
 
 
-def answer(machine: str, number: int, *arguments: int, arch: int | None = None) -> int:
-    """What the filter says of one call, by running its program as the kernel would."""
+def answer(machine: str, number: int, *arguments: int, arch: int | None = None, of: bytes | None = None) -> int:
+    """What a filter (the children's, if no other) says of one call, by running its program as the kernel would."""
     words = [*arguments, *[0] * (6 - len(arguments))]
     data = struct.pack("<iIQ6Q", number, AUDIT_ARCH[machine] if arch is None else arch, 0, *words)
-    program = list(struct.iter_unpack("<HBBI", seccomp.build_filter(machine, PID)))
+    program = list(struct.iter_unpack("<HBBI", of or seccomp.build_filter(machine, PID)))
     accumulator = at = 0
     while True:
         code, if_true, if_false, value = program[at]
@@ -161,3 +162,22 @@ def test_descriptors_may_be_copied_and_nothing_else(machine: str) -> None:
 def test_an_unknown_machine_has_no_filter() -> None:
     with pytest.raises(seccomp.FilterUnavailable):
         seccomp.build_filter("riscv64", PID)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_parents_filter_refuses_networks_and_leaves_the_rest(machine: str) -> None:
+    calls, parents = numbers(machine), seccomp.build_network_filter(machine)
+    families = {name: int(getattr(socket, name)) for name in dir(socket) if name.startswith("AF_")}
+    for name, family in families.items():
+        wanted = ALLOW if name == "AF_UNIX" else REFUSE
+        assert answer(machine, calls["socket"], family, of=parents) == wanted, name
+    assert answer(machine, calls["io_uring_setup"], of=parents) == REFUSE
+    for name in ("clone", "openat", "execve", "accept4", "sendmsg", "recvmsg", "socketpair", "mmap", "prctl"):
+        assert answer(machine, calls[name], of=parents) == ALLOW, name
+
+
+def test_the_parents_filter_ends_calls_of_other_tables() -> None:
+    parents = seccomp.build_network_filter("x86_64")
+    # i386's socketcall and x32's socket reach the same sockets by other numbers.
+    assert answer("x86_64", 102, arch=0x4000_0003, of=parents) == KILL
+    assert answer("x86_64", 0x4000_0000 | 41, 2, of=parents) == KILL
