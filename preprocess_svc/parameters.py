@@ -91,7 +91,7 @@ class OcrParameters(BaseModel):
     )
     page_images: Annotated[bool, BeforeValidator(_parse_switch)] = Field(
         default=False,
-        description="`true` gives each page of the JSON result an `image`: its pixels, upright, as a browser shows them.",
+        description="`true` gives each page of the JSON result an `image`: its pixels, upright, for a browser.",
     )
 
     @model_validator(mode="after")

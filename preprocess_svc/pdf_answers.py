@@ -51,7 +51,9 @@ class PdfAnswers:
 class PdfAnswer:
     """One document's PDF in the making."""
 
-    def __init__(self, images: HeldImages[EncodedPage], *, jpeg_quality: int, workers: Executor, deadline: Deadline) -> None:
+    def __init__(
+        self, images: HeldImages[EncodedPage], *, jpeg_quality: int, workers: Executor, deadline: Deadline
+    ) -> None:
         self._images = images
         self._jpeg_quality = jpeg_quality
         self._workers = workers
