@@ -127,11 +127,13 @@ class TestThePolicy:
         assert (await self.policy(app))["connect-src"] == "'self' https://bulk.example.com"
         assert '<meta name="bulk-url" content="https://bulk.example.com/ocr">' in (await get(app, "/")).text
 
-    @pytest.mark.parametrize("host", [None, "", "[", "127.0.0.1; script-src *", "localhost\"><script>"])
+    @pytest.mark.parametrize("host", [None, "", "[", "127.0.0.1; script-src *", 'localhost"><script>'])
     def test_a_host_that_is_none_is_believed_nothing(self, host: str | None) -> None:
         assert bulk_url_of_page(host, configured=None, own_host="127.0.0.1") in {"", "http://127.0.0.1:8001"}
 
-    @pytest.mark.parametrize("url", ["bulk.example.com", "https://a.example; img-src *", "https://a.example/ b", "javascript:1"])
+    @pytest.mark.parametrize(
+        "url", ["bulk.example.com", "https://a.example; img-src *", "https://a.example/ b", "javascript:1"]
+    )
     def test_an_address_that_would_say_more_stops_the_start(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         monkeypatch.setenv("OCR_PAGE_BULK_URL", url)
         with pytest.raises(SettingsError, match="OCR_PAGE_BULK_URL"):
@@ -142,7 +144,9 @@ class TestTheModules:
     @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
     def test_text_is_only_ever_put_in_as_text(self, module: Path) -> None:
         code = module.read_text(encoding="utf-8")
-        assert not re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setHTML", code)
+        assert not re.findall(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setHTML", code
+        )
 
     @pytest.mark.parametrize("file", sorted(STATIC.iterdir()), ids=lambda path: path.name)
     def test_nothing_comes_from_another_origin(self, file: Path) -> None:
@@ -179,7 +183,9 @@ class TestTheWords:
             for path in [*MODULES, STATIC / "index.html"]
             if not path.name.startswith("words_")
         )
-        made = {re.sub(r"\$\{(?:[^{}]|\{[^}]*\})*\}", "", found) for found in re.findall(r"`([\w.]+\.\$\{[^`]*)`", code)}
+        made = {
+            re.sub(r"\$\{(?:[^{}]|\{[^}]*\})*\}", "", found) for found in re.findall(r"`([\w.]+\.\$\{[^`]*)`", code)
+        }
         left = {
             key
             for key in words("en")
