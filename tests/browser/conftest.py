@@ -8,10 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from local_stack.stack import LocalStack
-from tests.support.browser import MISSING, Complaints, chromium, program
-
-PATIENCE_MS = 60_000
-"""For one document on a machine that does other things too."""
+from tests.support.browser import MISSING, PATIENCE_MS, chromium, opened_context, program
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +31,8 @@ def browser_settings() -> dict[str, object]:
 def context(
     browser: Browser, running_stack: LocalStack, browser_settings: dict[str, object]
 ) -> Iterator[BrowserContext]:
-    settings = {"base_url": running_stack.api_url, "locale": "en-US", "viewport": {"width": 1280, "height": 860}}
-    complaints = Complaints(allowed_origins=frozenset({running_stack.api_url, running_stack.bulk_url}))
-    with browser.new_context(**settings | browser_settings) as opened:
-        opened.set_default_timeout(PATIENCE_MS)
-        complaints.watch(opened)
+    with opened_context(browser, running_stack, **browser_settings) as opened:
         yield opened
-    assert complaints.faults == []
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from local_stack.stack import LocalStack
 from tests.support.browser import choose
 from tests.support.documents import png
 
-HOSTILE = "<img src=x onerror=\"alert('name')\"><script>alert(1)<\\script>.pdf"
+HOSTILE = "<img src=x onerror=alert('name')><svg onload=alert(1)>.pdf"
 RECEIPT = (SAMPLES_DIR / "receipt_ja.pdf").read_bytes()
 REFUSAL = {
     "type": "urn:yomitori:problem:unauthenticated",
@@ -107,7 +107,7 @@ class TestHostileNames:
         choose(page, "jobs", (HOSTILE, b"%PDF-1.7\nno document\n"))
         expect(page.locator(".file-list .file-name")).to_have_text(HOSTILE)
         page.locator("#submit-job").click()
-        expect(page.locator(".result[data-status=failed]")).to_contain_text("<img src=x onerror=")
+        expect(page.locator(".result[data-status=failed]")).to_contain_text(HOSTILE)
         expect(page.locator(".job h3")).to_have_text(HOSTILE)
         page.reload()
         expect(page.locator(".job h3")).to_have_text(HOSTILE)
@@ -135,7 +135,7 @@ def test_no_text_becomes_markup_or_code_whoever_tries(browser: Browser, running_
     # A page without the fixtures' watch: the browser complains of the attempt, as it should.
     with browser.new_page(base_url=running_stack.api_url) as page:
         page.goto("/")
-        page.locator("h1").wait_for()
+        page.locator("h1:visible").wait_for()
         told = page.evaluate(
             f"() => {{ try {{ {attack}; return 'it worked'; }} catch (error) {{ return error.name; }} }}"
         )
@@ -147,7 +147,7 @@ class TestLanguages:
     def test_a_japanese_browser_is_spoken_to_in_japanese(self, page: Page) -> None:
         page.goto("/")
         expect(page.locator("html")).to_have_attribute("lang", "ja")
-        expect(page.locator("h1")).to_have_text("書類を読み取る")
+        expect(page.locator("h1:visible")).to_have_text("書類を読み取る")
         choose(page, "read", ("receipt.pdf", RECEIPT))
         total = page.locator('.field[data-field="total_amount"]')
         expect(total.locator(".field-name")).to_have_text("合計金額")
@@ -167,9 +167,9 @@ class TestLanguages:
         expect(page).to_have_title("読み取り – Yomitori")
         expect(page.locator("#language-button")).to_be_focused()
         page.reload()
-        expect(page.locator("h1")).to_have_text("書類を読み取る")
+        expect(page.locator("h1:visible")).to_have_text("書類を読み取る")
         page.locator("#language-button").click()
-        expect(page.locator("h1")).to_have_text("Read a document")
+        expect(page.locator("h1:visible")).to_have_text("Read a document")
 
     def test_every_view_is_without_a_key_in_either_language(self, page: Page) -> None:
         # A sentence that is missing shows as its key: `jobs.lead`.

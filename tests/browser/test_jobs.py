@@ -127,7 +127,7 @@ class TestTheForm:
         page.goto("/#jobs")
         choose(page, "jobs", small(1), ("empty.pdf", b""))
         page.locator("#submit-job").click()
-        expect(page.get_by_role("alert")).to_contain_text("file part 2 ('empty.pdf') is empty")
+        expect(page.get_by_role("alert")).to_contain_text("file part 1 ('empty.pdf') is empty")
         expect(page.locator(".file-list li")).to_have_count(2)
 
     def test_a_job_that_is_sent_twice_is_one(self, page: Page) -> None:

@@ -11,8 +11,13 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
+from local_stack.stack import LocalStack
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 MISSING = f"no {PROGRAMS[0]} on this machine; on Debian: apt-get install {PROGRAMS[0]}"
+
+PATIENCE_MS = 60_000
+"""For one document on a machine that does other things too."""
 
 _FLAGS = (
     "--no-sandbox",  # root may not have one; what is opened is our own page
@@ -68,6 +73,18 @@ class Complaints:
         parts = urlsplit(request.url)
         if parts.scheme not in {"blob", "data"} and f"{parts.scheme}://{parts.netloc}" not in self.allowed_origins:
             self.faults.append(f"request to {request.url}")
+
+
+@contextmanager
+def opened_context(browser: Browser, stack: LocalStack, **settings: object) -> Iterator[BrowserContext]:
+    """A browser of nobody before, at the page of a stack; what it complained of fails the test at the end."""
+    complaints = Complaints(allowed_origins=frozenset({stack.api_url, stack.bulk_url}))
+    usual = {"base_url": stack.api_url, "locale": "en-US", "viewport": {"width": 1280, "height": 860}}
+    with browser.new_context(**usual | settings) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        complaints.watch(context)
+        yield context
+    assert complaints.faults == []
 
 
 def drop(page: Page, content: bytes, name: str, media_type: str = "application/pdf") -> None:

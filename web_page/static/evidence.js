@@ -2,9 +2,12 @@
 
 const LOW = 0.8;
 
-/** Whether a value wants a second look. The line is the page's own: the API gives the number and judges nothing. */
+/**
+ * Whether a value wants a second look. The line is the page's own: it is where the API puts what it knows to be
+ * doubtful however well it was read, such as 03/04/2026 (docs/api.md).
+ */
 export function isLow(confidence) {
-  return typeof confidence === "number" && confidence < LOW;
+  return typeof confidence === "number" && confidence <= LOW;
 }
 
 /** Everything in a result that has a place: `{id, kind, page, quad, text, confidence, key}`. */
