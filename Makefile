@@ -21,7 +21,7 @@ ARGS ?=
 
 .PHONY: help demo test test-long up down lint format models tune bench bench-bulk bench-load bench-overhead bench-opener faults-report
 .PHONY: capacity hostile-report fuzz generate train-fields bench-text bench-pixels eval lock clean
-.PHONY: environment environment-dev environment-triton environment-aws environment-postgres
+.PHONY: screenshots environment environment-dev environment-triton environment-aws environment-postgres environment-browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,14 @@ help: ## list the targets
 demo: environment models ## install, start everything, read the sample invoice, show the result, stop
 	@$(RUN) -m evaluation.demo $(ARGS)
 
-test: environment-dev environment-aws environment-postgres models ## install what is missing and run all tests, with the real Triton and models
+test: environment-dev environment-aws environment-postgres environment-browser models ## install what is missing and run all tests, with the real Triton and models
 	@$(RUN) -m pytest -m "not long" $(ARGS)
 
-test-long: environment-dev environment-aws environment-postgres models ## the tests with their full counts too
+test-long: environment-dev environment-aws environment-postgres environment-browser models ## the tests with their full counts too
 	@$(RUN) -m pytest $(ARGS)
+
+screenshots: environment-dev environment-aws environment-browser models ## the pictures of the page in the READMEs, taken anew
+	@$(RUN) -m tests.browser.screenshots
 
 up: environment environment-aws models ## start everything in the foreground; Ctrl-C stops it
 	@exec $(RUN) -m local_stack up $(ARGS)
@@ -120,6 +123,9 @@ environment-aws:
 
 environment-postgres:
 	@$(ENVIRONMENTS) postgres
+
+environment-browser:
+	@$(ENVIRONMENTS) browser
 
 lock: ## resolve the requirements anew
 	@$(ENVIRONMENTS) tools

@@ -127,6 +127,7 @@ def _guide(stack: LocalStack, bulk: BulkPlan) -> list[str]:
     storage = local if bulk.embedded_storage else "yours, as OCR_STORAGE_… says"
     sentences = [
         f"the API is at {stack.api_url}, the bulk API at {stack.bulk_url}",
+        f"look at documents and jobs in a browser: {stack.api_url}/",
         f"queues: {queue}; object storage: {storage}",
     ]
     if bulk.has_inbox:

@@ -1,6 +1,7 @@
 """Makes the virtual environments from the locked requirements: ``.venv``, ``.venv-triton`` and ``.venv-aws``.
 
-``postgres`` is none of them: it installs the system's PostgreSQL for the tests, where it may.
+``postgres`` and ``browser`` are none of them: they install the system's PostgreSQL and Chromium for the tests, where
+they may.
 
 Run by the Makefile with whatever ``python3`` the machine has, before anything is installed: standard library only,
 and started as a file, not as a module. What is installed already is left alone, told by a digest of its inputs, so
@@ -31,9 +32,11 @@ ones have no wheel of the numpy that it pins."""
 SYSTEM_PYTHON = "/usr/bin/python3"
 """Looked at last: it may be hidden behind another ``python3`` on PATH."""
 
-POSTGRES = "postgres"
+POSTGRES, BROWSER = "postgres", "browser"
 POSTGRES_HOME = Path("/usr/lib/postgresql")
 """Where Debian keeps the server's programs, off the search path."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+"""Under one of these names the tests of the page find theirs."""
 
 _PROGRESS_EVERY_S = 5.0
 _OUTPUT_LINES_ON_FAILURE = 40
@@ -143,27 +146,36 @@ def make(name: str) -> None:
 
 def install_postgres() -> None:
     """Install PostgreSQL for the tests unless it is there; where that cannot be, say so: they skip its half."""
-    if any(POSTGRES_HOME.glob("*/bin/initdb")) or shutil.which("initdb"):
-        return
+    if not any(POSTGRES_HOME.glob("*/bin/initdb")) and not shutil.which("initdb"):
+        _install_by_apt("PostgreSQL", ("postgresql",))
+
+
+def install_browser() -> None:
+    """Install Chromium, and fonts for Japanese, for the tests of the page; where that cannot be, say so."""
+    if not any(map(shutil.which, BROWSERS)):
+        _install_by_apt("Chromium", ("chromium", "fonts-noto-cjk"))
+
+
+def _install_by_apt(title: str, packages: tuple[str, ...]) -> None:
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
         want = "root" if apt else "apt-get"
-        say(f"PostgreSQL is not installed, and cannot be for want of {want}: the tests that need it are skipped.")
-        say("On Debian and Ubuntu:  sudo apt-get install postgresql")
+        say(f"{title} is not installed, and cannot be for want of {want}: the tests that need it are skipped.")
+        say(f"On Debian and Ubuntu:  sudo apt-get install {' '.join(packages)}")
         return
-    say("PostgreSQL: installing it with apt-get …")
+    say(f"{title}: installing it with apt-get …")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         _run([apt, "update", "-qq"], what="apt-get update", environment=environment)
         _run(
-            [apt, "install", "-y", "-qq", "--no-install-recommends", "postgresql"],
-            what="apt-get install postgresql",
+            [apt, "install", "-y", "-qq", "--no-install-recommends", *packages],
+            what=f"apt-get install {' '.join(packages)}",
             environment=environment,
         )
     except (NotPossible, OSError) as error:
-        say(f"PostgreSQL could not be installed, so the tests that need it are skipped: {error}")
+        say(f"{title} could not be installed, so the tests that need it are skipped: {error}")
         return
-    say("PostgreSQL: ready")
+    say(f"{title}: ready")
 
 
 def own_interpreter() -> Interpreter:
@@ -335,7 +347,7 @@ def say(sentence: str) -> None:
 def main() -> int:
     """Make the environments named on the command line."""
     parser = argparse.ArgumentParser(description="Makes the virtual environments from the locked requirements.")
-    parser.add_argument("names", nargs="+", choices=[*sorted(PLANS), POSTGRES])
+    parser.add_argument("names", nargs="+", choices=[*sorted(PLANS), POSTGRES, BROWSER])
     names = parser.parse_args().names
     if sys.version_info[:2] < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
@@ -345,6 +357,8 @@ def main() -> int:
         for name in names:
             if name == POSTGRES:
                 install_postgres()
+            elif name == BROWSER:
+                install_browser()
             else:
                 make(name)
     except NotPossible as error:

@@ -19,6 +19,7 @@ from local_stack.service import ServiceSpec
 from ocr_core.settings import (
     BulkSettings,
     ObjectStoreSettings,
+    PageSettings,
     PostprocessSettings,
     PreprocessSettings,
     QueueSettings,
@@ -159,6 +160,8 @@ def _preprocess(plan: StackPlan) -> ServiceSpec:
         "OCR_TRITON_GRPC_URL": plan.triton_grpc_url,
     }
     environment = plan.environment_of("preprocess", fixed)
+    bulk_url = variable_name(PageSettings, "bulk_url")
+    environment[bulk_url] = environment.get(bulk_url) or plan.bulk_url
     return _python_service("preprocess", ["preprocess_svc"], environment, plan.api_url, PreprocessSettings)
 
 
@@ -185,6 +188,8 @@ def _bulk_process(plan: StackPlan, bulk: BulkPlan, name: str, roles: Sequence[st
         "OCR_TRITON_GRPC_URL": plan.triton_grpc_url,
     }
     environment = plan.environment_of(name, fixed)
+    origins = variable_name(BulkSettings, "cors_origins")
+    environment[origins] = ",".join(filter(None, (environment.get(origins), *_page_origins(plan))))
     database = variable_name(BulkSettings, "database_url")
     if database not in {**plan.environment, **plan.service_environment.get(name, {})}:
         environment[database] = f"sqlite:///{bulk.data_dir.resolve() / 'bulk' / 'jobs.sqlite3'}"
@@ -192,6 +197,11 @@ def _bulk_process(plan: StackPlan, bulk: BulkPlan, name: str, roles: Sequence[st
         allowed = variable_name(StorageSettings, "allow")
         environment[allowed] = ",".join(filter(None, (environment.get(allowed), "/".join(inbox(environment)))))
     return _python_service(name, ["async_worker", *roles], environment, f"http://{LOOPBACK}:{port}", BulkSettings)
+
+
+def _page_origins(plan: StackPlan) -> list[str]:
+    """Where the page that calls the bulk API may have been opened: both names of this machine."""
+    return [f"http://{name}:{plan.ports.preprocess}" for name in (LOOPBACK, "localhost")]
 
 
 def inbox(environment: Mapping[str, str]) -> tuple[str, str]:

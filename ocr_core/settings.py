@@ -233,6 +233,20 @@ class PreprocessSettings(SettingsGroup):
     """How long running requests may go on after SIGTERM."""
 
 
+class PageSettings(SettingsGroup):
+    """The page at ``/`` of the sync API."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_PAGE_")
+
+    enabled: bool = True
+    """Whether there is one."""
+    bulk_url: str | None = Field(default=None, pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$")
+    """Where a browser finds the bulk API. Empty: on this machine at the bulk API's usual port, else at the page's own
+    origin, where a load balancer puts both. At another origin ``OCR_BULK_CORS_ORIGINS`` must name the page's."""
+
+    _empty_is_unset = field_validator("bulk_url", mode="before")(_empty_to_none)
+
+
 class PdfSettings(SettingsGroup):
     """Searchable PDFs (``format=pdf``): their page images."""
 
@@ -445,6 +459,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     FileOpenerSettings,
     StorageSettings,
     PreprocessSettings,
+    PageSettings,
     PdfSettings,
     PostprocessSettings,
     QueueSettings,

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
@@ -18,24 +19,30 @@ from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.errors import NotReady
 from ocr_core.service import Readiness, create_app, serve
 from ocr_core.settings import (
+    BulkSettings,
     ExposureSettings,
     FileOpenerSettings,
     LimitSettings,
     LogSettings,
+    PageSettings,
     PdfSettings,
     PreprocessSettings,
     StorageSettings,
     TritonSettings,
     check_exposure,
+    is_loopback,
     load,
 )
 from ocr_core.telemetry import Metrics, configure_logging
 from preprocess_svc.admission import Admission
 from preprocess_svc.admission_metrics import AdmissionMetrics
-from preprocess_svc.pdf_answers import PdfAnswers
+from preprocess_svc.pdf_answers import PdfAnswers, image_budget
 from preprocess_svc.routes import components, make_router
+from preprocess_svc.shown_pages import ShownPages
 from preprocess_svc.sources import AllowList, Sources
 from preprocess_svc.sync_road import SyncRoad
+from web_page import routes as web_page
+from web_page.site import Site
 
 _DESCRIPTION = "Send an invoice or a receipt, get its lines and fields. See api.md of the project."
 
@@ -54,6 +61,7 @@ def make_app(
     file_opener: FileOpenerSettings,
     storage: StorageSettings,
     pdf: PdfSettings,
+    page: PageSettings,
 ) -> FastAPI:
     """The public application. Its adapters are started and closed with it."""
     metrics = Metrics()
@@ -62,6 +70,7 @@ def make_app(
     structurer = HttpStructurer(settings.structure_url)
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")
+    images = image_budget(pdf)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -88,23 +97,51 @@ def make_app(
         models=models,
         workers=workers,
         structurer=structurer,
-        pdfs=PdfAnswers(settings=pdf, workers=workers),
+        pdfs=PdfAnswers(settings=pdf, workers=workers, budget=images),
+        shown_pages=ShownPages(jpeg_quality=pdf.jpeg_quality, budget=images),
         metrics=metrics,
         second_look=settings.second_look,
     )
+    own_version = version("yomitori")
+    routers = [make_router(road)]
+    if page.enabled:
+        bulk_url = partial(bulk_url_of_page, configured=page.bulk_url, own_host=settings.host)
+        routers.append(web_page.make_router(Site.load(), version=own_version, bulk_url=bulk_url))
     return create_app(
         title="Yomitori",
-        version=version("yomitori"),
+        version=own_version,
         description=_DESCRIPTION,
         metrics=metrics,
         # The opener's start does nothing where it runs already; else it is started anew.
         readiness=Readiness(
             {"models": partial(_check_models, models), "postprocess": structurer.check, "file opener": opener.start}
         ),
-        routers=[make_router(road)],
+        routers=routers,
         lifespan=lifespan,
         components=components(),
     )
+
+
+def bulk_url_of_page(untrusted_host: str | None, *, configured: str | None, own_host: str) -> str:
+    """Where a browser finds the bulk API; empty for the page's own origin.
+
+    On one machine it is another port of the same host, under the name that the browser used for it: to the browser
+    ``localhost`` and ``127.0.0.1`` are two origins.
+
+    Args:
+        untrusted_host: The request's ``Host``.
+        configured: What the operator says.
+        own_host: What this service listens on.
+    """
+    if configured is not None:
+        return configured.rstrip("/")
+    try:
+        name = urlsplit(f"//{untrusted_host or ''}").hostname
+    except ValueError:
+        name = None
+    if name is None or not (is_loopback(own_host) and is_loopback(name)):
+        return ""
+    return f"http://{f'[{name}]' if ':' in name else name}:{BulkSettings.model_fields['port'].default}"
 
 
 async def _check_models(models: TritonModels) -> None:
@@ -124,5 +161,6 @@ def main() -> None:
         file_opener=load(FileOpenerSettings),
         storage=load(StorageSettings),
         pdf=load(PdfSettings),
+        page=load(PageSettings),
     )
     serve(app, host=settings.host, port=settings.port, shutdown_grace_s=settings.shutdown_grace_s)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
@@ -48,6 +48,17 @@ def _check_selection(text: str) -> str:
     return text
 
 
+_SWITCH = {"true": True, "false": False}
+
+
+def _parse_switch(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value not in _SWITCH:
+        raise PydanticCustomError("switch", "Input should be true or false")
+    return _SWITCH[value]
+
+
 class OcrParameters(BaseModel):
     """What a caller asks for, beside the document."""
 
@@ -78,6 +89,16 @@ class OcrParameters(BaseModel):
     min_confidence: float = Field(
         default=0.5, ge=0, le=1, allow_inf_nan=False, description="Fields below this confidence are null."
     )
+    page_images: Annotated[bool, BeforeValidator(_parse_switch)] = Field(
+        default=False,
+        description="`true` gives each page of the JSON result an `image`: its pixels, upright, for a browser.",
+    )
+
+    @model_validator(mode="after")
+    def _check_images(self) -> Self:
+        if self.page_images and self.format is not OutputFormat.JSON:
+            raise PydanticCustomError("page_images", "page_images is for format=json alone")
+        return self
 
     @classmethod
     def parse(cls, untrusted_query: QueryParams) -> OcrParameters:
@@ -124,6 +145,8 @@ def openapi_parameters(ref_template: str) -> tuple[list[dict[str, Any]], dict[st
 
 
 def _explain(error_type: str, location: tuple[int | str, ...], message: str) -> str:
+    if not location:
+        return message  # of two parameters that do not go together
     name = str(location[0])
     if error_type == "extra_forbidden":
         known = sorted(field.alias or field_name for field_name, field in OcrParameters.model_fields.items())

@@ -16,32 +16,44 @@ from ocr_core.contracts.placed_text_codec import decode_placed_text
 from ocr_core.contracts.ports import RenderedResult
 from ocr_core.settings import PdfSettings
 from preprocess_svc.file_names import pdf_file_name
-from preprocess_svc.searchable_pdf import SearchablePdf, encode_page
+from preprocess_svc.searchable_pdf import EncodedPage, SearchablePdf, encode_page
 from preprocess_svc.searchable_pdf.document import CONTENT_TYPE
-from preprocess_svc.searchable_pdf.held_images import HeldImages, ImageBudget, held_images
+from preprocess_svc.searchable_pdf.held_images import HeldImages, ImageBudget
+
+
+def image_budget(settings: PdfSettings) -> ImageBudget:
+    """What page images may take, whatever answer they are for."""
+    return ImageBudget(max_document_bytes=settings.max_document_bytes, max_held_bytes=settings.max_held_bytes)
 
 
 class PdfAnswers:
     """What all such answers of a process share."""
 
-    def __init__(self, *, settings: PdfSettings, workers: Executor) -> None:
+    def __init__(self, *, settings: PdfSettings, workers: Executor, budget: ImageBudget | None = None) -> None:
+        """Store what they need.
+
+        Args:
+            settings: Of PDFs.
+            workers: The process's pool for work on pixels.
+            budget: Shared with other answers that hold page images; one of its own where none is given.
+        """
         self._jpeg_quality = settings.jpeg_quality
         self._workers = workers
-        self.budget = ImageBudget(
-            max_document_bytes=settings.max_document_bytes, max_held_bytes=settings.max_held_bytes
-        )
+        self.budget = budget or image_budget(settings)
 
     @contextmanager
     def answer(self, deadline: Deadline) -> Iterator[PdfAnswer]:
         """One document's; whatever it holds goes at the end."""
-        with held_images(self.budget) as images:
+        with HeldImages[EncodedPage](self.budget) as images:
             yield PdfAnswer(images, jpeg_quality=self._jpeg_quality, workers=self._workers, deadline=deadline)
 
 
 class PdfAnswer:
     """One document's PDF in the making."""
 
-    def __init__(self, images: HeldImages, *, jpeg_quality: int, workers: Executor, deadline: Deadline) -> None:
+    def __init__(
+        self, images: HeldImages[EncodedPage], *, jpeg_quality: int, workers: Executor, deadline: Deadline
+    ) -> None:
         self._images = images
         self._jpeg_quality = jpeg_quality
         self._workers = workers

@@ -34,6 +34,7 @@ from ocr_core.service.race import finish_in_time
 from ocr_core.service.result_schema import REF, result_schemas
 from preprocess_svc.admission import Permit
 from preprocess_svc.parameters import OcrParameters, openapi_parameters
+from preprocess_svc.shown_pages import IMAGE_SCHEMA
 from preprocess_svc.sources import S3Location
 from preprocess_svc.sync_road import SyncRoad
 from preprocess_svc.uploads import FILE_PART, Upload, read_submission
@@ -131,7 +132,8 @@ def _answer(result: RenderedResult, context: RequestContext) -> Response:
 def components() -> dict[str, dict[str, Any]]:
     """The schemas that the routes' documentation refers to."""
     _, of_parameters = openapi_parameters(REF)
-    return {**result_schemas(timings=_TIMINGS, sent_sometimes={"fetch"}), **of_parameters}
+    schemas = result_schemas(timings=_TIMINGS, page_images=IMAGE_SCHEMA, sent_sometimes={"fetch"})
+    return {**schemas, **of_parameters}
 
 
 _SUCCESS: dict[str, Any] = {

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from pydantic_core import from_json, to_json
@@ -24,6 +24,7 @@ from preprocess_svc.page_guess import guess_pages
 from preprocess_svc.parameters import OcrParameters
 from preprocess_svc.pdf_answers import PdfAnswer, PdfAnswers
 from preprocess_svc.pipeline import read_document
+from preprocess_svc.shown_pages import ShownAnswer, ShownPages
 from preprocess_svc.sources import S3Location, Sources
 from preprocess_svc.uploads import Upload
 
@@ -46,6 +47,7 @@ class SyncRoad:
     workers: Executor
     structurer: Structurer
     pdfs: PdfAnswers
+    shown_pages: ShownPages
     metrics: Metrics
     second_look: bool
     """Whether doubtful narrow print is read a second time."""
@@ -73,10 +75,16 @@ class SyncRoad:
             content, file_name = submission.untrusted_bytes, submission.file_name
         context.facts["body_bytes"] = len(content)
         permit.expect(await self._guess_pages(content, parameters))
-        if parameters.format is not OutputFormat.PDF:
-            return await self._read(content, file_name, parameters, deadline, context, permit=permit, pdf=None)
-        with self.pdfs.answer(deadline) as pdf:
-            return await self._read(content, file_name, parameters, deadline, context, permit=permit, pdf=pdf)
+        with self._images_for(parameters, deadline) as images:
+            return await self._read(content, file_name, parameters, deadline, context, permit=permit, images=images)
+
+    def _images_for(
+        self, parameters: OcrParameters, deadline: Deadline
+    ) -> AbstractContextManager[PdfAnswer | ShownAnswer | None]:
+        """Who keeps page images for the answer; nobody where it shows none."""
+        if parameters.format is OutputFormat.PDF:
+            return self.pdfs.answer(deadline)
+        return self.shown_pages.answer() if parameters.page_images else nullcontext()
 
     async def _guess_pages(self, content: bytes, parameters: OcrParameters) -> int | None:
         most = self.limits.max_pages
@@ -93,9 +101,9 @@ class SyncRoad:
         context: RequestContext,
         *,
         permit: Permit,
-        pdf: PdfAnswer | None,
+        images: PdfAnswer | ShownAnswer | None,
     ) -> RenderedResult:
-        """Wait for a place, read, structure, and put the pages' images to it where a PDF is wanted."""
+        """Wait for a place, read, structure, and put the pages' images to it where they are wanted."""
         waiting = _Watch(context, "wait")
         async with permit.reading_place():
             waiting.stop()
@@ -112,7 +120,7 @@ class SyncRoad:
                 workers=self.workers,
                 on_opened=lambda opened: permit.expect(parameters.selection.count(opened.page_count)),
                 on_page=permit.page_done,
-                keep_page=None if pdf is None else pdf.keep,
+                keep_page=None if images is None else images.keep,
                 second_look=self.second_look,
             )
         self._note(reading, context)
@@ -120,11 +128,13 @@ class SyncRoad:
             result = await self.structurer.structure(
                 reading, options=parameters.structure_options, request_id=context.request_id, deadline=deadline
             )
-        if pdf is not None:
+        if isinstance(images, PdfAnswer):
             with _stage(context, "write"):
-                result = await pdf.write(result)
+                result = await images.write(result)
         context.stages_ms["total"] = context.elapsed_ms()
-        return await _with_timing(result, context) if parameters.format is OutputFormat.JSON else result
+        if parameters.format is not OutputFormat.JSON:
+            return result
+        return await _complete(result, context, images if isinstance(images, ShownAnswer) else None)
 
     def _note(self, reading: Reading, context: RequestContext) -> None:
         unread = sum(isinstance(page, PageError) for page in reading.pages)
@@ -140,19 +150,21 @@ class SyncRoad:
         }
 
 
-async def _with_timing(result: RenderedResult, context: RequestContext) -> RenderedResult:
-    """Complete ``timing_ms``: only this side knows the total, and what the way to the text side took."""
+async def _complete(result: RenderedResult, context: RequestContext, images: ShownAnswer | None) -> RenderedResult:
+    """Put in what only this side knows: the total time, what the way to the text side took, and the pages' images."""
     timing_ms = {stage: round(ms, 1) for stage, ms in context.stages_ms.items()}
-    if len(result.body) <= _MAX_BYTES_ON_THE_LOOP:
-        body = _set_timing(result.body, timing_ms)
+    if images is None and len(result.body) <= _MAX_BYTES_ON_THE_LOOP:
+        body = _completed(result.body, timing_ms, None)
     else:
-        body = await asyncio.to_thread(_set_timing, result.body, timing_ms)
+        body = await asyncio.to_thread(_completed, result.body, timing_ms, images)
     return replace(result, body=body)
 
 
-def _set_timing(body: bytes, timing_ms: dict[str, float]) -> bytes:
+def _completed(body: bytes, timing_ms: dict[str, float], images: ShownAnswer | None) -> bytes:
     answer = from_json(body)
     answer["timing_ms"] = timing_ms
+    if images is not None:
+        images.put_into(answer)
     return to_json(answer)
 
 

@@ -131,7 +131,7 @@ def make_app(
             CORSMiddleware,
             allow_origins=bulk.cors_origins,
             allow_methods=("GET", "POST", "DELETE"),
-            allow_headers=("Content-Type", "Last-Event-ID", IDEMPOTENCY_HEADER, REQUEST_ID_HEADER),
+            allow_headers=("Authorization", "Content-Type", "Last-Event-ID", IDEMPOTENCY_HEADER, REQUEST_ID_HEADER),
             expose_headers=("Location", "Retry-After", REPLAYED_HEADER, REQUEST_ID_HEADER),
         )
     return app

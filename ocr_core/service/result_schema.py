@@ -21,11 +21,17 @@ _SENT_WHERE_KNOWN = frozenset({"partner"})
 """Absent rather than null."""
 
 
-def result_schemas(*, timings: Mapping[str, str], sent_sometimes: Collection[str]) -> dict[str, dict[str, Any]]:
+_PAGES = ("PageResult", "UnreadPage")
+
+
+def result_schemas(
+    *, timings: Mapping[str, str], sent_sometimes: Collection[str], page_images: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
     """``OcrResult`` and what it refers to, by name.
 
     Args:
         timings: What the service measures beyond the text side's answer, with its description.
+        page_images: The schema of the image that a page carries where the caller asked for it.
         sent_sometimes: The properties that may be absent; all others are always sent.
     """
     result = TypeAdapter(OcrResult).json_schema(mode="serialization", ref_template=REF)
@@ -40,6 +46,10 @@ def result_schemas(*, timings: Mapping[str, str], sent_sometimes: Collection[str
         for name in _SENT_WHERE_KNOWN & schema.get("properties", {}).keys():
             schema["properties"][name] = schema["properties"][name]["anyOf"][0]
         _require_what_is_always_sent(schema, {*sent_sometimes, *_SENT_WHERE_KNOWN})
+    if page_images is not None:
+        schemas["PageImage"] = dict(page_images)
+        for model in _PAGES:
+            schemas[model]["properties"]["image"] = {"$ref": REF.format(model="PageImage")}
     return {**schemas, "OcrResult": result}
 
 

@@ -5,18 +5,12 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ocr_core.contracts.errors import InternalError
-from preprocess_svc.orientation import turned
-
-_LOOK_EVERY = 16
-"""Every so many rows and columns are looked at before all are: most pages show there already that they are coloured."""
+from preprocess_svc.page_pixels import PixelKind, upright_pixels
 
 # Tags of TIFF 6.0.
 _STRIP_OFFSETS, _ROWS_PER_STRIP, _STRIP_BYTE_COUNTS = 273, 278, 279
@@ -56,41 +50,17 @@ def encode_page(
         rotation_deg: By how much the page is turned clockwise: 0, 90, 180 or 270.
         jpeg_quality: 1 to 100.
     """
-    upright = turned(pixels, rotation_deg)
-    height_px, width_px = upright.shape[:2]
-    if not _is_grey(upright):
-        blue_first = cast("NDArray[np.uint8]", cv2.cvtColor(upright, cv2.COLOR_RGB2BGR))
-        coding, data = PixelCoding.JPEG_COLOUR, _jpeg(blue_first, jpeg_quality)
-    else:
-        grey = np.ascontiguousarray(upright[:, :, 0])
-        if _is_black_and_white(grey):
-            coding, data = PixelCoding.GROUP_4, _group_4(grey)
-        else:
-            coding, data = PixelCoding.JPEG_GREY, _jpeg(grey, jpeg_quality)
-    return EncodedPage(number=number, width_px=width_px, height_px=height_px, dpi=dpi, coding=coding, data=data)
-
-
-def _is_grey(pixels: NDArray[np.uint8]) -> bool:
-    def all_equal(part: NDArray[np.uint8]) -> bool:
-        red, green, blue = part[:, :, 0], part[:, :, 1], part[:, :, 2]
-        return np.array_equal(red, green) and np.array_equal(green, blue)
-
-    return all_equal(pixels[::_LOOK_EVERY, ::_LOOK_EVERY]) and all_equal(pixels)
-
-
-def _is_black_and_white(grey: NDArray[np.uint8]) -> bool:
-    def only_ends(part: NDArray[np.uint8]) -> bool:
-        # 255 + 1 is 0 in eight bits: both ends are at most 1 then.
-        return bool((part + np.uint8(1) <= 1).all())
-
-    return only_ends(grey[::_LOOK_EVERY, ::_LOOK_EVERY]) and only_ends(grey)
-
-
-def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
-    done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
-    if not done:
-        raise InternalError("a page's pixels could not be written as a JPEG")
-    return encoded.tobytes()
+    upright = upright_pixels(pixels, rotation_deg=rotation_deg)
+    match upright.kind:
+        case PixelKind.COLOUR:
+            coding, data = PixelCoding.JPEG_COLOUR, upright.jpeg(jpeg_quality)
+        case PixelKind.GREY:
+            coding, data = PixelCoding.JPEG_GREY, upright.jpeg(jpeg_quality)
+        case PixelKind.BLACK_AND_WHITE:
+            coding, data = PixelCoding.GROUP_4, _group_4(upright.values)
+    return EncodedPage(
+        number=number, width_px=upright.width_px, height_px=upright.height_px, dpi=dpi, coding=coding, data=data
+    )
 
 
 def _group_4(grey: NDArray[np.uint8]) -> bytes:

@@ -1,13 +1,29 @@
-"""Page images in memory, on the sync road, from a page's reading until its PDF is written; bounded."""
+"""Page images in memory, on the sync road, from a page's reading until the answer is written; bounded."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Generic, Protocol, Self, TypeVar
 
 from ocr_core.contracts.errors import DocumentTooLarge, Overloaded
-from preprocess_svc.searchable_pdf.encoded_page import EncodedPage
+
+
+class PageData(Protocol):
+    """A page's image, compressed."""
+
+    @property
+    def number(self) -> int:
+        """1-based."""
+        ...
+
+    @property
+    def data(self) -> bytes:
+        """What is counted."""
+        ...
+
+
+Image = TypeVar("Image", bound=PageData)
 
 
 class ImageBudget:
@@ -41,17 +57,27 @@ class ImageBudget:
             self._held_bytes -= size_bytes
 
 
-class HeldImages:
-    """One document's page images. For any threads."""
+class HeldImages(Generic[Image]):
+    """One document's page images, for as long as it is being answered: a context manager. For any threads."""
 
     def __init__(self, budget: ImageBudget) -> None:
         self._budget = budget
         self._lock = threading.Lock()
-        self._images: dict[int, EncodedPage] = {}
+        self._images: dict[int, Image] = {}
         self._taken_bytes = 0
         self._is_released = False
 
-    def add(self, image: EncodedPage) -> None:
+    def __enter__(self) -> Self:
+        """Hold what comes."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of it, whatever has happened."""
+        self.release()
+
+    def add(self, image: Image) -> None:
         """Hold a page's image; nothing once the document is given up.
 
         Raises:
@@ -71,8 +97,8 @@ class HeldImages:
             self._taken_bytes += size_bytes
             self._images[image.number] = image
 
-    def take(self, number: int) -> EncodedPage | None:
-        """A page's image, no longer held here: by now it goes into the PDF, and stays counted with it."""
+    def take(self, number: int) -> Image | None:
+        """A page's image, no longer held here: by now it goes into the answer, and stays counted with it."""
         with self._lock:
             return self._images.pop(number, None)
 
@@ -83,13 +109,3 @@ class HeldImages:
             self._images.clear()
             self._budget.give_back(self._taken_bytes)
             self._taken_bytes = 0
-
-
-@contextmanager
-def held_images(budget: ImageBudget) -> Iterator[HeldImages]:
-    """A document's images for as long as it is being answered."""
-    images = HeldImages(budget)
-    try:
-        yield images
-    finally:
-        images.release()

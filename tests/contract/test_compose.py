@@ -23,6 +23,7 @@ from ocr_core.settings import (
     LimitSettings,
     LogSettings,
     ObjectStoreSettings,
+    PageSettings,
     PdfSettings,
     PostprocessSettings,
     PreprocessSettings,
@@ -46,6 +47,7 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
         FileOpenerSettings,
         StorageSettings,
         PreprocessSettings,
+        PageSettings,
         PdfSettings,
     ),
     "postprocess": (*ALL_SERVICES, PostprocessSettings),
@@ -184,6 +186,7 @@ def test_only_the_public_apis_are_published_and_on_loopback(services: dict[str, 
 def test_images_hold_every_room_that_their_service_imports(services: dict[str, Any]) -> None:
     rooms = {
         "bulk-api": {"ocr_core", "preprocess_svc", "postprocess_svc", "lambda_file_open", "async_worker"},
+        "preprocess": {"ocr_core", "preprocess_svc", "lambda_file_open", "web_page"},
         "file-opener": {"ocr_core", "lambda_file_open"},
     }
     ignored = (ROOT / ".dockerignore").read_text().split()

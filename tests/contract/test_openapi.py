@@ -16,6 +16,7 @@ from ocr_core.contracts.result import OutputFormat
 from ocr_core.settings import (
     FileOpenerSettings,
     LimitSettings,
+    PageSettings,
     PdfSettings,
     PreprocessSettings,
     StorageSettings,
@@ -41,6 +42,7 @@ def app() -> FastAPI:
         file_opener=FileOpenerSettings(),
         storage=StorageSettings(),
         pdf=PdfSettings(),
+        page=PageSettings(),
     )
 
 
@@ -111,6 +113,14 @@ class TestTheResult:
         assert schemas["TableCell"]["required"] == ["text", "quad", "row_span", "column_span"]
         assert schemas["OcrResult"]["properties"].keys() == set(schemas["OcrResult"]["required"])
         assert schemas["Timing"]["properties"].keys() - set(schemas["Timing"]["required"]) == {"fetch"}
+
+    def test_a_page_may_carry_its_image(self, document: dict[str, Any], answer: dict[str, Any]) -> None:
+        image = {"media_type": "image/jpeg", "width_px": 30, "height_px": 40, "data": "AAAA"}
+        for page in answer["pages"]:
+            page["image"] = image
+        assert mismatches(answer, RESULT_SCHEMA, document) == []
+        image["media_type"] = "image/tiff"
+        assert mismatches(answer, RESULT_SCHEMA, document) != []
 
     @pytest.mark.parametrize(
         ("change", "told"),

@@ -299,7 +299,7 @@ class TestPagesOfOtherOrigins:
         asked = {
             "Origin": "http://127.0.0.1:8000",
             "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "content-type, idempotency-key",
+            "Access-Control-Request-Headers": "authorization, content-type, idempotency-key",
         }
         preflight = api.client.options("/v1/jobs", headers=asked)
         assert preflight.status_code == 200

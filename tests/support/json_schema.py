@@ -5,12 +5,13 @@ As much of JSON Schema as pydantic writes for our values. A keyword that it does
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 _ANNOTATIONS = {"type", "title", "description", "examples", "default"}
 _KEYWORDS = {
-    "string": {"enum", "format", "minLength", "maxLength"},
+    "string": {"enum", "format", "minLength", "maxLength", "contentEncoding"},
     "integer": {"enum", "minimum"},
     "object": {"properties", "required", "additionalProperties"},
     "array": {"items", "prefixItems", "minItems", "maxItems"},
@@ -55,6 +56,10 @@ def mismatches(value: Any, schema: dict[str, Any], document: dict[str, Any], whe
 
 def _in_string(value: str, schema: dict[str, Any], where: str) -> list[str]:
     found = []
+    if schema.get("contentEncoding") == "base64" and not re.fullmatch(
+        r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/=]{4})?", value
+    ):
+        found.append(f"{where}: is not base64")
     if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
         found.append(f"{where}: has {len(value)} characters")
     match schema.get("format"):

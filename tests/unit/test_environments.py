@@ -106,7 +106,7 @@ def test_a_python_without_venv_is_told_of(machine, monkeypatch):
 
 
 @pytest.mark.usefixtures("machine")
-class TestPostgres:
+class TestPostgresAndTheBrowser:
     @pytest.fixture(autouse=True)
     def elsewhere(self, monkeypatch, tmp_path):
         monkeypatch.setattr(environments, "POSTGRES_HOME", tmp_path / "postgresql")
@@ -152,3 +152,16 @@ class TestPostgres:
         said = capsys.readouterr().out
         assert "no network" in said
         assert "skipped" in said
+
+    def test_the_browser_is_installed_the_same_way(self, machine, capsys):
+        self.apt(machine)
+        environments.install_browser()
+        _, install = self.orders(machine)
+        assert install.endswith("chromium fonts-noto-cjk noninteractive")
+        assert "ready" in capsys.readouterr().out
+
+    def test_a_browser_that_is_there_is_left_alone(self, machine):
+        self.apt(machine)
+        machine.script("google-chrome", "true")
+        environments.install_browser()
+        assert self.orders(machine) == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ocr_core.contracts.errors import DocumentTooLarge, InternalError, Overloaded
 from ocr_core.contracts.placed_text import DocumentTitle, PlacedLine, PlacedPage
 from preprocess_svc.searchable_pdf import EncodedPage, PixelCoding, SearchablePdf
-from preprocess_svc.searchable_pdf.held_images import HeldImages, ImageBudget, held_images
+from preprocess_svc.searchable_pdf.held_images import HeldImages, ImageBudget
 from preprocess_svc.searchable_pdf.image_pack import ImagePack, ImagePackWriter
 
 
@@ -24,7 +24,7 @@ def image(number: int, data: bytes = b"pixels") -> EncodedPage:
 
 class TestInMemory:
     def test_what_is_held_can_be_taken_once(self) -> None:
-        with held_images(ImageBudget(max_document_bytes=100, max_held_bytes=100)) as images:
+        with HeldImages(ImageBudget(max_document_bytes=100, max_held_bytes=100)) as images:
             images.add(image(2))
             assert images.take(2) == image(2)
             assert images.take(2) is None
@@ -32,7 +32,7 @@ class TestInMemory:
 
     def test_a_document_over_its_limit_is_too_large(self) -> None:
         budget = ImageBudget(max_document_bytes=10, max_held_bytes=100)
-        with held_images(budget) as images:
+        with HeldImages(budget) as images:
             images.add(image(1))
             with pytest.raises(DocumentTooLarge, match=r"10 bytes \(max_document_bytes\)"):
                 images.add(image(2))
@@ -44,13 +44,13 @@ class TestInMemory:
 
     def test_documents_together_over_the_limit_are_too_many(self) -> None:
         budget = ImageBudget(max_document_bytes=10, max_held_bytes=15)
-        with held_images(budget) as first, held_images(budget) as second:
+        with HeldImages(budget) as first, HeldImages(budget) as second:
             first.add(image(1, bytes(10)))
             with pytest.raises(Overloaded):
                 second.add(image(1, bytes(10)))
             second.add(image(1, bytes(5)))
         assert budget.held_bytes == 0
-        with held_images(budget) as third:
+        with HeldImages(budget) as third:
             third.add(image(1, bytes(10)))
 
     def test_a_page_that_comes_when_its_document_was_given_up_is_not_held(self) -> None:
@@ -64,7 +64,7 @@ class TestInMemory:
 
     def test_threads_lose_nothing(self) -> None:
         budget = ImageBudget(max_document_bytes=10_000, max_held_bytes=10_000)
-        with held_images(budget) as images, ThreadPoolExecutor(8) as threads:
+        with HeldImages(budget) as images, ThreadPoolExecutor(8) as threads:
             list(threads.map(images.add, [image(number, bytes(10)) for number in range(1, 501)]))
             assert budget.held_bytes == 5_000
             assert all(images.take(number) for number in range(1, 501))
