@@ -17,6 +17,7 @@ from async_worker.roles import RoleName
 from local_stack.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from ocr_core.settings import (
     GROUPS,
+    AccessSettings,
     BulkSettings,
     ExposureSettings,
     FileOpenerSettings,
@@ -37,10 +38,11 @@ from ocr_core.settings import (
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 ALL_SERVICES = (ExposureSettings, LogSettings)
-BULK = (*ALL_SERVICES, BulkSettings, QueueSettings, ObjectStoreSettings, StorageSettings)
+BULK = (*ALL_SERVICES, AccessSettings, BulkSettings, QueueSettings, ObjectStoreSettings, StorageSettings)
 READS: dict[str, tuple[type[SettingsGroup], ...]] = {
     "preprocess": (
         *ALL_SERVICES,
+        AccessSettings,
         LimitSettings,
         TritonSettings,
         FileOpenerSettings,
@@ -56,6 +58,7 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
 }
 """The groups that each service makes use of."""
 READS_BESIDES = {
+    "preprocess": {"OCR_BULK_DATABASE_URL", "OCR_BULK_TENANT"},
     "bulk-api": {"OCR_POSTPROCESS_SCHEMAS_DIR"},
     "bulk-read": {"OCR_PREPROCESS_CPU_THREADS", "OCR_PREPROCESS_SECOND_LOOK"},
     "bulk-structure": {

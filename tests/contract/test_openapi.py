@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from ocr_core.contracts.errors import ERRORS_BY_CODE, IdempotencyMismatch, UnreadablePage
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.settings import (
+    AccessSettings,
+    BulkSettings,
     FileOpenerSettings,
     LimitSettings,
     PdfSettings,
@@ -41,6 +43,8 @@ def app() -> FastAPI:
         file_opener=FileOpenerSettings(),
         storage=StorageSettings(),
         pdf=PdfSettings(),
+        access=AccessSettings(),
+        bulk=BulkSettings(),
     )
 
 
