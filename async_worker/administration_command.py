@@ -171,7 +171,7 @@ def _create_first_key(store: SqlAccessStore, _options: argparse.Namespace) -> No
 
 
 def _list_keys(store: SqlAccessStore, options: argparse.Namespace) -> None:
-    for key in store.keys(options.tenant):
+    for key in store.list_keys(options.tenant):
         _say(json.dumps(_key_values(key), ensure_ascii=False))
 
 
@@ -190,7 +190,7 @@ def _change_tenant(store: SqlAccessStore, options: argparse.Namespace) -> None:
 
 def _list_tenants(store: SqlAccessStore, _options: argparse.Namespace) -> None:
     after = ""
-    while found := store.tenants(after=after):
+    while found := store.list_tenants(after=after):
         for tenant in found:
             _say_tenant(tenant)
         after = found[-1].name

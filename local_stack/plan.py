@@ -159,6 +159,8 @@ def _preprocess(plan: StackPlan) -> ServiceSpec:
         "OCR_TRITON_GRPC_URL": plan.triton_grpc_url,
     }
     environment = plan.environment_of("preprocess", fixed)
+    if plan.bulk is not None:
+        _set_database(plan, plan.bulk, "preprocess", environment)  # it holds the API keys, where they are on
     return _python_service("preprocess", ["preprocess_svc"], environment, plan.api_url, PreprocessSettings)
 
 
@@ -185,13 +187,18 @@ def _bulk_process(plan: StackPlan, bulk: BulkPlan, name: str, roles: Sequence[st
         "OCR_TRITON_GRPC_URL": plan.triton_grpc_url,
     }
     environment = plan.environment_of(name, fixed)
-    database = variable_name(BulkSettings, "database_url")
-    if database not in {**plan.environment, **plan.service_environment.get(name, {})}:
-        environment[database] = f"sqlite:///{bulk.data_dir.resolve() / 'bulk' / 'jobs.sqlite3'}"
+    _set_database(plan, bulk, name, environment)
     if bulk.has_inbox:
         allowed = variable_name(StorageSettings, "allow")
         environment[allowed] = ",".join(filter(None, (environment.get(allowed), "/".join(inbox(environment)))))
     return _python_service(name, ["async_worker", *roles], environment, f"http://{LOOPBACK}:{port}", BulkSettings)
+
+
+def _set_database(plan: StackPlan, bulk: BulkPlan, name: str, environment: dict[str, str]) -> None:
+    """The stack's own database, unless the user names another."""
+    database = variable_name(BulkSettings, "database_url")
+    if database not in {**plan.environment, **plan.service_environment.get(name, {})}:
+        environment[database] = f"sqlite:///{bulk.data_dir.resolve() / 'bulk' / 'jobs.sqlite3'}"
 
 
 def inbox(environment: Mapping[str, str]) -> tuple[str, str]:

@@ -89,7 +89,7 @@ def _add_tenants(router: APIRouter, api: AdminApi) -> None:
     async def list_tenants(request: Request) -> Response:
         check_query(request, "after")
         after = request.query_params.get("after", "")
-        found = await api.blocking.run(api.administration.tenants, after=after, limit=TENANTS_A_PAGE)
+        found = await api.blocking.run(api.administration.list_tenants, after=after, limit=TENANTS_A_PAGE)
         following = found[-1].name if len(found) == TENANTS_A_PAGE else None
         return _json(Tenants(tenants=[TenantState.of(tenant) for tenant in found], next_after=following))
 
@@ -146,7 +146,7 @@ def _add_keys(router: APIRouter, api: AdminApi) -> None:
     @needs(Scope.ADMIN)
     async def list_keys(request: Request) -> Response:
         check_query(request)
-        found = await api.blocking.run(api.administration.keys, _tenant_of(request))
+        found = await api.blocking.run(api.administration.list_keys, _tenant_of(request))
         return _json(Keys(keys=[KeyState.of(key) for key in found]))
 
     @router.post(

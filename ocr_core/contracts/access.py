@@ -287,7 +287,7 @@ class Administration(Protocol):
         """
         ...
 
-    def tenants(self, *, after: str = "", limit: int = 1_000) -> tuple[Tenant, ...]:
+    def list_tenants(self, *, after: str = "", limit: int = 1_000) -> tuple[Tenant, ...]:
         """Tenants by name, those being deleted too."""
         ...
 
@@ -320,7 +320,7 @@ class Administration(Protocol):
         """Store the house's very first key, and its tenant if that is missing; null where there is any key already."""
         ...
 
-    def keys(self, tenant: str | None = None) -> tuple[ApiKey, ...]:
+    def list_keys(self, tenant: str | None = None) -> tuple[ApiKey, ...]:
         """Keys, oldest first, revoked and expired ones too.
 
         Raises:

@@ -54,7 +54,7 @@ class SqlAdministration(SqlTrail):
         with self._database.reading() as connection:
             return tenant_of(_tenant_row(connection, name))
 
-    def tenants(self, *, after: str = "", limit: int = 1_000) -> tuple[Tenant, ...]:
+    def list_tenants(self, *, after: str = "", limit: int = 1_000) -> tuple[Tenant, ...]:
         """See ``Administration``."""
         query = sa.select(tenants).where(tenants.c.name > after).order_by(tenants.c.name).limit(limit)
         with self._database.reading() as connection:
@@ -122,7 +122,7 @@ class SqlAdministration(SqlTrail):
         self._tell_created(key, FIRST)
         return key
 
-    def keys(self, tenant: str | None = None) -> tuple[ApiKey, ...]:
+    def list_keys(self, tenant: str | None = None) -> tuple[ApiKey, ...]:
         """See ``Administration``."""
         query = sa.select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
         with self._database.reading() as connection:
