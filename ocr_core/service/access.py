@@ -140,9 +140,9 @@ class WithKeys:
         await asyncio.get_running_loop().run_in_executor(self._readers, self._accounts.check)
 
     def close(self) -> None:
-        """See ``Access``. What is being noted is waited for, what is still to be noted is not."""
+        """See ``Access``. Nothing is waited for: the database may be what has gone."""
         for threads in (self._readers, self._writer):
-            threads.shutdown(wait=True, cancel_futures=True)
+            threads.shutdown(wait=False, cancel_futures=True)
         self._accounts.close()
 
     async def _authenticate(self, request: Request) -> KnownKey:

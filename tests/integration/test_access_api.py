@@ -39,6 +39,20 @@ def admin(api_house: ApiHouse, api: ServedApi) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def refusing_admin(refusing_house: ApiHouse) -> Iterator[httpx.Client]:
+    """For requests that change nothing: one API for all of them, over SQLite."""
+    add_tenant(refusing_house.accounts, "acme")
+    key = add_key(refusing_house.accounts, "acme", Scope.ADMIN)
+    url = f"{refusing_house.serve(access=ACCESS).url}/v1/admin"
+    with httpx.Client(base_url=url, headers=bearer(key), trust_env=False, timeout=30.0) as client:
+        yield client
+
+
+def shown(tenant: dict[str, Any]) -> tuple[int | None, int | None, bool]:
+    return tenant["requests_per_minute"], tenant["open_documents"], tenant["has_webhook_secret"]
+
+
 def problem(answer: httpx.Response, status: int, code: str) -> str:
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     return str(answer.json()["detail"])
@@ -113,10 +127,10 @@ class TestAdministration:
         ],
     )
     def test_what_is_off_is_told(
-        self, admin: httpx.Client, method: str, path: str, body: dict[str, Any] | bytes | None, told: str
+        self, refusing_admin: httpx.Client, method: str, path: str, body: dict[str, Any] | bytes | None, told: str
     ) -> None:
         content = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        assert told in problem(admin.request(method, path, content=content), 400, "invalid_request")
+        assert told in problem(refusing_admin.request(method, path, content=content), 400, "invalid_request")
 
     @pytest.mark.parametrize(
         ("method", "path", "body"),
@@ -132,9 +146,9 @@ class TestAdministration:
         ],
     )
     def test_what_is_not_there_is_not_found(
-        self, admin: httpx.Client, method: str, path: str, body: dict[str, Any] | None
+        self, refusing_admin: httpx.Client, method: str, path: str, body: dict[str, Any] | None
     ) -> None:
-        problem(admin.request(method, path, json=body), 404, "not_found")
+        problem(refusing_admin.request(method, path, json=body), 404, "not_found")
 
     def test_a_key_is_revoked_through_its_own_tenant(
         self, api_house: ApiHouse, api: ServedApi, admin: httpx.Client
@@ -151,7 +165,7 @@ class TestAdministration:
         wait_until(is_dead, "the end of the key")
         assert "revoked" in problem(api.client.post("/v1/jobs", json=JOB, headers=bearer(key)), 401, "unauthenticated")
 
-    def test_a_key_ends_when_it_was_said_to(self, api_house: ApiHouse, api: ServedApi, admin: httpx.Client) -> None:
+    def test_a_key_ends_when_it_was_said_to(self, api: ServedApi, admin: httpx.Client) -> None:
         moments = {
             "past": (datetime.now(UTC) - timedelta(seconds=1)).isoformat(),
             "future": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
