@@ -5,12 +5,16 @@
 
 import sys
 
-from async_worker.administration_command import COMMANDS
-from async_worker.administration_command import main as administer
-from async_worker.main import main
 from ocr_core.service import run_main
 
+_ADMINISTRATION = frozenset({"keys", "tenants"})
+
 if __name__ == "__main__":
-    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+    # A command that runs for a moment need not import what roles are made of, nor the other way round.
+    if sys.argv[1:2] and sys.argv[1] in _ADMINISTRATION:
+        from async_worker.administration_command import main as administer
+
         administer(sys.argv[1:])
+    from async_worker.main import main
+
     run_main(main)

@@ -32,7 +32,6 @@ from ocr_core.contracts.access import (
 from ocr_core.contracts.errors import NotReady, OcrError
 from ocr_core.settings import BulkSettings, SettingsError, load
 
-COMMANDS = ("keys", "tenants")
 FIRST_KEY_NAME = "first key"
 
 _BY = Actor(key_id=None, through="command line")

@@ -188,7 +188,7 @@ class TestTenantsApart:
             api.client.post(
                 "/v1/jobs",
                 json=JOB,
-                headers={**bearer(add_key(api_house.accounts, tenant)), "Idempotency-Key": "the same"},
+                headers={**bearer(add_key(api_house.accounts, tenant)), "Idempotency-Key": "the-same"},
             ).json()["id"]
             for tenant in ("globex", "initech")
         ]
