@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
@@ -19,7 +20,7 @@ from async_worker.preparing import make_database_folder
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.database import SystemClock, upgrade
 from ocr_core.contracts.access import (
-    Actor,
+    MAX_RETENTION_DAYS,
     ApiKey,
     NewKey,
     Scope,
@@ -29,6 +30,7 @@ from ocr_core.contracts.access import (
     digest_of,
     make_key,
 )
+from ocr_core.contracts.audit import Actor
 from ocr_core.contracts.errors import NotReady, OcrError
 from ocr_core.settings import BulkSettings, SettingsError, load
 
@@ -47,6 +49,8 @@ Act = Callable[[SqlAccessStore, argparse.Namespace], None]
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Do what the arguments say; the exit status is 0 where it was done, 1 where it was refused."""
     options = _parser().parse_args(arguments)
+    # Who runs a command sees its answer; the lines of the audit log are in the database.
+    logging.getLogger().addHandler(logging.NullHandler())
     act: Act = options.act
     try:
         settings = load(BulkSettings)
@@ -80,7 +84,7 @@ def _add_keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     create.add_argument("--tenant", required=True)
     create.add_argument("--name", required=True, help="what it is for")
     create.add_argument("--scopes", type=_scopes, required=True, help=f"with commas: {', '.join(Scope)}")
-    create.add_argument("--expires-days", type=float, metavar="DAYS", help="default: never")
+    create.add_argument("--expires-days", type=_days, metavar="DAYS", help="default: never")
     create.set_defaults(act=_create_key, patience_s=0.0)
     first = commands.add_parser(
         "first", help="make a key for everything where there is none at all, and print it, once"
@@ -231,6 +235,13 @@ def _bound(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError("a number from 1 on, or none")
     return int(text)
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 < days <= MAX_RETENTION_DAYS:
+        raise argparse.ArgumentTypeError(f"above 0, {MAX_RETENTION_DAYS:g} at most")
+    return days
 
 
 def _scopes(text: str) -> frozenset[Scope]:

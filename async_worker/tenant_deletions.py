@@ -21,7 +21,8 @@ from async_worker.loops import repeat
 from async_worker.object_keys import READINGS, RESULTS, UPLOADS
 from async_worker.ownership import Ownership
 from ocr_core.adapters.database import SystemClock
-from ocr_core.contracts.access import Administration, Tenant
+from ocr_core.contracts.access import Tenant
+from ocr_core.contracts.access_store import Administration
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import MAX_DELETES, ObjectStore

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from async_worker.blocking import Blocking
-from ocr_core.contracts.access import Accounts, HouseTenant, TenantPolicy
+from ocr_core.contracts.access import HouseTenant, TenantPolicy
+from ocr_core.contracts.access_store import Accounts
 from preprocess_svc.sources import AllowList
 
 CACHE_S = 5.0

@@ -29,17 +29,9 @@ from async_worker.api.admin_values import (
 from async_worker.api.queries import check_query
 from async_worker.api.submissions import read_small
 from async_worker.blocking import Blocking
-from ocr_core.contracts.access import (
-    MAX_AUDIT_PAGE,
-    Actor,
-    Administration,
-    NewKey,
-    Scope,
-    TenantPolicy,
-    digest_of,
-    is_key_id,
-    make_key,
-)
+from ocr_core.contracts.access import NewKey, Scope, TenantPolicy, digest_of, is_key_id, make_key
+from ocr_core.contracts.access_store import Administration
+from ocr_core.contracts.audit import MAX_AUDIT_PAGE, Actor
 from ocr_core.contracts.errors import (
     DeadlineExceeded,
     DocumentTooLarge,
@@ -88,7 +80,7 @@ def _add_tenants(router: APIRouter, api: AdminApi) -> None:
     @needs(Scope.ADMIN)
     async def list_tenants(request: Request) -> Response:
         check_query(request, "after")
-        after = request.query_params.get("after", "")
+        after = _name_of(request, "after") or ""
         found = await api.blocking.run(api.administration.list_tenants, after=after, limit=TENANTS_A_PAGE)
         following = found[-1].name if len(found) == TENANTS_A_PAGE else None
         return _json(Tenants(tenants=[TenantState.of(tenant) for tenant in found], next_after=following))
@@ -194,7 +186,7 @@ def _add_audit(router: APIRouter, api: AdminApi) -> None:
         check_query(request, "tenant", "before", "limit")
         limit = _number_of(request, "limit") or 100
         before = _number_of(request, "before")
-        tenant = request.query_params.get("tenant")
+        tenant = _name_of(request, "tenant")
         found = await api.blocking.run(api.administration.audit, tenant=tenant, before=before, limit=limit)
         following = found[-1].id if len(found) == limit else None
         return _json(Audit(events=[AuditLine.of(event) for event in found], next_before=following))
@@ -223,6 +215,13 @@ def _tenant_of(request: Request) -> str:
     untrusted_name = str(request.path_params["tenant"])
     if not re.fullmatch(TENANT_PATTERN, untrusted_name):
         raise NotFound("there is no such tenant")
+    return untrusted_name
+
+
+def _name_of(request: Request, name: str) -> str | None:
+    untrusted_name = request.query_params.get(name)
+    if untrusted_name is not None and not re.fullmatch(TENANT_PATTERN, untrusted_name):
+        raise InvalidRequest(f"parameter '{name}': a tenant's name")
     return untrusted_name
 
 

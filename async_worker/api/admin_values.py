@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.json_schema import models_json_schema
 
 from async_worker.api.job_options import explain
@@ -17,13 +17,12 @@ from ocr_core.contracts.access import (
     MAX_RETENTION_DAYS,
     MAX_SOURCE_PREFIXES,
     ApiKey,
-    AuditAction,
-    AuditEvent,
     Scope,
     Tenant,
     TenantPolicy,
     check_webhook_secret,
 )
+from ocr_core.contracts.audit import AuditAction, AuditEvent
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.jobs import TENANT_PATTERN
 from ocr_core.service.openapi import JsonSchema
@@ -87,6 +86,14 @@ class KeyRequest(BaseModel):
     name: str = Field(min_length=1, max_length=MAX_NAME_CHARACTERS, description="What it is for.", examples=["ERP"])
     scopes: list[Scope] = Field(min_length=1, examples=[["sync", "bulk"]])
     expires_at: AwareDatetime | None = Field(default=None, description="Null: never.")
+
+    @field_validator("expires_at")
+    @classmethod
+    def _in_utc(cls, moment: datetime | None) -> datetime | None:
+        try:
+            return None if moment is None else moment.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("a moment that there is in UTC as well") from None
 
 
 class _Answer(BaseModel):

@@ -27,7 +27,7 @@ from async_worker.api.watches import Watches
 from async_worker.blocking import Blocking
 from async_worker.job_sources import JobSources
 from async_worker.result_lines import ResultLines
-from ocr_core.contracts.access import Administration
+from ocr_core.contracts.access_store import Administration
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.service import Readiness, create_app

@@ -17,11 +17,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.jobs import check_storable, check_tenant
@@ -32,7 +30,6 @@ MAX_PREFIX_CHARACTERS = 1_100
 """A bucket's name and a key."""
 MAX_COUNT = 1_000_000_000
 MAX_RETENTION_DAYS = 36_500.0
-MAX_AUDIT_PAGE = 1_000
 
 _KEY_ID_BYTES = 8
 _SECRET_BYTES = 24
@@ -176,182 +173,6 @@ class KnownKey:
     key: ApiKey
     digest: bytes = field(repr=False)
     policy: TenantPolicy
-
-
-class AuditAction(StrEnum):
-    """What is written down for good."""
-
-    KEY_REFUSED = "key.refused"
-    KEY_CREATED = "key.created"
-    KEY_REVOKED = "key.revoked"
-    TENANT_CREATED = "tenant.created"
-    TENANT_CHANGED = "tenant.changed"
-    TENANT_DELETION = "tenant.deletion_begun"
-    TENANT_DELETED = "tenant.deleted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who did it."""
-
-    key_id: str | None
-    """Null: not by a key, see ``through``."""
-    through: str
-    """``api``, ``command line`` or ``server``."""
-    request_id: str | None = None
-
-
-SERVER = Actor(key_id=None, through="server")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEvent:
-    """One line of the audit log. It holds names and ids, never a secret, and nothing of a document."""
-
-    id: int
-    at: datetime
-    action: AuditAction
-    tenant: str | None
-    """To whom it happened."""
-    key_id: str | None
-    """To which key."""
-    actor: Actor
-    details: Mapping[str, object]
-
-
-class Accounts(Protocol):
-    """What the services ask of the access store. Every method blocks, and raises ``NotReady`` where it is away."""
-
-    def find_key(self, key_id: str) -> KnownKey | None:
-        """The key of that id, with its tenant's policy; null where there is none, or its tenant is being deleted."""
-        ...
-
-    def note_use(self, key_id: str) -> None:
-        """Note that the key was used now."""
-        ...
-
-    def policy_of(self, tenant: str) -> TenantPolicy | None:
-        """A tenant's policy; null where there is no such tenant, or it is being deleted."""
-        ...
-
-    def note(
-        self,
-        action: AuditAction,
-        *,
-        actor: Actor,
-        tenant: str | None = None,
-        key_id: str | None = None,
-        details: Mapping[str, object],
-    ) -> None:
-        """Write a line of the audit log."""
-        ...
-
-    def check(self) -> None:
-        """Ask for a sign of life.
-
-        Raises:
-            NotReady: there is none, or the tables are not of this version.
-        """
-        ...
-
-    def close(self) -> None:
-        """Let go of connections."""
-        ...
-
-
-class Administration(Protocol):
-    """What administrators ask. What changes something writes its line of the audit log in the same transaction."""
-
-    def create_tenant(self, name: str, policy: TenantPolicy, *, by: Actor) -> Tenant:
-        """Make a tenant.
-
-        Raises:
-            InvalidRequest: the name is none, or there is such a tenant already.
-        """
-        ...
-
-    def change_tenant(self, name: str, policy: TenantPolicy, *, by: Actor) -> Tenant:
-        """Give a tenant another policy.
-
-        Raises:
-            NotFound: there is no such tenant.
-            InvalidRequest: it is being deleted.
-        """
-        ...
-
-    def get_tenant(self, name: str) -> Tenant:
-        """One tenant.
-
-        Raises:
-            NotFound: there is no such tenant.
-        """
-        ...
-
-    def list_tenants(self, *, after: str = "", limit: int = 1_000) -> tuple[Tenant, ...]:
-        """Tenants by name, those being deleted too."""
-        ...
-
-    def begin_deletion(self, name: str, *, by: Actor) -> Tenant:
-        """Revoke a tenant's keys and let nothing new in; what it has goes by ``TenantDeletions``. Twice is once.
-
-        Raises:
-            NotFound: there is no such tenant.
-        """
-        ...
-
-    def end_deletion(self, name: str) -> bool:
-        """Forget a tenant that is being deleted, with its keys. False where there is none."""
-        ...
-
-    def deletions(self) -> tuple[Tenant, ...]:
-        """The tenants that are being deleted."""
-        ...
-
-    def create_key(self, new_key: NewKey, *, by: Actor) -> ApiKey:
-        """Store a key.
-
-        Raises:
-            NotFound: there is no such tenant.
-            InvalidRequest: it is being deleted.
-        """
-        ...
-
-    def create_first_key(self, new_key: NewKey) -> ApiKey | None:
-        """Store the house's very first key, and its tenant if that is missing; null where there is any key already."""
-        ...
-
-    def list_keys(self, tenant: str | None = None) -> tuple[ApiKey, ...]:
-        """Keys, oldest first, revoked and expired ones too.
-
-        Raises:
-            NotFound: there is no such tenant.
-        """
-        ...
-
-    def revoke_key(self, key_id: str, *, tenant: str | None = None, by: Actor) -> ApiKey:
-        """End a key at once; one that has ended stays as it is.
-
-        Args:
-            key_id: Which.
-            tenant: Whose it must be; null: anybody's.
-            by: Who does it.
-
-        Raises:
-            NotFound: there is no such key.
-        """
-        ...
-
-    def audit(self, *, tenant: str | None = None, before: int | None = None, limit: int = 100) -> Sequence[AuditEvent]:
-        """Lines of the audit log, newest first."""
-        ...
-
-    def delete_old_audit(self, *, keep_s: float) -> int:
-        """Delete lines that are older, some at a time; how many."""
-        ...
-
-
-class AccessStore(Accounts, Administration, Protocol):
-    """All of it, as one database answers it."""
 
 
 def make_key() -> tuple[str, str]:

@@ -20,17 +20,9 @@ from typing import Protocol
 from pydantic import SecretStr
 from starlette.requests import Request
 
-from ocr_core.contracts.access import (
-    Accounts,
-    Actor,
-    AuditAction,
-    Caller,
-    HouseTenant,
-    KnownKey,
-    Scope,
-    digest_of,
-    key_id_of,
-)
+from ocr_core.contracts.access import Caller, HouseTenant, KnownKey, Scope, digest_of, key_id_of
+from ocr_core.contracts.access_store import Accounts
+from ocr_core.contracts.audit import Actor, AuditAction
 from ocr_core.contracts.errors import Forbidden, OcrError, Unauthenticated
 from ocr_core.contracts.jobs import Clock
 from ocr_core.service.context import context_of

@@ -9,7 +9,8 @@ from enum import StrEnum
 from prometheus_client import Counter
 from starlette.requests import Request
 
-from ocr_core.contracts.access import Actor, ApiKey, AuditAction
+from ocr_core.contracts.access import ApiKey
+from ocr_core.contracts.audit import Actor, AuditAction
 from ocr_core.service.context import context_of
 from ocr_core.telemetry import Metrics
 

@@ -9,16 +9,8 @@ import pytest
 
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.job_store import SqlJobStore
-from ocr_core.contracts.access import (
-    Actor,
-    AuditAction,
-    NewKey,
-    Scope,
-    TenantPolicy,
-    digest_of,
-    key_id_of,
-    make_key,
-)
+from ocr_core.contracts.access import NewKey, Scope, TenantPolicy, digest_of, key_id_of, make_key
+from ocr_core.contracts.audit import Actor, AuditAction
 from ocr_core.contracts.errors import Forbidden, InvalidRequest, NotFound, NotReady, QuotaExceeded
 from ocr_core.contracts.jobs import NewJob
 from tests.support.access import TEST, add_key, add_tenant

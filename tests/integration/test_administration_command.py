@@ -17,7 +17,8 @@ from local_stack.service import Service
 from local_stack.stack import LocalStack
 from local_stack.watcher import Watcher
 from ocr_core.adapters.access_store import SqlAccessStore
-from ocr_core.contracts.access import AuditAction, Scope, digest_of, key_id_of
+from ocr_core.contracts.access import Scope, digest_of, key_id_of
+from ocr_core.contracts.audit import AuditAction
 
 
 class Command:
@@ -83,6 +84,11 @@ def test_a_tenant_and_its_keys_from_beginning_to_end(command: Command) -> None:
     [
         (("keys", "create", "--tenant", "nobody", "--name", "n", "--scopes", "sync"), 1, "there is no such tenant"),
         (("keys", "create", "--tenant", "acme", "--name", "n", "--scopes", "root"), 2, "sync, bulk, admin"),
+        (
+            ("keys", "create", "--tenant", "a", "--name", "n", "--scopes", "sync", "--expires-days", "nan"),
+            2,
+            "above 0",
+        ),
         (("keys", "revoke", "0000000000000000"), 1, "there is no such key"),
         (("tenants", "create", "../x"), 1, "is not a tenant's name"),
         (("tenants", "create", "acme", "--open-documents", "0"), 2, "a number from 1 on"),

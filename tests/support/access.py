@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ocr_core.contracts.access import (
-    Actor,
-    Administration,
-    NewKey,
-    Scope,
-    TenantPolicy,
-    digest_of,
-    make_key,
-)
+from ocr_core.contracts.access import NewKey, Scope, TenantPolicy, digest_of, make_key
+from ocr_core.contracts.access_store import Administration
+from ocr_core.contracts.audit import Actor
 from ocr_core.contracts.errors import NotFound
 
 TEST = Actor(key_id=None, through="command line", request_id=None)

@@ -11,7 +11,8 @@ from ocr_core.adapters.access_store.rows import AnyRow, joined, key_of, policy_v
 from ocr_core.adapters.access_store.tables import api_keys, tenants
 from ocr_core.adapters.access_store.trail import SqlTrail, tell
 from ocr_core.adapters.database import Database
-from ocr_core.contracts.access import SERVER, Actor, ApiKey, AuditAction, NewKey, Tenant, TenantPolicy
+from ocr_core.contracts.access import ApiKey, NewKey, Tenant, TenantPolicy
+from ocr_core.contracts.audit import SERVER, Actor, AuditAction
 from ocr_core.contracts.errors import InvalidRequest, NotFound
 from ocr_core.contracts.jobs import Clock, check_tenant
 

@@ -8,15 +8,8 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from ocr_core.contracts.access import (
-    Actor,
-    ApiKey,
-    AuditAction,
-    AuditEvent,
-    Scope,
-    Tenant,
-    TenantPolicy,
-)
+from ocr_core.contracts.access import ApiKey, Scope, Tenant, TenantPolicy
+from ocr_core.contracts.audit import Actor, AuditAction, AuditEvent
 
 AnyRow = Row[*tuple[Any, ...]]
 

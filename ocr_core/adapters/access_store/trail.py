@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from ocr_core.adapters.access_store.rows import event_of
 from ocr_core.adapters.access_store.tables import audit_events
 from ocr_core.adapters.database import Database
-from ocr_core.contracts.access import MAX_AUDIT_PAGE, Actor, AuditAction, AuditEvent
+from ocr_core.contracts.audit import MAX_AUDIT_PAGE, Actor, AuditAction, AuditEvent
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.jobs import Clock
 
