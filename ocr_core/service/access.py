@@ -23,7 +23,7 @@ from starlette.requests import Request
 from ocr_core.contracts.access import Caller, HouseTenant, KnownKey, Scope, digest_of, key_id_of
 from ocr_core.contracts.access_store import Accounts
 from ocr_core.contracts.audit import Actor, AuditAction
-from ocr_core.contracts.errors import Forbidden, OcrError, Unauthenticated
+from ocr_core.contracts.errors import Forbidden, NotReady, OcrError, Unauthenticated
 from ocr_core.contracts.jobs import Clock
 from ocr_core.service.context import context_of
 from ocr_core.service.declarations import Declaration
@@ -34,6 +34,8 @@ from ocr_core.telemetry import Metrics
 
 KEY_HEADER = "X-API-Key"
 LOOK_UP_THREADS = 4
+CHECK_PATIENCE_S = 1.0
+"""Of ``check``, within the two seconds that ``/readyz`` gives it."""
 NOTED_EVERY_S = 60.0
 """How often one process notes that a key is used."""
 
@@ -108,6 +110,10 @@ class WithKeys:
         self._readers = ThreadPoolExecutor(LOOK_UP_THREADS, thread_name_prefix="keys")
         # Apart: what is noted may wait for the database, what is asked must not wait for that.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="key-notes")
+        self._checker = ThreadPoolExecutor(1, thread_name_prefix="key-check")
+        self._checking: asyncio.Future[None] | None = None
+        self._answered_s = float("-inf")
+        self._outage_s = settings.outage_s
         self._keyring = Keyring(self._look_up, cache_s=settings.cache_s, outage_s=settings.outage_s)
         self._refusals = Refusals(note=self._note, metrics=metrics)
         self._noted_s: dict[str, float] = {}
@@ -128,12 +134,25 @@ class WithKeys:
         )
 
     async def check(self) -> None:
-        """See ``Access``."""
-        await asyncio.get_running_loop().run_in_executor(self._readers, self._accounts.check)
+        """See ``Access``. Ready through an outage for as long as known keys are taken.
+
+        Else every process would be taken out of service at once for what none of their callers notices.
+        """
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.get_running_loop().run_in_executor(self._checker, self._accounts.check)
+            self._checking.add_done_callback(_heard)
+        try:
+            async with asyncio.timeout(CHECK_PATIENCE_S):
+                await asyncio.shield(self._checking)  # one at a time, however often it is asked for
+        except (TimeoutError, NotReady) as error:
+            if time.monotonic() - self._answered_s > self._outage_s:
+                raise error if isinstance(error, NotReady) else NotReady("the database does not answer") from None
+        else:
+            self._answered_s = time.monotonic()
 
     def close(self) -> None:
         """See ``Access``. Nothing is waited for: the database may be what has gone."""
-        for threads in (self._readers, self._writer):
+        for threads in (self._readers, self._writer, self._checker):
             threads.shutdown(wait=False, cancel_futures=True)
         self._accounts.close()
 
@@ -209,6 +228,12 @@ def caller_of(request: Request) -> Caller:
 
 def _same(untrusted: str, secret: SecretStr) -> bool:
     return hmac.compare_digest(untrusted.encode(), secret.get_secret_value().encode())
+
+
+def _heard(check: asyncio.Future[None]) -> None:
+    """Take note of how a check ended that nobody waited for any more."""
+    if not check.cancelled():
+        check.exception()
 
 
 def _quietly(note: partial[None]) -> None:

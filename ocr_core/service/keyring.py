@@ -90,6 +90,7 @@ class Keyring:
             if len(self._asking) >= MAX_ASKED:
                 raise _down()
             task = self._asking[key_id] = asyncio.create_task(self._look_up(key_id))
+            task.add_done_callback(_heard)  # whoever asked may have left
         try:
             async with asyncio.timeout(longest_s):
                 return await asyncio.shield(task)  # others wait for it as well
@@ -132,6 +133,11 @@ class Keyring:
         if self._is_down:
             self._is_down = False
             _log.info("Keys can be looked up again", extra={"action": "access.up"})
+
+
+def _heard(task: asyncio.Task[KnownKey | None]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def _down() -> NotReady:

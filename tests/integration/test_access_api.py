@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from ocr_core.adapters.access_store import SqlAccessStore
-from ocr_core.contracts.access import KnownKey, Scope
+from ocr_core.adapters.job_store import upgrade
+from ocr_core.contracts.access import HouseTenant, KnownKey, Scope
 from ocr_core.contracts.errors import NotReady
+from ocr_core.service import access
+from ocr_core.service.opening_access import open_access
 from ocr_core.settings import AccessSettings, BulkSettings
-from ocr_core.telemetry import JsonFormatter
+from ocr_core.telemetry import JsonFormatter, Metrics
 from tests.support.access import add_key, add_tenant, bearer
 from tests.support.bulk_api import ApiHouse, ServedApi
 from tests.support.waiting import wait_until
@@ -334,6 +339,45 @@ def test_known_keys_outlive_a_database_that_is_away(api_house: ApiHouse, monkeyp
         assert int(answer.headers["Retry-After"]) >= 1
     is_down = False
     assert upload(unknown).status_code == 200
+
+
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
+async def test_a_service_stays_ready_while_known_keys_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    url = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
+    upgrade(url)
+    is_down, goes_on = False, threading.Event()
+    real = SqlAccessStore.check
+    monkeypatch.setattr(access, "CHECK_PATIENCE_S", 5.0)
+
+    def check(store: SqlAccessStore) -> None:
+        if is_down and how == "hangs":
+            goes_on.wait(60)
+        elif is_down:
+            raise NotReady("the job database does not answer")
+        real(store)
+
+    monkeypatch.setattr(SqlAccessStore, "check", check)
+
+    def gate(outage_s: float) -> access.Access:
+        settings = ACCESS.model_copy(update={"outage_s": outage_s})
+        return open_access(settings, database_url=url, house=HouseTenant(name="default"), metrics=Metrics())
+
+    patient, strict, fresh = gate(60.0), gate(0.0), gate(60.0)
+    for each in (patient, strict):
+        await each.check()
+    is_down = True
+    monkeypatch.setattr(access, "CHECK_PATIENCE_S", 0.05)
+    for _ in range(3):
+        await patient.check()
+    for each in (strict, fresh):  # one that lets nobody in is not ready, nor one that has never been
+        with pytest.raises(NotReady):
+            await each.check()
+    is_down = False
+    goes_on.set()
+    for each in (patient, strict, fresh):
+        each.close()
 
 
 def test_a_page_of_another_origin_may_send_its_key(api_house: ApiHouse) -> None:
