@@ -6,6 +6,7 @@
     Sweeper       leases of the dead, moments from another clock; the backlog's figures
     DeadLetters   documents that killed their every attempt ─► dead-letter queues
     Leftovers     old jobs, and objects that belong to nothing any more
+    TenantDeletions   tenants that are to be gone, with all that they have
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from async_worker.dead_letters import DeadLetters
 from async_worker.leftovers import Leftovers
 from async_worker.loops import Backoff, repeat
 from async_worker.sweeper import Sweeper
+from async_worker.tenant_deletions import TenantDeletions
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.job_store import Dispatch, JobStore, WorkQueue
 from ocr_core.contracts.jobs import Clock, Stage
@@ -65,6 +67,7 @@ class Dispatcher:
         blocking: Blocking,
         settings: BulkSettings,
         metrics: Metrics,
+        deletions: TenantDeletions | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Store what it works with.
@@ -76,8 +79,10 @@ class Dispatcher:
             blocking: Threads for the store.
             settings: Window, lease and how long things are kept.
             metrics: Of the process.
+            deletions: Of tenants; null where there are none.
             clock: For the age of objects; the machine's own where none is given.
         """
+        self._deletions = deletions
         self._sender = WorkSender(
             store=store, queues=queues, blocking=blocking, window=settings.window, metrics=metrics
         )
@@ -92,6 +97,8 @@ class Dispatcher:
             loops.create_task(self._sweeper.run(stop))
             loops.create_task(repeat(self._dead_letters.step, name="dead_letters", stop=stop))
             loops.create_task(self._leftovers.run(stop))
+            if self._deletions is not None:
+                loops.create_task(self._deletions.run(stop))
 
 
 class WorkSender:

@@ -1,4 +1,4 @@
-"""Which objects a tenant's jobs may name: what the operator allows, and the tenant's own uploads."""
+"""Which objects a tenant's jobs may name: what its allow-list has, and its own uploads."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ _OWN_AREAS = (UPLOADS, READINGS, RESULTS)
 class JobSources:
     """Asked when a job comes, and again before a document is fetched: the allow-list may have become shorter."""
 
-    def __init__(self, *, allow_list: AllowList, objects: ObjectStore) -> None:
-        self._allow_list = allow_list
+    def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
-    def check(self, tenant: str, untrusted_source: str) -> S3Location:
+    def check(self, tenant: str, untrusted_source: str, *, allow_list: AllowList) -> S3Location:
         """Take the address apart that a job of this tenant names.
 
         The areas where we keep uploads, readings and results ourselves are open for the tenant's own uploads alone,
@@ -33,7 +32,7 @@ class JobSources:
             return location
         if any(address.startswith(self._area(area)) for area in _OWN_AREAS):
             raise Forbidden("parameter 'source': that bucket and prefix are not on the allow-list")
-        self._allow_list.check(location)
+        allow_list.check(location)
         return location
 
     def _area(self, prefix: str) -> str:

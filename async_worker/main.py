@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configure_logging("bulk-" + "-".join(role for role in RoleName if role in roles), load(LogSettings))
     settings = WorkerSettings()
     if RoleName.API in roles or settings.bulk.vitals_port is not None:
-        check_exposure(settings.bulk.host, load(ExposureSettings))
+        check_exposure(settings.bulk.host, load(ExposureSettings), settings.access)
     if roles <= _YIELDING:  # not the API, whose callers wait
         os.nice(settings.bulk.nice)
     make_database_folder(settings.database_url)

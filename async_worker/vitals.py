@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ocr_core.service import Readiness, create_app
+from ocr_core.service.access import Access
 from ocr_core.service.serve import KEEP_ALIVE_S
 from ocr_core.telemetry import Metrics
 
@@ -69,7 +70,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def make_vitals_app(*, metrics: Metrics, readiness: Readiness) -> FastAPI:
+def make_vitals_app(*, metrics: Metrics, readiness: Readiness, access: Access) -> FastAPI:
     """``/healthz``, ``/readyz`` and ``/metrics`` of a process without the API."""
     return create_app(
         title="Yomitori bulk worker",
@@ -79,6 +80,7 @@ def make_vitals_app(*, metrics: Metrics, readiness: Readiness) -> FastAPI:
         readiness=readiness,
         routers=[],
         lifespan=no_lifespan,
+        access=access,
     )
 
 

@@ -25,20 +25,26 @@ from async_worker.stages.read_stage import ReadStage
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.structure_stage import StructureStage
 from async_worker.stages.work import StageWork
+from async_worker.tenant_deletions import TenantDeletions
+from async_worker.tenants import TenantPolicies
 from async_worker.vitals import HttpRole, make_vitals_app, no_lifespan
 from async_worker.webhooks.role import WebhookSender
+from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
+from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import Stage, StoreRules
 from ocr_core.contracts.queues import QueueName
 from ocr_core.service import Readiness
 from ocr_core.service.health import Check
+from ocr_core.service.opening_access import open_access
 from ocr_core.settings import (
+    AccessSettings,
     BulkSettings,
     FileOpenerSettings,
     LimitSettings,
@@ -54,7 +60,6 @@ from ocr_core.settings import (
 )
 from ocr_core.telemetry import Metrics
 from postprocess_svc.making import make_catalogue, make_partners, make_pipeline
-from preprocess_svc.sources import AllowList
 
 STORE_THREADS = 4
 """Calls of the job store at the same time, besides two for each document in hand: its work's and its heartbeat's."""
@@ -83,11 +88,22 @@ class WorkerSettings:
     preprocess: PreprocessSettings = field(default_factory=partial(load, PreprocessSettings))
     pdf: PdfSettings = field(default_factory=partial(load, PdfSettings))
     postprocess: PostprocessSettings = field(default_factory=partial(load, PostprocessSettings))
+    access: AccessSettings = field(default_factory=partial(load, AccessSettings))
 
     @property
     def database_url(self) -> str:
         """It may hold a password."""
         return self.bulk.database_url.get_secret_value()
+
+    @property
+    def house(self) -> HouseTenant:
+        """To whom belongs what these settings say."""
+        secret = self.webhooks.secret
+        return HouseTenant(
+            name=self.bulk.tenant,
+            source_prefixes=self.storage.allow,
+            webhook_secret=None if secret is None else secret.get_secret_value(),
+        )
 
 
 class House:
@@ -116,6 +132,12 @@ class House:
             resend_max_s=bulk.resend_max_s,
         )
         self._store = stack.enter_context(SqlJobStore(settings.database_url, rules=rules, pool_size=threads))
+        self._access_store = stack.enter_context(SqlAccessStore(settings.database_url, pool_size=STORE_THREADS))
+        self._policies = TenantPolicies(
+            house=settings.house,
+            accounts=self._access_store if settings.access.keys else None,
+            blocking=self._blocking,
+        )
         self._objects = S3ObjectStore(settings.objects, settings.storage)
         self._queues = SqsQueues(settings.queue, visibility_timeout_s=bulk.lease_s)
         self._storage = S3Storage(settings.storage)
@@ -129,7 +151,7 @@ class House:
             adapters.append(self._queues)
         if RoleName.READ in self._roles:
             adapters += [self._models, self._opener]
-            if self._settings.storage.allow:
+            if self._settings.storage.allow or self._settings.access.keys:
                 adapters.append(self._storage)
         for adapter in adapters:
             await adapter.start()
@@ -173,6 +195,14 @@ class House:
     def http_role(self, stop: asyncio.Event) -> HttpRole | None:
         """The API, or health and metrics alone where a port is set for them."""
         bulk, readiness = self._settings.bulk, self.readiness()
+        if RoleName.API not in self._roles and bulk.vitals_port is None:
+            return None
+        access = open_access(
+            self._settings.access,
+            database_url=self._settings.database_url,
+            house=self._settings.house,
+            metrics=self.metrics,
+        )
         if RoleName.API in self._roles:
             from async_worker.api.app import make_app  # noqa: PLC0415 - the other roles start sooner without it
 
@@ -181,19 +211,18 @@ class House:
                 blocking=self._blocking,
                 objects=self._objects,
                 bulk=bulk,
-                storage=self._settings.storage,
                 webhooks=self._settings.webhooks,
                 metrics=self.metrics,
                 readiness=readiness,
                 lifespan=no_lifespan,
                 stopping=stop,
                 schemas=make_catalogue(self._settings.postprocess),
+                access=access,
+                administration=self._access_store,
             )
             return HttpRole(app, host=bulk.host, port=bulk.port, shutdown_grace_s=bulk.shutdown_grace_s)
-        if bulk.vitals_port is None:
-            return None
-        vitals = make_vitals_app(metrics=self.metrics, readiness=readiness)
-        return HttpRole(vitals, host=bulk.host, port=bulk.vitals_port, shutdown_grace_s=0)
+        vitals = make_vitals_app(metrics=self.metrics, readiness=readiness, access=access)
+        return HttpRole(vitals, host=bulk.host, port=bulk.vitals_port or 0, shutdown_grace_s=0)
 
     def roles(self) -> list[Role]:
         """Those of this process, but for what is served by HTTP."""
@@ -214,6 +243,14 @@ class House:
             blocking=self._blocking,
             settings=self._settings.bulk,
             metrics=self.metrics,
+            deletions=TenantDeletions(
+                administration=self._access_store,
+                store=self._store,
+                objects=self._objects,
+                blocking=self._blocking,
+                settings=self._settings.bulk,
+                keep_audit_days=self._settings.access.keep_audit_days,
+            ),
         )
 
     def _intake(self) -> Role:
@@ -221,7 +258,7 @@ class House:
             store=self._store,
             queues=self._queues,
             objects=self._objects,
-            allow_list=AllowList(self._settings.storage.allow),
+            policies=self._policies,
             blocking=self._blocking,
             settings=self._settings.bulk,
             metrics=self.metrics,
@@ -233,6 +270,7 @@ class House:
             objects=self._objects,
             blocking=self._blocking,
             settings=self._settings.webhooks,
+            policies=self._policies,
             metrics=self.metrics,
             shutdown_grace_s=self._settings.bulk.shutdown_grace_s,
         )
@@ -243,7 +281,8 @@ class House:
             store=self._store,
             objects=self._objects,
             sources=SourceReader(
-                sources=JobSources(allow_list=AllowList(settings.storage.allow), objects=self._objects),
+                sources=JobSources(self._objects),
+                policies=self._policies,
                 objects=self._objects,
                 storage=self._storage,
             ),

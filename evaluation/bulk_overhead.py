@@ -33,6 +33,7 @@ from async_worker.stages.gate import Gate
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.work import Closing, StageWork
+from async_worker.tenants import TenantPolicies
 from evaluation.cpu_accounts import cpu_s_by_tree
 from evaluation.machine import describe_machine
 from evaluation.markdown import number, table
@@ -43,13 +44,13 @@ from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.adapters.storage import S3Storage
+from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.jobs import Lease, NewDocument, NewJob, Stage, new_job_id
 from ocr_core.contracts.queues import QueueName
 from ocr_core.service import Readiness
 from ocr_core.settings import BulkSettings, ObjectStoreSettings, QueueSettings, StorageSettings
 from ocr_core.telemetry import Metrics
-from preprocess_svc.sources import AllowList
 
 BUCKET = "bench"
 DOCUMENT_BYTES = 100_000
@@ -177,7 +178,10 @@ class _Roles:
         self._settings = BulkSettings()
         self._metrics = Metrics()
         sources = SourceReader(
-            sources=JobSources(allow_list=AllowList((BUCKET,)), objects=objects), objects=objects, storage=storage
+            sources=JobSources(objects),
+            policies=TenantPolicies(house=HouseTenant(name=BulkSettings().tenant, source_prefixes=(BUCKET,))),
+            objects=objects,
+            storage=storage,
         )
         self._read = _Read(sources, objects, store, work_s)
         self._structure = _Structure(objects, store)

@@ -21,12 +21,13 @@ from local_stack.configuration import (
     read_dot_env,
 )
 from local_stack.console import Console
+from local_stack.first_key import make_first_key
 from local_stack.plan import BulkPlan, inbox
 from local_stack.ports import Ports
 from local_stack.stack import DEFAULT_DATA_DIR, LocalStack, StackError
 from local_stack.state import DEFAULT_STATE_FILE, StackState, end_supervisor, start_ticks
 from local_stack.supervisor import Supervisor
-from ocr_core.settings import SettingsError
+from ocr_core.settings import AccessSettings, SettingsError, load
 
 _ALIVE_POLL_S = 0.2
 _MAX_WORKERS = 64
@@ -57,14 +58,17 @@ def main(arguments: list[str] | None = None) -> int:
             options.data_dir, read_workers=options.read_workers, structure_workers=options.structure_workers
         )
         ports = (Ports.free if options.free_ports else ports_from_settings)(bulk_vitals=bulk.vitals)
+        with_keys = load(AccessSettings).keys
         environment = database_from_settings()
     except SettingsError as error:
         print(f"settings: {error}", file=sys.stderr)
         return _EXIT_BAD_SETTINGS
-    return bring_up(options.state_file, ports=ports, bulk=bulk, environment=environment)
+    return bring_up(options.state_file, ports=ports, bulk=bulk, environment=environment, with_keys=with_keys)
 
 
-def bring_up(state_file: Path, *, ports: Ports, bulk: BulkPlan, environment: Mapping[str, str]) -> int:
+def bring_up(
+    state_file: Path, *, ports: Ports, bulk: BulkPlan, environment: Mapping[str, str], with_keys: bool = False
+) -> int:
     """Start, start again what ends by itself, stay until told to stop or until that is in vain, stop."""
     console = Console(sys.stdout)
     earlier = StackState.read(state_file)
@@ -85,8 +89,10 @@ def bring_up(state_file: Path, *, ports: Ports, bulk: BulkPlan, environment: Map
         stack.start()
         _note(stack).write(state_file)
         console.say(f"ready after {time.monotonic() - started_s:.0f} s")
-        for sentence in _guide(stack, bulk):
+        for sentence in _guide(stack, bulk, with_keys=with_keys):
             console.say(sentence)
+        if with_keys and (key := make_first_key(stack)) is not None:
+            console.say(f"the first API key, good for everything, shown this once: {key}")
         supervisor = Supervisor(stack, say=console.say)
         while not stop.wait(_ALIVE_POLL_S):
             if supervisor.step():
@@ -120,8 +126,9 @@ def bring_down(state_file: Path) -> int:
     return 0
 
 
-def _guide(stack: LocalStack, bulk: BulkPlan) -> list[str]:
+def _guide(stack: LocalStack, bulk: BulkPlan, *, with_keys: bool) -> list[str]:
     """What is where, and what to try."""
+    header = ' -H "Authorization: Bearer $OCR_API_KEY"' if with_keys else ""
     local = f"the local server at {stack.plan.aws_config(bulk).url}"
     queue = local if bulk.embedded_queue else "yours, as OCR_QUEUE_… says"
     storage = local if bulk.embedded_storage else "yours, as OCR_STORAGE_… says"
@@ -136,8 +143,8 @@ def _guide(stack: LocalStack, bulk: BulkPlan) -> list[str]:
         sentences.append(f"what is put below s3://{bucket}/{prefix} is read too (keys: {keys})")
     return [
         *sentences,
-        f'try:  curl -F file=@evaluation/samples/invoice_ja.pdf "{stack.api_url}/v1/ocr?format=markdown"',
-        f"      curl -F file=@evaluation/samples/invoice_ja.pdf {stack.bulk_url}/v1/jobs",
+        f'try:  curl{header} -F file=@evaluation/samples/invoice_ja.pdf "{stack.api_url}/v1/ocr?format=markdown"',
+        f"      curl{header} -F file=@evaluation/samples/invoice_ja.pdf {stack.bulk_url}/v1/jobs",
         "Ctrl-C stops everything",
     ]
 

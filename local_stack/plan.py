@@ -162,6 +162,8 @@ def _preprocess(plan: StackPlan) -> ServiceSpec:
     environment = plan.environment_of("preprocess", fixed)
     bulk_url = variable_name(PageSettings, "bulk_url")
     environment[bulk_url] = environment.get(bulk_url) or plan.bulk_url
+    if plan.bulk is not None:
+        _set_database(plan, plan.bulk, "preprocess", environment)  # it holds the API keys, where they are on
     return _python_service("preprocess", ["preprocess_svc"], environment, plan.api_url, PreprocessSettings)
 
 
@@ -190,9 +192,7 @@ def _bulk_process(plan: StackPlan, bulk: BulkPlan, name: str, roles: Sequence[st
     environment = plan.environment_of(name, fixed)
     origins = variable_name(BulkSettings, "cors_origins")
     environment[origins] = ",".join(filter(None, (environment.get(origins), *_page_origins(plan))))
-    database = variable_name(BulkSettings, "database_url")
-    if database not in {**plan.environment, **plan.service_environment.get(name, {})}:
-        environment[database] = f"sqlite:///{bulk.data_dir.resolve() / 'bulk' / 'jobs.sqlite3'}"
+    _set_database(plan, bulk, name, environment)
     if bulk.has_inbox:
         allowed = variable_name(StorageSettings, "allow")
         environment[allowed] = ",".join(filter(None, (environment.get(allowed), "/".join(inbox(environment)))))
@@ -202,6 +202,13 @@ def _bulk_process(plan: StackPlan, bulk: BulkPlan, name: str, roles: Sequence[st
 def _page_origins(plan: StackPlan) -> list[str]:
     """Where the page that calls the bulk API may have been opened: both names of this machine."""
     return [f"http://{name}:{plan.ports.preprocess}" for name in (LOOPBACK, "localhost")]
+
+
+def _set_database(plan: StackPlan, bulk: BulkPlan, name: str, environment: dict[str, str]) -> None:
+    """The stack's own database, unless the user names another."""
+    database = variable_name(BulkSettings, "database_url")
+    if database not in {**plan.environment, **plan.service_environment.get(name, {})}:
+        environment[database] = f"sqlite:///{bulk.data_dir.resolve() / 'bulk' / 'jobs.sqlite3'}"
 
 
 def inbox(environment: Mapping[str, str]) -> tuple[str, str]:

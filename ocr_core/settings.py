@@ -23,6 +23,7 @@ from ocr_core.contracts.lambda_wire import MAX_PAGES_PER_CALL
 
 _TENANT = f"^{TENANT_PATTERN}$"
 _DEFAULT_LIMITS = OpenLimits()
+_MIN_TOKEN_CHARACTERS = 16
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PositiveCount = Annotated[int, Field(ge=1, le=4_096)]
@@ -69,7 +70,36 @@ class ExposureSettings(SettingsGroup):
     model_config = SettingsConfigDict(env_prefix="OCR_")
 
     allow_unauthenticated: bool = False
-    """Listen beyond loopback although no API keys are checked. A container needs it behind its own network."""
+    """Listen beyond loopback although no API keys are checked: behind a mesh or a gateway that does the asking, and for
+    the text side, which only the house's own services reach."""
+
+
+class AccessSettings(SettingsGroup):
+    """API keys: whose requests are answered (docs/access.md). All services of a house have the same."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_ACCESS_")
+
+    keys: bool = False
+    """Answer requests with a good API key only. Keys and tenants are in the job database."""
+    cache_s: float = Field(default=5.0, gt=0, le=300)
+    """How long a key that was looked up holds: a revoked one is dead after that, in every process."""
+    outage_s: float = Field(default=120.0, ge=0, le=86_400)
+    """How much longer a key that was good goes on being good while the database does not answer."""
+    metrics_token: SecretStr | None = None
+    """What a scraper sends as ``Authorization: Bearer …`` to read ``/metrics``, beside keys with the scope admin."""
+    metrics_open: bool = False
+    """Let everybody read ``/metrics``: only where nobody but the scraper reaches it."""
+    keep_audit_days: float = Field(default=400.0, gt=0, le=36_500)
+    """How long lines of the audit log are kept."""
+
+    _empty_is_unset = field_validator("metrics_token", mode="before")(_empty_to_none)
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value()) < _MIN_TOKEN_CHARACTERS:
+            raise ValueError(f"a token has at least {_MIN_TOKEN_CHARACTERS} random characters")
+        return token
 
 
 class LogSettings(SettingsGroup):
@@ -352,7 +382,8 @@ class BulkSettings(SettingsGroup):
     host: str = "127.0.0.1"
     port: Port = 8001
     tenant: str = Field(default="default", pattern=_TENANT)
-    """To whom everything belongs that comes by the API."""
+    """To whom everything belongs that comes by the APIs while keys are off. With keys on it is the tenant to whom
+    ``OCR_STORAGE_ALLOW`` and ``OCR_WEBHOOK_SECRET`` belong, and that the first key is made for."""
     vitals_port: Port | None = None
     """Where a process without the API serves health and metrics. Empty: it serves none."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
@@ -453,6 +484,7 @@ class WebhookSettings(SettingsGroup):
 
 GROUPS: tuple[type[SettingsGroup], ...] = (
     ExposureSettings,
+    AccessSettings,
     LogSettings,
     LimitSettings,
     TritonSettings,
@@ -493,17 +525,24 @@ def load(group: type[Group]) -> Group:
     return settings
 
 
-def check_exposure(host: str, exposure: ExposureSettings) -> None:
+def check_exposure(host: str, exposure: ExposureSettings, access: AccessSettings | None = None) -> None:
     """Refuse to listen where strangers could reach a service that checks no keys.
+
+    Args:
+        host: Where it would listen.
+        exposure: What the operator says to that.
+        access: Whether it checks keys; null for a service that never does.
 
     Raises:
         SettingsError: ``host`` is not a loopback address and the operator has not said that this is meant.
     """
-    if not is_loopback(host) and not exposure.allow_unauthenticated:
-        raise SettingsError(
-            f"the service would listen on {host}, beyond this machine, without checking any key; "
-            "listen on 127.0.0.1, or set OCR_ALLOW_UNAUTHENTICATED=1 if another layer guards it"
-        )
+    if is_loopback(host) or exposure.allow_unauthenticated or (access is not None and access.keys):
+        return
+    way_out = "set OCR_ACCESS_KEYS=1 (docs/access.md)" if access is not None else "keep it on a network of its own"
+    raise SettingsError(
+        f"the service would listen on {host}, beyond this machine, without checking any key; "
+        f"{way_out}, listen on 127.0.0.1, or set OCR_ALLOW_UNAUTHENTICATED=1 if another layer guards it"
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -16,9 +16,13 @@ from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.postprocess import HttpStructurer
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
+from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.errors import NotReady
 from ocr_core.service import Readiness, create_app, serve
+from ocr_core.service.opening_access import open_access
+from ocr_core.service.quotas import SyncQuotas
 from ocr_core.settings import (
+    AccessSettings,
     BulkSettings,
     ExposureSettings,
     FileOpenerSettings,
@@ -39,7 +43,7 @@ from preprocess_svc.admission_metrics import AdmissionMetrics
 from preprocess_svc.pdf_answers import PdfAnswers, image_budget
 from preprocess_svc.routes import components, make_router
 from preprocess_svc.shown_pages import ShownPages
-from preprocess_svc.sources import AllowList, Sources
+from preprocess_svc.sources import Sources
 from preprocess_svc.sync_road import SyncRoad
 from web_page import routes as web_page
 from web_page.site import Site
@@ -62,9 +66,17 @@ def make_app(
     storage: StorageSettings,
     pdf: PdfSettings,
     page: PageSettings,
+    access: AccessSettings,
+    bulk: BulkSettings,
 ) -> FastAPI:
     """The public application. Its adapters are started and closed with it."""
     metrics = Metrics()
+    gate = open_access(
+        access,
+        database_url=bulk.database_url.get_secret_value(),
+        house=HouseTenant(name=bulk.tenant, source_prefixes=storage.allow),
+        metrics=metrics,
+    )
     models = TritonModels(triton)
     opener = make_file_opener(file_opener, storage)
     structurer = HttpStructurer(settings.structure_url)
@@ -77,7 +89,7 @@ def make_app(
         async with AsyncExitStack() as stack:
             stack.callback(workers.shutdown, wait=False, cancel_futures=True)
             adapters: list[_Adapter] = [models, opener, structurer]
-            if storage.allow:
+            if storage.allow or access.keys:  # with keys on, any tenant may get a source that it may read
                 adapters.append(store)
             for adapter in adapters:
                 await adapter.start()
@@ -91,8 +103,9 @@ def make_app(
             deadline_share=settings.deadline_share,
             metrics=AdmissionMetrics(metrics),
         ),
+        quotas=SyncQuotas(metrics),
         limits=limits.to_open_limits(),
-        sources=Sources(allow_list=AllowList(storage.allow), storage=store),
+        sources=Sources(storage=store),
         opener=opener,
         models=models,
         workers=workers,
@@ -114,11 +127,17 @@ def make_app(
         metrics=metrics,
         # The opener's start does nothing where it runs already; else it is started anew.
         readiness=Readiness(
-            {"models": partial(_check_models, models), "postprocess": structurer.check, "file opener": opener.start}
+            {
+                "models": partial(_check_models, models),
+                "postprocess": structurer.check,
+                "file opener": opener.start,
+                **({"API keys": gate.check} if access.keys else {}),
+            }
         ),
         routers=routers,
         lifespan=lifespan,
         components=components(),
+        access=gate,
     )
 
 
@@ -152,8 +171,8 @@ async def _check_models(models: TritonModels) -> None:
 def main() -> None:
     """Read the settings, serve until told to stop."""
     configure_logging("preprocess", load(LogSettings))
-    settings = load(PreprocessSettings)
-    check_exposure(settings.host, load(ExposureSettings))
+    settings, access = load(PreprocessSettings), load(AccessSettings)
+    check_exposure(settings.host, load(ExposureSettings), access)
     app = make_app(
         settings=settings,
         limits=load(LimitSettings),
@@ -162,5 +181,7 @@ def main() -> None:
         storage=load(StorageSettings),
         pdf=load(PdfSettings),
         page=load(PageSettings),
+        access=access,
+        bulk=load(BulkSettings),
     )
     serve(app, host=settings.host, port=settings.port, shutdown_grace_s=settings.shutdown_grace_s)

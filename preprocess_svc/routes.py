@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ocr_core.adapters.object_parts import disposition
+from ocr_core.contracts.access import Scope
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType
 from ocr_core.contracts.errors import (
@@ -28,7 +29,7 @@ from ocr_core.contracts.errors import (
 )
 from ocr_core.contracts.ports import RenderedResult, SchemaList
 from ocr_core.contracts.warning_codes import WARNINGS_HEADER, join_codes
-from ocr_core.service import RequestContext, context_of, problem_responses
+from ocr_core.service import RequestContext, caller_of, context_of, needs, problem_responses
 from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
 from ocr_core.service.race import finish_in_time
 from ocr_core.service.result_schema import REF, result_schemas
@@ -76,20 +77,30 @@ def make_router(road: SyncRoad) -> APIRouter:
         responses={200: _SUCCESS, **problem_responses(*_ERRORS)},
         openapi_extra={"parameters": parameters, "requestBody": _REQUEST_BODY},
     )
+    @needs(Scope.SYNC)
     async def read_one_document(request: Request) -> Response:
-        context = context_of(request)
+        context, caller = context_of(request), caller_of(request)
         wanted = OcrParameters.parse(request.query_params)
         deadline = Deadline(at_s=context.received_s + wanted.timeout_s)
         await road.structurer.check_schemas(wanted.schemas, deadline=deadline)
-        permit = road.admission.enter(deadline)
         try:
-            submission = await _receive(request, permit, road=road, deadline=deadline)
-            result = await finish_in_time(
-                road.answer(submission, parameters=wanted, permit=permit, deadline=deadline, context=context),
-                request=request,
-                deadline=deadline,
-                on_end=permit.release,
-            )
+            # Before the house's own admission: what one tenant may not have takes no place from another.
+            with road.quotas.hold(caller):
+                permit = road.admission.enter(deadline)
+                submission = await _receive(request, permit, road=road, deadline=deadline)
+                result = await finish_in_time(
+                    road.answer(
+                        submission,
+                        caller=caller,
+                        parameters=wanted,
+                        permit=permit,
+                        deadline=deadline,
+                        context=context,
+                    ),
+                    request=request,
+                    deadline=deadline,
+                    on_end=permit.release,
+                )
         except ClientDisconnect:
             context.error_code = "client_disconnected"
             return Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -100,6 +111,7 @@ def make_router(road: SyncRoad) -> APIRouter:
         summary="The schemas that there are",
         responses=problem_responses(InternalError, NotReady, DeadlineExceeded),
     )
+    @needs(Scope.SYNC, Scope.BULK)
     async def list_schemas() -> SchemaList:
         return await road.structurer.schemas(deadline=Deadline.after(_LIST_TIMEOUT_S))
 

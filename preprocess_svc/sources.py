@@ -81,17 +81,16 @@ class Storage(Protocol):
 
 
 class Sources:
-    """Fetches what the allow-list permits."""
+    """Fetches what its caller's allow-list permits."""
 
-    def __init__(self, *, allow_list: AllowList, storage: Storage) -> None:
-        self._allow_list = allow_list
+    def __init__(self, *, storage: Storage) -> None:
         self._storage = storage
 
-    async def fetch(self, location: S3Location, *, max_bytes: int, deadline: Deadline) -> bytes:
-        """Read the object at ``location``.
+    async def fetch(self, location: S3Location, *, allow_list: AllowList, max_bytes: int, deadline: Deadline) -> bytes:
+        """Read the object at ``location``, if the list covers it.
 
         Raises:
             Forbidden, InvalidRequest, DocumentTooLarge, NotReady, DeadlineExceeded.
         """
-        self._allow_list.check(location)
+        allow_list.check(location)
         return await self._storage.fetch(location.bucket, location.key, max_bytes=max_bytes, deadline=deadline)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from pydantic_core import from_json, to_json
 
+from ocr_core.contracts.access import Caller
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, Priority, TextLayerUse
 from ocr_core.contracts.page import PageError
@@ -18,6 +19,7 @@ from ocr_core.contracts.ports import FileOpener, RenderedResult, Structurer, Tex
 from ocr_core.contracts.reading import Reading
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.service import RequestContext
+from ocr_core.service.quotas import SyncQuotas
 from ocr_core.telemetry import Metrics
 from preprocess_svc.admission import Admission, Permit
 from preprocess_svc.page_guess import guess_pages
@@ -25,7 +27,7 @@ from preprocess_svc.parameters import OcrParameters
 from preprocess_svc.pdf_answers import PdfAnswer, PdfAnswers
 from preprocess_svc.pipeline import read_document
 from preprocess_svc.shown_pages import ShownAnswer, ShownPages
-from preprocess_svc.sources import S3Location, Sources
+from preprocess_svc.sources import AllowList, S3Location, Sources
 from preprocess_svc.uploads import Upload
 
 _MAX_BYTES_ON_THE_LOOP = 128 << 10
@@ -40,6 +42,7 @@ class SyncRoad:
     """Everything that a document passes on its way. Stores only; ``main`` starts and closes the parts."""
 
     admission: Admission
+    quotas: SyncQuotas
     limits: OpenLimits
     sources: Sources
     opener: FileOpener
@@ -56,6 +59,7 @@ class SyncRoad:
         self,
         submission: Upload | S3Location,
         *,
+        caller: Caller,
         parameters: OcrParameters,
         permit: Permit,
         deadline: Deadline,
@@ -69,7 +73,12 @@ class SyncRoad:
         """
         if isinstance(submission, S3Location):
             with _stage(context, "fetch"):
-                content = await self.sources.fetch(submission, max_bytes=self.limits.max_body_bytes, deadline=deadline)
+                content = await self.sources.fetch(
+                    submission,
+                    allow_list=AllowList(caller.policy.source_prefixes),
+                    max_bytes=self.limits.max_body_bytes,
+                    deadline=deadline,
+                )
             file_name = submission.file_name
         else:
             content, file_name = submission.untrusted_bytes, submission.file_name

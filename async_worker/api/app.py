@@ -10,6 +10,8 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from async_worker.api.admin import AdminApi, make_admin_router
+from async_worker.api.admin_values import admin_components
 from async_worker.api.form_uploads import Discards
 from async_worker.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from async_worker.api.idempotency import REPLAYED_HEADER
@@ -20,21 +22,21 @@ from async_worker.api.results import Results
 from async_worker.api.routes import BulkApi, make_router
 from async_worker.api.spool import SpoolBudget
 from async_worker.api.submissions import Desk, Submissions
-from async_worker.api.tenancy import Tenancy
 from async_worker.api.upload_targets import UploadDesk
 from async_worker.api.watches import Watches
 from async_worker.blocking import Blocking
 from async_worker.job_sources import JobSources
 from async_worker.result_lines import ResultLines
+from ocr_core.contracts.access_store import Administration
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.service import Readiness, create_app
+from ocr_core.service.access import KEY_HEADER, Access
 from ocr_core.service.app import Lifespan
 from ocr_core.service.middleware import REQUEST_ID_HEADER
-from ocr_core.settings import BulkSettings, StorageSettings, WebhookSettings
+from ocr_core.settings import BulkSettings, WebhookSettings
 from ocr_core.telemetry import Metrics
 from postprocess_svc.schemas import Catalogue
-from preprocess_svc.sources import AllowList
 
 _DESCRIPTION = "Jobs of up to a hundred thousand documents: send them, watch them, read their results as they end."
 
@@ -45,13 +47,14 @@ def make_app(
     blocking: Blocking,
     objects: ObjectStore,
     bulk: BulkSettings,
-    storage: StorageSettings,
     webhooks: WebhookSettings,
     metrics: Metrics,
     readiness: Readiness,
     lifespan: Lifespan,
     stopping: asyncio.Event,
     schemas: Catalogue,
+    access: Access,
+    administration: Administration,
 ) -> FastAPI:
     """The bulk API. Its collaborators are started and closed by ``lifespan`` or by whoever made them.
 
@@ -59,20 +62,20 @@ def make_app(
         store: Called through ``blocking`` only.
         blocking: Threads for it.
         objects: Where uploads go and results lie.
-        bulk: Limits, tenant, origins.
-        storage: Which ``s3://`` sources a job may name.
-        webhooks: Whether and where deliveries may go.
+        bulk: Limits, origins.
+        webhooks: Where deliveries may go.
         metrics: Of the process.
         readiness: What ``/readyz`` asks.
         lifespan: Runs around the application.
         stopping: Set when the process is told to stop, before the server waits for its requests to end: streams that
             would go on for as long as their jobs do end then.
         schemas: Those that a job may ask for; the structure workers have the same.
+        access: Who may call which route; closed with the application.
+        administration: Tenants and keys, called through ``blocking`` only.
     """
     watches = Watches(store=store, blocking=blocking)
     discards = Discards()
     api = BulkApi(
-        tenancy=Tenancy(tenant=bulk.tenant),
         store=store,
         blocking=blocking,
         submissions=Submissions(
@@ -81,7 +84,7 @@ def make_app(
                 blocking=blocking,
                 objects=objects,
                 json_jobs=JsonJobs(
-                    sources=JobSources(allow_list=AllowList(storage.allow), objects=objects),
+                    sources=JobSources(objects),
                     max_documents=bulk.max_documents,
                 ),
                 bulk=bulk,
@@ -115,23 +118,32 @@ def make_app(
                 ending.cancel()
                 await discards.finish()
 
+    admin = AdminApi(administration=administration, blocking=blocking, timeout_s=bulk.body_timeout_s)
     app = create_app(
         title="Yomitori bulk",
         version=version("yomitori"),
         description=_DESCRIPTION,
         metrics=metrics,
         readiness=readiness,
-        routers=[make_router(api)],
+        routers=[make_router(api), make_admin_router(admin)],
         lifespan=whole_lifespan,
-        components=components(),
+        components={**components(), **admin_components()},
+        access=access,
     )
     if bulk.cors_origins:
         # Around everything else, so that a page can read refusals and faults as well.
         app.add_middleware(
             CORSMiddleware,
             allow_origins=bulk.cors_origins,
-            allow_methods=("GET", "POST", "DELETE"),
-            allow_headers=("Authorization", "Content-Type", "Last-Event-ID", IDEMPOTENCY_HEADER, REQUEST_ID_HEADER),
+            allow_methods=("GET", "POST", "PATCH", "DELETE"),
+            allow_headers=(
+                "Authorization",
+                "Content-Type",
+                "Last-Event-ID",
+                IDEMPOTENCY_HEADER,
+                KEY_HEADER,
+                REQUEST_ID_HEADER,
+            ),
             expose_headers=("Location", "Retry-After", REPLAYED_HEADER, REQUEST_ID_HEADER),
         )
     return app

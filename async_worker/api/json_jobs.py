@@ -12,8 +12,10 @@ from pydantic_core import from_json, to_json
 
 from async_worker.api.job_options import JobOptions, explain
 from async_worker.job_sources import JobSources
+from ocr_core.contracts.access import Caller
 from ocr_core.contracts.errors import DocumentTooLarge, Forbidden, InvalidRequest
 from ocr_core.contracts.jobs import MAX_REFERENCE_CHARACTERS, MAX_SOURCE_CHARACTERS, NewDocument
+from preprocess_svc.sources import AllowList, S3Location
 from preprocess_svc.uploads import clean_file_name
 
 _PIECE_DOCUMENTS = 500
@@ -33,7 +35,7 @@ class JobDocument(BaseModel):
 
     source: str = Field(
         max_length=MAX_SOURCE_CHARACTERS,
-        description="An object on the operator's allow-list, or an upload of your own.",
+        description="An object on your allow-list, or an upload of your own.",
         examples=["s3://bucket/key"],
     )
     reference: str | None = Field(
@@ -66,12 +68,12 @@ class JsonJobs:
         self._sources = sources
         self._max_documents = max_documents
 
-    def parse(self, untrusted_body: bytes, *, tenant: str) -> ReceivedJob:
+    def parse(self, untrusted_body: bytes, *, caller: Caller) -> ReceivedJob:
         """Check a whole body; takes about a second for a hundred thousand documents, so call it on a thread.
 
         Raises:
             InvalidRequest: something is off; the detail names what, and the first such document's index.
-            Forbidden: a document's source is not this tenant's to name; the detail names its index.
+            Forbidden: a document's source is not this caller's to name; the detail names its index.
             DocumentTooLarge: more than ``max_documents``.
         """
         head, untrusted_documents = self._take_apart(untrusted_body)
@@ -79,8 +81,11 @@ class JsonJobs:
         # What is not given stays out, so that a repeat of a request is one too after a release that knows more options.
         digest = hashlib.sha256(options.model_dump_json(by_alias=True, exclude_defaults=True).encode())
         documents: list[NewDocument] = []
+        may_name = _MayName(
+            sources=self._sources, tenant=caller.tenant, allow_list=AllowList(caller.policy.source_prefixes)
+        )
         for first in range(0, len(untrusted_documents), _PIECE_DOCUMENTS):
-            piece = self._check(untrusted_documents[first : first + _PIECE_DOCUMENTS], first=first, tenant=tenant)
+            piece = self._check(untrusted_documents[first : first + _PIECE_DOCUMENTS], first=first, may_name=may_name)
             digest.update(to_json([[one.source, one.reference, one.file_name] for one in piece]))
             documents += piece
         return ReceivedJob(options=options, documents=tuple(documents), digest=digest.hexdigest())
@@ -112,7 +117,7 @@ class JsonJobs:
         for count, _ in enumerate(_TOKEN.finditer(untrusted_body), start=1):
             check_count(0 if count <= most else self._max_documents + 1, self._max_documents)
 
-    def _check(self, untrusted_piece: list[object], *, first: int, tenant: str) -> list[NewDocument]:
+    def _check(self, untrusted_piece: list[object], *, first: int, may_name: _MayName) -> list[NewDocument]:
         try:
             checked = _DOCUMENTS.validate_python(untrusted_piece)
         except ValidationError as error:
@@ -120,18 +125,19 @@ class JsonJobs:
             index, *rest = problem["loc"]
             if isinstance(index, int):
                 # Those before it have the right shape; should their source be off, they are the first that offend.
-                self._convert(_DOCUMENTS.validate_python(untrusted_piece[:index]), first=first, tenant=tenant)
+                self._convert(_DOCUMENTS.validate_python(untrusted_piece[:index]), first=first, may_name=may_name)
                 raise InvalidRequest(
                     explain(problem["type"], ("documents", first + index, *rest), problem["msg"])
                 ) from None
             raise
-        return self._convert(checked, first=first, tenant=tenant)
+        return self._convert(checked, first=first, may_name=may_name)
 
-    def _convert(self, checked: Sequence[JobDocument], *, first: int, tenant: str) -> list[NewDocument]:
+    @staticmethod
+    def _convert(checked: Sequence[JobDocument], *, first: int, may_name: _MayName) -> list[NewDocument]:
         converted = []
         for index, document in enumerate(checked, start=first):
             try:
-                location = self._sources.check(tenant, document.source)
+                location = may_name.check(document.source)
                 converted.append(
                     NewDocument(
                         source=document.source,
@@ -142,6 +148,18 @@ class JsonJobs:
             except (InvalidRequest, Forbidden) as error:
                 raise type(error)(f"documents[{index}]: {error.detail}") from None
         return converted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MayName:
+    """What one caller's documents may be."""
+
+    sources: JobSources
+    tenant: str
+    allow_list: AllowList
+
+    def check(self, untrusted_source: str) -> S3Location:
+        return self.sources.check(self.tenant, untrusted_source, allow_list=self.allow_list)
 
 
 def check_count(count: int, max_documents: int) -> None:

@@ -27,6 +27,7 @@ from ocr_core.contracts.errors import (
     NotReady,
     OcrError,
     Overloaded,
+    QuotaExceeded,
     UnsupportedMediaType,
 )
 from ocr_core.contracts.jobs import MAX_KEY_CHARACTERS
@@ -116,7 +117,15 @@ CREATE_JOB: RouteFacts = {
                 },
             },
         },
-        **_errors(Forbidden, DocumentTooLarge, UnsupportedMediaType, IdempotencyMismatch, Overloaded, DeadlineExceeded),
+        **_errors(
+            Forbidden,
+            DocumentTooLarge,
+            UnsupportedMediaType,
+            IdempotencyMismatch,
+            Overloaded,
+            QuotaExceeded,
+            DeadlineExceeded,
+        ),
     },
     "openapi_extra": {
         "parameters": [
@@ -183,7 +192,7 @@ REDRIVE_JOB: RouteFacts = {
         "The job runs again, a second webhook follows at its end, and new result lines follow the old ones. "
         "Without failed documents nothing changes. A cancelled job cannot be redriven."
     ),
-    "responses": {202: {"headers": _LOCATION}, **_errors()},
+    "responses": {202: {"headers": _LOCATION}, **_errors(QuotaExceeded)},
     "openapi_extra": _OF_JOB,
 }
 

@@ -19,13 +19,13 @@ from async_worker.api.queries import check_query, cursor_of, job_id_of, switch_o
 from async_worker.api.results import NDJSON, Results
 from async_worker.api.streams import LiveResponse
 from async_worker.api.submissions import Submissions, read_small
-from async_worker.api.tenancy import Tenancy
 from async_worker.api.upload_targets import MAX_JSON_BYTES, UploadDesk
 from async_worker.api.watches import Watches
 from async_worker.blocking import Blocking
+from ocr_core.contracts.access import Scope
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.jobs import Job
-from ocr_core.service import context_of
+from ocr_core.service import caller_of, context_of, needs
 from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
 from ocr_core.settings import BulkSettings
 
@@ -37,7 +37,6 @@ _NOT_BUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 class BulkApi:
     """What the routes call."""
 
-    tenancy: Tenancy
     store: JobRecords
     blocking: Blocking
     submissions: Submissions
@@ -54,7 +53,7 @@ class BulkApi:
         Raises:
             NotFound: it is not, or there is none.
         """
-        return await self.blocking.run(self.store.get_job, self.tenancy.of(request), job_id_of(request))
+        return await self.blocking.run(self.store.get_job, caller_of(request).tenant, job_id_of(request))
 
 
 def make_router(api: BulkApi) -> APIRouter:
@@ -68,10 +67,11 @@ def make_router(api: BulkApi) -> APIRouter:
 
 def _add_submission(router: APIRouter, api: BulkApi) -> None:
     @router.post("/v1/jobs", status_code=202, response_model=JobState, **openapi.CREATE_JOB)
+    @needs(Scope.BULK)
     async def create_job(request: Request) -> Response:
         check_query(request)
         try:
-            created = await api.submissions.take(request, tenant=api.tenancy.of(request), key=key_of(request))
+            created = await api.submissions.take(request, caller=caller_of(request), key=key_of(request))
         except ClientDisconnect:
             context_of(request).error_code = "client_disconnected"
             return Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -81,17 +81,19 @@ def _add_submission(router: APIRouter, api: BulkApi) -> None:
         return _json(JobState.of(created.job), status_code=202, headers=headers)
 
     @router.post("/v1/uploads", response_model=UploadTargets, **openapi.CREATE_UPLOADS)
+    @needs(Scope.BULK)
     async def create_uploads(request: Request) -> Response:
         check_query(request)
         try:
             body = await read_small(request, max_bytes=MAX_JSON_BYTES, timeout_s=api.bulk.body_timeout_s)
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED_REQUEST)
-        return _json(await api.uploads.targets(body, tenant=api.tenancy.of(request)))
+        return _json(await api.uploads.targets(body, tenant=caller_of(request).tenant))
 
 
 def _add_state(router: APIRouter, api: BulkApi) -> None:
     @router.get("/v1/jobs/{job_id}", response_model=JobDetails, **openapi.GET_JOB)
+    @needs(Scope.BULK)
     async def get_job(request: Request) -> Response:
         check_query(request)
         job = await api.job(request)
@@ -99,20 +101,29 @@ def _add_state(router: APIRouter, api: BulkApi) -> None:
         return _json(JobDetails.with_webhooks(job, deliveries))
 
     @router.delete("/v1/jobs/{job_id}", response_model=JobState, **openapi.CANCEL_JOB)
+    @needs(Scope.BULK)
     async def cancel_job(request: Request) -> Response:
         check_query(request)
-        job = await api.blocking.run(api.store.cancel, api.tenancy.of(request), job_id_of(request))
+        job = await api.blocking.run(api.store.cancel, caller_of(request).tenant, job_id_of(request))
         return _json(JobState.of(job))
 
     @router.post("/v1/jobs/{job_id}/redrive", status_code=202, response_model=JobState, **openapi.REDRIVE_JOB)
+    @needs(Scope.BULK)
     async def redrive_job(request: Request) -> Response:
         check_query(request)
-        job = await api.blocking.run(api.store.redrive, api.tenancy.of(request), job_id_of(request))
+        caller = caller_of(request)
+        job = await api.blocking.run(
+            api.store.redrive,
+            caller.tenant,
+            job_id_of(request),
+            max_open_documents=caller.policy.open_documents,
+        )
         return _json(JobState.of(job), status_code=202, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
 def _add_streams(router: APIRouter, api: BulkApi) -> None:
     @router.get("/v1/jobs/{job_id}/events", response_class=Response, **openapi.GET_EVENTS)
+    @needs(Scope.BULK)
     async def get_events(request: Request) -> Response:
         check_query(request)
         job = await api.job(request)
@@ -130,6 +141,7 @@ def _add_streams(router: APIRouter, api: BulkApi) -> None:
         )
 
     @router.get("/v1/jobs/{job_id}/results", response_class=Response, **openapi.GET_RESULTS)
+    @needs(Scope.BULK)
     async def get_results(request: Request) -> Response:
         check_query(request, "cursor", "follow")
         follow = switch_of(request, "follow")

@@ -25,11 +25,14 @@ from async_worker.api.places import Places
 from async_worker.api.spool import IN_MEMORY_BYTES, Spool, SpoolBudget
 from async_worker.blocking import Blocking
 from async_worker.webhooks import check_webhook_url
+from ocr_core.contracts.access import Caller
 from ocr_core.contracts.errors import (
     DeadlineExceeded,
     DocumentTooLarge,
+    Forbidden,
     IdempotencyMismatch,
     InvalidRequest,
+    QuotaExceeded,
     UnsupportedMediaType,
 )
 from ocr_core.contracts.job_store import JobRecords
@@ -72,11 +75,12 @@ class Submissions:
             max_documents=desk.bulk.max_documents,
         )
 
-    async def take(self, request: Request, *, tenant: str, key: str | None) -> CreatedJob:
+    async def take(self, request: Request, *, caller: Caller, key: str | None) -> CreatedJob:
         """Make a job of the request, or find the one that its key has made; it returns after the commit.
 
         Raises:
             Overloaded: too much is coming in at once.
+            QuotaExceeded: the tenant has too much open.
             InvalidRequest, Forbidden, DocumentTooLarge, UnsupportedMediaType: what is asked for is off.
             IdempotencyMismatch: the key came before with another body.
             DeadlineExceeded: the body did not arrive in time.
@@ -90,13 +94,13 @@ class Submissions:
             content_type = request.headers.get("content-type", "")
             match content_type.partition(";")[0].strip().lower():
                 case "application/json":
-                    return await self._take_json(request, tenant=tenant, key=key)
+                    return await self._take_json(request, caller=caller, key=key)
                 case "multipart/form-data":
-                    return await self._take_form(request, content_type, tenant=tenant, key=key)
+                    return await self._take_form(request, content_type, caller=caller, key=key)
                 case _:
                     raise InvalidRequest(f"a job comes as {JSON} or as {FORM}, and Content-Type says which")
 
-    async def _take_json(self, request: Request, *, tenant: str, key: str | None) -> CreatedJob:
+    async def _take_json(self, request: Request, *, caller: Caller, key: str | None) -> CreatedJob:
         desk = self._desk
         max_bytes = desk.bulk.max_json_bytes
         async with AsyncExitStack() as stack:
@@ -111,42 +115,51 @@ class Submissions:
             if spool.size_bytes > IN_MEMORY_BYTES:
                 await stack.enter_async_context(self._large_json)
             file = await spool.rewound()
-            received = await desk.blocking.run(lambda: desk.json_jobs.parse(file.read(), tenant=tenant))
-            self._check_options(received)
-            return await self._create(received, tenant=tenant, job_id=new_job_id(), key=key)
+            received = await desk.blocking.run(lambda: desk.json_jobs.parse(file.read(), caller=caller))
+            self._check_options(received, caller)
+            return await self._create(received, caller=caller, job_id=new_job_id(), key=key)
 
-    async def _take_form(self, request: Request, content_type: str, *, tenant: str, key: str | None) -> CreatedJob:
+    async def _take_form(self, request: Request, content_type: str, *, caller: Caller, key: str | None) -> CreatedJob:
         desk = self._desk
         announced = request.headers.get("content-length", "")
         check_request_bytes(int(announced) if announced.isdigit() else 0, desk.bulk.max_request_bytes)
         job_id = new_job_id()
-        form = FormJob(tenant=tenant, job_id=job_id, objects=desk.objects, budget=desk.budget, limits=self._form_limits)
+        form = FormJob(
+            tenant=caller.tenant, job_id=job_id, objects=desk.objects, budget=desk.budget, limits=self._form_limits
+        )
         try:
             async with _in_time(desk.bulk.body_timeout_s):
                 received = await form.receive(request.stream(), content_type)
-            self._check_options(received)
+            self._check_options(received, caller)
         except BaseException:
             desk.discards.begin(form.uploads)
             raise
-        return await self._create(received, tenant=tenant, job_id=job_id, key=key, uploads=form.uploads)
+        return await self._create(received, caller=caller, job_id=job_id, key=key, uploads=form.uploads)
 
     async def _create(
-        self, received: ReceivedJob, *, tenant: str, job_id: str, key: str | None, uploads: FormUploads | None = None
+        self,
+        received: ReceivedJob,
+        *,
+        caller: Caller,
+        job_id: str,
+        key: str | None,
+        uploads: FormUploads | None = None,
     ) -> CreatedJob:
         desk = self._desk
         new_job = NewJob(
             id=job_id,
-            tenant=tenant,
+            tenant=caller.tenant,
             documents=received.documents,
             schemas=received.options.schemas,
             formats=received.options.further_formats,
             webhook_url=received.options.webhook_url,
             priority=received.options.priority,
             idempotency=IdempotencyKey(route=ROUTE, key=key, body_digest=received.digest) if key else None,
+            max_open_documents=caller.policy.open_documents,
         )
         try:
             created = await desk.blocking.run(desk.store.create_job, new_job)
-        except (InvalidRequest, IdempotencyMismatch):
+        except (InvalidRequest, IdempotencyMismatch, QuotaExceeded, Forbidden):
             # Of all errors these alone say for certain that there is no such job.
             if uploads is not None:
                 desk.discards.begin(uploads)
@@ -155,10 +168,11 @@ class Submissions:
             desk.discards.begin(uploads)
         return created
 
-    def _check_options(self, received: ReceivedJob) -> None:
+    def _check_options(self, received: ReceivedJob, caller: Caller) -> None:
         self._desk.schemas.check(received.options.schemas)
         if received.options.webhook_url is not None:
-            check_webhook_url(received.options.webhook_url, self._desk.webhooks)
+            can_sign = caller.policy.webhook_secret is not None
+            check_webhook_url(received.options.webhook_url, self._desk.webhooks, can_sign=can_sign)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from async_worker.intake.events import Announced, decode
 from async_worker.job_sources import JobSources
 from async_worker.loops import repeat
 from async_worker.object_keys import READINGS, RESULTS, UPLOADS, by_source_key
+from async_worker.tenants import TenantPolicies
 from ocr_core.contracts.errors import NotReady, OcrError
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.jobs import MAX_REFERENCE_CHARACTERS, IdempotencyKey, NewDocument, NewJob, new_job_id
@@ -29,7 +30,7 @@ from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.queues import MAX_BATCH_MESSAGES, MAX_RETENTION_S, Delivery, QueueName, QueueSet
 from ocr_core.settings import BulkSettings
 from ocr_core.telemetry import Metrics
-from preprocess_svc.sources import AllowList, S3Location
+from preprocess_svc.sources import S3Location
 
 ROUTE = f"intake:{QueueName.INTAKE.value}"
 """The scope of the idempotency keys."""
@@ -49,7 +50,7 @@ class Intake:
         store: JobRecords,
         queues: QueueSet,
         objects: ObjectStore,
-        allow_list: AllowList,
+        policies: TenantPolicies,
         blocking: Blocking,
         settings: BulkSettings,
         metrics: Metrics,
@@ -60,7 +61,7 @@ class Intake:
             store: Called through ``blocking`` only.
             queues: Of which it reads the intake queue.
             objects: Knows which addresses are our own.
-            allow_list: What else may be read.
+            policies: What else may be read.
             blocking: Threads for the store.
             settings: To whom the documents belong; how long messages are ours.
             metrics: Of the process.
@@ -68,7 +69,8 @@ class Intake:
         self._store = store
         self._queue = queues.queue(QueueName.INTAKE)
         self._objects = objects
-        self._sources = JobSources(allow_list=allow_list, objects=objects)
+        self._sources = JobSources(objects)
+        self._policies = policies
         self._blocking = blocking
         self._settings = settings
         self._own = tuple(f"{objects.uri(area)}/" for area in (UPLOADS, READINGS, RESULTS))
@@ -167,7 +169,8 @@ class Intake:
         if announced.by_bucket and self._is_not_meant(announced.untrusted_source):
             return False
         tenant = self._settings.intake_tenant
-        location = self._sources.check(tenant, announced.untrusted_source)
+        allow_list = await self._policies.allow_list(tenant)
+        location = self._sources.check(tenant, announced.untrusted_source, allow_list=allow_list)
         job = self._job(tenant, announced, location)
         answer = await self._blocking.run(self._store.create_job, job)
         return answer.created

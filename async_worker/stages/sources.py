@@ -1,4 +1,4 @@
-"""Fetches the documents of leases: a tenant's own uploads, or what the operator's allow-list permits."""
+"""Fetches the documents of leases: a tenant's own uploads, or what its allow-list permits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 
 from async_worker import object_keys
 from async_worker.job_sources import JobSources
+from async_worker.tenants import TenantPolicies
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import DeadlineExceeded, InternalError, InvalidRequest, NotFound
 from ocr_core.contracts.jobs import Lease
@@ -16,15 +17,19 @@ from preprocess_svc.sources import Storage
 class SourceReader:
     """Checks anew what was checked when the job came in, and fetches."""
 
-    def __init__(self, *, sources: JobSources, objects: ObjectStore, storage: Storage) -> None:
+    def __init__(
+        self, *, sources: JobSources, policies: TenantPolicies, objects: ObjectStore, storage: Storage
+    ) -> None:
         """Store where documents may come from.
 
         Args:
             sources: Who may name what.
+            policies: Whose allow-list has what, as it is now.
             objects: Our own bucket, where uploads lie.
             storage: Any other bucket.
         """
         self._sources = sources
+        self._policies = policies
         self._objects = objects
         self._storage = storage
 
@@ -36,7 +41,8 @@ class SourceReader:
             InvalidRequest: there is no such object, in the words of the sync API.
             DocumentTooLarge, NotReady, DeadlineExceeded.
         """
-        location = self._sources.check(lease.tenant, lease.source)
+        allow_list = await self._policies.allow_list(lease.tenant)
+        location = self._sources.check(lease.tenant, lease.source, allow_list=allow_list)
         uploads = object_keys.uploads_prefix(lease.tenant)
         own = self._objects.uri(uploads.rstrip("/")) + "/"
         if not lease.source.startswith(own):

@@ -103,14 +103,19 @@ class Target:
     port: int
 
 
-def check_webhook_url(untrusted_url: str, settings: WebhookSettings) -> None:
+def check_webhook_url(untrusted_url: str, settings: WebhookSettings, *, can_sign: bool) -> None:
     """Whether a job may name this address; asked when the job comes, without a look-up of the name.
+
+    Args:
+        untrusted_url: As the caller sent it.
+        settings: Whether addresses inside the network are meant.
+        can_sign: Whether there is a secret to sign the tenant's webhooks with.
 
     Raises:
         InvalidRequest: it may not; the detail says why.
     """
-    if settings.secret is None:
-        raise InvalidRequest("webhook_url: this server has no secret to sign webhooks with")
+    if not can_sign:
+        raise InvalidRequest("webhook_url: there is no secret to sign this tenant's webhooks with")
     parse_target(untrusted_url, allow_private=settings.allow_private)
 
 

@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 import prometheus_client
+from pydantic import SecretStr
 
 from async_worker.blocking import Blocking
 from async_worker.loops import Backoff, repeat, wait_or_stop
+from async_worker.tenants import TenantPolicies
 from async_worker.webhooks.addresses import Resolver, SystemResolver
 from async_worker.webhooks.calls import Caller
 from async_worker.webhooks.filing import SCHEME, Filing
@@ -45,6 +47,7 @@ class WebhookSender:
         objects: ObjectStore,
         blocking: Blocking,
         settings: WebhookSettings,
+        policies: TenantPolicies,
         metrics: Metrics,
         shutdown_grace_s: float = 30.0,
         resolver: Resolver | None = None,
@@ -57,7 +60,8 @@ class WebhookSender:
             store: Called through ``blocking`` only.
             objects: Where result lines of the intake's documents go.
             blocking: Threads for the store.
-            settings: Secret, deadline, retries, how many at once.
+            settings: Deadline, retries, how many at once.
+            policies: With which secret each tenant's are signed.
             metrics: Of the process.
             shutdown_grace_s: How long attempts may go on after ``stop``; those that are cut off are made again.
             resolver: Names to addresses; the machine's own where none is given.
@@ -67,6 +71,7 @@ class WebhookSender:
         self._store = store
         self._blocking = blocking
         self._settings = settings
+        self._policies = policies
         self._shutdown_grace_s = shutdown_grace_s
         self._clock = clock or SystemClock()
         self._filing = Filing(store=store, objects=objects, blocking=blocking)
@@ -148,11 +153,14 @@ class WebhookSender:
     async def _attempt(self, delivery: WebhookDelivery) -> Outcome:
         if delivery.url.startswith(SCHEME):
             return await self._filing.file(delivery)
-        secret = self._settings.secret
+        try:
+            secret = (await self._policies.of(delivery.tenant)).webhook_secret
+        except NotReady:
+            return Outcome(delivered=False, error="an error inside the server", ours=True)
         if secret is None:
-            return Outcome(delivered=False, error="the server has no secret to sign with any more")
+            return Outcome(delivered=False, error="there is no secret to sign with any more")
         body = body_of(delivery)
-        headers = headers_of(delivery, body, secret=secret, now=self._clock.now())
+        headers = headers_of(delivery, body, secret=SecretStr(secret), now=self._clock.now())
         return await self._caller.post(delivery.url, body=body, headers=headers)
 
     def _tell(self, delivery: WebhookDelivery, outcome: Outcome, wait_s: float | None) -> None:

@@ -10,7 +10,7 @@ from typing import Literal, Self, TypedDict, Unpack, cast, overload
 
 import httpx
 
-from ocr_client.connection import Connection
+from ocr_client.connection import Connection, api_key_or_default
 from ocr_client.documents import readable_name
 from ocr_client.errors import UnexpectedAnswer
 from ocr_client.retry import RetryPolicy
@@ -50,6 +50,7 @@ class OcrClient:
         self,
         url: str = DEFAULT_URL,
         *,
+        api_key: str | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -57,13 +58,14 @@ class OcrClient:
 
         Args:
             url: Where the sync API listens.
+            api_key: Where the server wants one; the environment's ``OCR_API_KEY`` where it is left out. Empty: none.
             retry: What to do about 429 and 503.
             headers: Sent with every request.
 
         Raises:
-            ValueError: The URL is none.
+            ValueError: The URL is none, or the key could not be one.
         """
-        self._connection = Connection(url, retry=retry, headers=headers)
+        self._connection = Connection(url, retry=retry, headers=headers, api_key=api_key_or_default(api_key))
 
     def close(self) -> None:
         """Close the connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,14 +13,35 @@ from ocr_client.errors import AnswerTimedOut, OcrClientError, ServerUnreachable,
 from ocr_client.retry import Retries, RetryPolicy, parse_retry_after_s
 
 CONNECT_TIMEOUT_S = 5.0
+API_KEY_VARIABLE = "OCR_API_KEY"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def api_key_or_default(api_key: str | None) -> str | None:
+    """The key that was given, or the environment's.
+
+    Raises:
+        ValueError: it could not stand in a header.
+    """
+    key = (os.environ.get(API_KEY_VARIABLE, "") if api_key is None else api_key).strip()
+    if not all("!" <= character <= "~" for character in key):
+        raise ValueError(f"the API key ({API_KEY_VARIABLE}) holds other than printable ASCII characters")
+    return key or None
 
 
 class Connection:
     """Connections to one server; safe to share between threads, to be closed after use."""
 
-    def __init__(self, url: str, *, retry: RetryPolicy | None, headers: Mapping[str, str] | None) -> None:
+    def __init__(
+        self, url: str, *, retry: RetryPolicy | None, headers: Mapping[str, str] | None, api_key: str | None = None
+    ) -> None:
         """Connect when first used.
+
+        Args:
+            url: The server's.
+            retry: What to do about answers that say "later".
+            headers: Sent with every request.
+            api_key: Likewise, as ``Authorization``; null: none is sent, whatever the environment says.
 
         Raises:
             ValueError: The URL is none.
@@ -30,13 +52,15 @@ class Connection:
             raise ValueError(f"{url!r}: {error}") from error
         if base_url.scheme not in {"http", "https"} or not base_url.host:
             raise ValueError(f"{url!r} is not the URL of a server, like http://127.0.0.1:8000")
+        all_headers = httpx.Headers({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        all_headers.update(dict(headers or {}))  # whoever sets his own Authorization means it
         self._retry = retry if retry is not None else RetryPolicy()
         self._closed = threading.Event()
         self._http = httpx.Client(
             # A proxy for the outside world must not see documents on their way to this machine.
             trust_env=base_url.host not in LOOPBACK_HOSTS,
             base_url=base_url,
-            headers=dict(headers or {}),
+            headers=all_headers,
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
         )
 

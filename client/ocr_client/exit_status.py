@@ -16,7 +16,14 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
-EXIT_STATUS_HELP = """\
+_ENVIRONMENT_HELP = """\
+environment:
+  OCR_API_KEY  sent to the server; needed where it checks API keys
+
+"""
+
+EXIT_STATUS_HELP = f"""\
+{_ENVIRONMENT_HELP}\
 exit status:
   0    every document was read
   1    some document failed (the reason is on standard error); the others are written
@@ -25,7 +32,8 @@ exit status:
   130  interrupted
 """
 
-JOBS_EXIT_STATUS_HELP = """\
+JOBS_EXIT_STATUS_HELP = f"""\
+{_ENVIRONMENT_HELP}\
 exit status:
   0    done; where results were waited for or written: every document was read
   1    some document failed or was cancelled (its result line says why), or a file cannot be written

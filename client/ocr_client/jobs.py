@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from ocr_client.connection import Connection
+from ocr_client.connection import Connection, api_key_or_default
 from ocr_client.following import follow_changes, follow_results
 from ocr_client.job_types import Job, ResultLine
 from ocr_client.retry import Retries, RetryPolicy
@@ -40,6 +40,7 @@ class JobsClient:
         self,
         url: str = DEFAULT_BULK_URL,
         *,
+        api_key: str | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -47,14 +48,15 @@ class JobsClient:
 
         Args:
             url: Where the bulk API listens.
+            api_key: Where the server wants one; the environment's ``OCR_API_KEY`` where it is left out. Empty: none.
             retry: What to do where an answer is lost, or says "later".
             headers: Sent with every request; to object storage none of them goes.
 
         Raises:
-            ValueError: The URL is none.
+            ValueError: The URL is none, or the key could not be one.
         """
         self._retry = retry
-        self._connection = Connection(url, retry=retry, headers=headers)
+        self._connection = Connection(url, retry=retry, headers=headers, api_key=api_key_or_default(api_key))
 
     def close(self) -> None:
         """Close the connections."""

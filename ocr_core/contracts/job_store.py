@@ -108,6 +108,8 @@ class JobRecords(Protocol):
         Raises:
             InvalidRequest: the job has no documents.
             IdempotencyMismatch: the key came before with another digest.
+            QuotaExceeded: the tenant would have more than ``max_open_documents`` that have not ended.
+            Forbidden: the tenant is being deleted.
         """
         ...
 
@@ -145,12 +147,13 @@ class JobRecords(Protocol):
         """
         ...
 
-    def redrive(self, tenant: str, job_id: str) -> Job:
+    def redrive(self, tenant: str, job_id: str, *, max_open_documents: int | None = None) -> Job:
         """Queue the job's failed documents again, from the start; without failed documents nothing changes.
 
         Raises:
             NotFound: as for ``get_job``.
             InvalidRequest: the job was cancelled.
+            QuotaExceeded, Forbidden: as for ``create_job``.
         """
         ...
 
@@ -323,6 +326,20 @@ class Retention(Protocol):
 
         Returns:
             How many jobs; 0 where no job is old enough.
+        """
+        ...
+
+    def delete_jobs_of(self, tenant: str, *, max_documents: int) -> int:
+        """Delete a tenant's jobs, whatever their state, with all that belongs to them.
+
+        Whoever works on one of their documents learns so by the heartbeat, and finishes nothing.
+
+        Args:
+            tenant: Whose.
+            max_documents: As for ``delete_old_jobs``.
+
+        Returns:
+            How many jobs; 0 where none is left.
         """
         ...
 

@@ -183,6 +183,8 @@ class NewJob:
     webhook_url: str | None = None
     priority: JobPriority = JobPriority.NORMAL
     idempotency: IdempotencyKey | None = None
+    max_open_documents: int | None = None
+    """Of the tenant, these included, that have not ended; null: as many as it likes."""
 
     def __post_init__(self) -> None:
         check_tenant(self.tenant, "the tenant")

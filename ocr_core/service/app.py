@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ocr_core.contracts.errors import InternalError, MethodNotAllowed, NotFound, NotReady
+from ocr_core.contracts.errors import Forbidden, InternalError, MethodNotAllowed, NotFound, NotReady
 from ocr_core.service import openapi
+from ocr_core.service.access import Access
+from ocr_core.service.context import context_of
+from ocr_core.service.declarations import check_declared, declaration_of, for_scrapers, open_to_all
 from ocr_core.service.health import Readiness
 from ocr_core.service.middleware import TelemetryMiddleware
 from ocr_core.service.openapi import JsonSchema, problem_responses
@@ -30,13 +34,28 @@ def create_app(
     routers: Sequence[APIRouter],
     lifespan: Lifespan,
     components: dict[str, JsonSchema] | None = None,
+    access: Access | None = None,
 ) -> FastAPI:
-    """An application with the parts that every service has, around ``routers``."""
+    """An application with the parts that every service has, around ``routers``.
+
+    Args:
+        title: Of its documentation.
+        version: Likewise.
+        description: Likewise.
+        metrics: Of the process.
+        readiness: What ``/readyz`` asks.
+        routers: The service's own routes.
+        lifespan: Runs around the application.
+        components: Schemas that the documentation refers to.
+        access: Who may call which route; every one must then declare it, or the application does not start. Null: an
+            internal service, which checks no keys and stands where only the house itself reaches it.
+    """
     app = FastAPI(
         title=title,
         version=version,
         description=description,
-        lifespan=lifespan,
+        lifespan=lifespan if access is None else _guarded(lifespan, access),
+        dependencies=[] if access is None else [Depends(_guard(access))],
         docs_url=None,  # the interactive pages load scripts from a public network
         redoc_url=None,
         redirect_slashes=False,
@@ -47,14 +66,47 @@ def create_app(
     app.include_router(_operations(metrics, readiness))
     for router in routers:
         app.include_router(router)
-    openapi.install(app, components=components)
+    openapi.install(app, components=components, with_keys=access is not None)
     return app
+
+
+def _guard(access: Access) -> Callable[[Request], Awaitable[None]]:
+    """Runs before every route: what a route needs of its caller is asked here, and nowhere else."""
+
+    async def guard(request: Request) -> None:
+        declared = declaration_of(request.scope["route"])
+        if declared is None:  # the application did not go through its lifespan, or the route came later
+            raise Forbidden("this route does not say who may call it, so nobody may")
+        if declared.is_open:
+            return
+        context = context_of(request)
+        context.caller = await access.admit(request, declared)
+        if context.caller is not None and context.caller.key_id is not None:
+            context.facts |= {"tenant": context.caller.tenant, "key_id": context.caller.key_id}
+
+    return guard
+
+
+def _guarded(lifespan: Lifespan, access: Access) -> Lifespan:
+    """The same, refusing to start with a route that declares nothing."""
+
+    @asynccontextmanager
+    async def guarded(app: FastAPI) -> AsyncIterator[None]:
+        check_declared(app.routes)
+        async with lifespan(app):
+            try:
+                yield
+            finally:
+                access.close()
+
+    return guarded
 
 
 def _operations(metrics: Metrics, readiness: Readiness) -> APIRouter:
     router = APIRouter(tags=["operations"])
 
     @router.get("/healthz", summary="Whether the process lives")
+    @open_to_all
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
@@ -64,6 +116,7 @@ def _operations(metrics: Metrics, readiness: Readiness) -> APIRouter:
         responses=problem_responses(NotReady),
         response_class=JSONResponse,
     )
+    @open_to_all
     async def readyz() -> dict[str, str | list[str]]:
         return {"status": "ready", "checked": await readiness.check()}
 
@@ -73,6 +126,7 @@ def _operations(metrics: Metrics, readiness: Readiness) -> APIRouter:
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
+    @for_scrapers
     async def exposition() -> Response:
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 

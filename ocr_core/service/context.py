@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
+from ocr_core.contracts.access import Caller
+
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _SCOPE_KEY = "ocr_request_context"
 
@@ -25,6 +27,8 @@ class RequestContext:
     facts: dict[str, str | int | float | None] = field(default_factory=dict)
     """Plain facts for the log line. Never document text, never a file name."""
     error_code: str | None = None
+    caller: Caller | None = None
+    """Who calls; null on routes that are open, and where the service checks no keys."""
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the headers arrived."""

@@ -8,7 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ocr_core.contracts.errors import OcrError
+from ocr_core.contracts.access import Scope
+from ocr_core.contracts.errors import Forbidden, NotReady, OcrError, Unauthenticated
+from ocr_core.service.declarations import declared_routes
 from ocr_core.service.problems import PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_PREFIX
 
 JsonSchema = dict[str, Any]  # OpenAPI documents are open-ended JSON, as FastAPI itself types them
@@ -37,18 +39,48 @@ def problem_responses(*errors: type[OcrError]) -> dict[int | str, JsonSchema]:
     return {status: _response(by_status[status]) for status in sorted(by_status)}
 
 
-def install(app: FastAPI, *, components: dict[str, JsonSchema] | None = None) -> None:
-    """Make ``app`` document problems, and ``components`` that its routes refer to."""
+_SECURITY_SCHEMES: JsonSchema = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, `ok_…`; needed where keys are on."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
+}
+_SECURITY: list[JsonSchema] = [{"bearer": []}, {"key": []}]
+
+
+def install(app: FastAPI, *, components: dict[str, JsonSchema] | None = None, with_keys: bool = False) -> None:
+    """Make ``app`` document problems, ``components`` that its routes refer to, and which routes need a key."""
 
     def openapi() -> JsonSchema:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas.update({"Problem": _PROBLEM_SCHEMA, **(components or {})})
+            if with_keys:
+                document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+                _tell_of_keys(app, document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _tell_of_keys(app: FastAPI, document: JsonSchema) -> None:
+    """Of every route whether it needs a key, and how it refuses one."""
+    refusals = problem_responses(Unauthenticated, Forbidden, NotReady)
+    for route in declared_routes(app.routes):
+        declared = route.declaration
+        if declared is None:
+            continue
+        for method in route.methods:
+            operation = document["paths"].get(route.path, {}).get(method.lower())
+            if operation is None:
+                continue
+            operation["security"] = [] if declared.is_open else _SECURITY
+            if not declared.is_open:
+                scopes = " or ".join(f"`{scope}`" for scope in Scope if scope in declared.scopes)
+                told = operation.get("description", "")
+                operation["description"] = f"{told}\n\nNeeds a key with the scope {scopes}.".strip()
+                for status, response in refusals.items():
+                    operation["responses"].setdefault(str(status), response)
 
 
 def _response(errors: list[type[OcrError]]) -> JsonSchema:

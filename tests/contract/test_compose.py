@@ -17,6 +17,7 @@ from async_worker.roles import RoleName
 from local_stack.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from ocr_core.settings import (
     GROUPS,
+    AccessSettings,
     BulkSettings,
     ExposureSettings,
     FileOpenerSettings,
@@ -38,10 +39,11 @@ from ocr_core.settings import (
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 ALL_SERVICES = (ExposureSettings, LogSettings)
-BULK = (*ALL_SERVICES, BulkSettings, QueueSettings, ObjectStoreSettings, StorageSettings)
+BULK = (*ALL_SERVICES, AccessSettings, BulkSettings, QueueSettings, ObjectStoreSettings, StorageSettings)
 READS: dict[str, tuple[type[SettingsGroup], ...]] = {
     "preprocess": (
         *ALL_SERVICES,
+        AccessSettings,
         LimitSettings,
         TritonSettings,
         FileOpenerSettings,
@@ -58,6 +60,7 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
 }
 """The groups that each service makes use of."""
 READS_BESIDES = {
+    "preprocess": {"OCR_BULK_DATABASE_URL", "OCR_BULK_TENANT"},
     "bulk-api": {"OCR_POSTPROCESS_SCHEMAS_DIR"},
     "bulk-read": {"OCR_PREPROCESS_CPU_THREADS", "OCR_PREPROCESS_SECOND_LOOK"},
     "bulk-structure": {
@@ -68,7 +71,7 @@ READS_BESIDES = {
     },
 }
 """What it takes of a group that is not its own."""
-PYTHON_SERVICES = (*READS, "file-opener", "aws")
+PYTHON_SERVICES = (*READS, "first-key", "file-opener", "aws")
 PROFILES = ["cpu", "gpu", "local"]
 
 
@@ -154,6 +157,21 @@ def test_without_settings_the_bulk_road_uses_the_local_servers(tmp_path: Path) -
 def test_the_bulk_road_runs_every_role_once(services: dict[str, Any]) -> None:
     roles = [role for name in READS if name.startswith("bulk-") for role in parse_roles(services[name]["command"])]
     assert sorted(roles) == sorted(RoleName)
+
+
+def test_keys_are_on_and_a_first_one_is_made(tmp_path: Path) -> None:
+    services = _resolved("cpu", tmp_path, {})
+    for name in READS:
+        environment = services[name]["environment"]
+        if name == "postprocess":  # it checks none, and stands on this file's network alone
+            assert environment["OCR_ALLOW_UNAUTHENTICATED"] == "true"
+            assert "ports" not in services[name]
+        else:
+            assert environment["OCR_ACCESS_KEYS"] == "true"
+            assert environment.get("OCR_ALLOW_UNAUTHENTICATED") is None
+            assert environment["OCR_BULK_DATABASE_URL"] == services["first-key"]["environment"]["OCR_BULK_DATABASE_URL"]
+    assert services["first-key"]["command"] == ["keys", "first"]
+    assert services["first-key"]["restart"] == "no"
 
 
 def test_the_python_services_run_without_privileges(services: dict[str, Any]) -> None:

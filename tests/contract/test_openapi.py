@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from ocr_core.contracts.errors import ERRORS_BY_CODE, IdempotencyMismatch, UnreadablePage
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.settings import (
+    AccessSettings,
+    BulkSettings,
     FileOpenerSettings,
     LimitSettings,
     PageSettings,
@@ -43,6 +45,8 @@ def app() -> FastAPI:
         storage=StorageSettings(),
         pdf=PdfSettings(),
         page=PageSettings(),
+        access=AccessSettings(),
+        bulk=BulkSettings(),
     )
 
 

@@ -30,7 +30,7 @@ WALL_CLOCKS = {
     "datetime.now", "datetime.utcnow", "datetime.today", "date.today",
 }  # fmt: skip
 MAY_LOOK = {
-    "ocr_core/adapters/job_store/store.py",  # SystemClock itself
+    "ocr_core/adapters/database/clock.py",  # SystemClock itself
     "async_worker/api/upload_targets.py",  # tells callers when a URL ends that was signed by the machine's clock
     "postprocess_svc/pipeline.py",  # which day it is, for a schema's rule on how old a document may be
 }

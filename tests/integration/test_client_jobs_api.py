@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from ocr_client import ApiError, Job, JobDocument, JobsClient, JobStatus, RequestRefused, ResultLine, following
 
-from ocr_core.settings import BulkSettings
+from ocr_core.contracts.access import Scope
+from ocr_core.settings import AccessSettings, BulkSettings
+from tests.support.access import add_key, add_tenant
 from tests.support.bulk_api import TENANT, WEBHOOKS, ApiHouse, ServedApi
 from tests.support.waiting import wait_until
 
@@ -186,3 +190,28 @@ def test_where_no_stream_is_free_the_lines_come_all_the_same(
             *_, last = changes
             assert last.documents.done == 3
         assert collector.finish() == [1, 2, 3]
+
+
+def test_a_key_goes_to_the_api_and_not_to_object_storage(
+    api_house: ApiHouse, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tenant(api_house.accounts, "acme")
+    key = add_key(api_house.accounts, "acme", Scope.BULK)
+    api = api_house.serve(access=AccessSettings().model_copy(update={"keys": True}))
+    with JobsClient(api.url) as stranger, pytest.raises(RequestRefused) as refused:
+        stranger.submit(files[:1])
+    assert refused.value.code == "unauthenticated"
+    monkeypatch.setenv("OCR_API_KEY", key)
+    sent: list[tuple[str, bool]] = []
+    send = httpx.Client.send
+
+    def look(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
+        sent.append((request.url.path, "Authorization" in request.headers))
+        return send(client, request, **options)
+
+    monkeypatch.setattr(httpx.Client, "send", look)
+    with JobsClient(api.url) as jobs:
+        documents = [JobDocument(source=path, reference=path.name) for path in files[:2]]
+        assert jobs.submit(documents).documents.total == 2
+    assert {with_key for path, with_key in sent if path.startswith("/v1/")} == {True}
+    assert {with_key for path, with_key in sent if not path.startswith("/v1/")} == {False}

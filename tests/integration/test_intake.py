@@ -11,15 +11,16 @@ import pytest
 
 from async_worker.intake import Intake
 from async_worker.object_keys import by_source_key
+from async_worker.tenants import TenantPolicies
 from local_stack.aws import AwsServer, notify_queue
 from ocr_core.adapters.aws_clients import s3_client
 from ocr_core.adapters.job_store import SqlJobStore
+from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.job_store import Dispatch
 from ocr_core.contracts.jobs import Job
 from ocr_core.contracts.queues import Delivery, OutgoingMessage, QueueName
 from ocr_core.settings import BulkSettings
 from ocr_core.telemetry import Metrics
-from preprocess_svc.sources import AllowList
 from tests.support.aws import storage_settings
 from tests.support.bulk_roles import Rooms, at_work, bulk_rooms, leased, until
 
@@ -43,7 +44,7 @@ def intake(
         store=store or rooms.store,
         queues=rooms.queues,
         objects=rooms.objects,
-        allow_list=AllowList(allow),
+        policies=TenantPolicies(house=HouseTenant(name=TENANT, source_prefixes=allow)),
         blocking=rooms.blocking,
         settings=BulkSettings().model_copy(update={"intake_tenant": TENANT, "poll_wait_s": 1}),
         metrics=metrics or rooms.metrics,

@@ -13,9 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from ocr_core.adapters.job_store import SqlJobStore, migrate, upgrade
-from ocr_core.adapters.job_store.migrate import alembic_config
-from ocr_core.adapters.job_store.tables import SCHEMA_REVISION, is_revision, metadata
+from ocr_core.adapters.access_store import SqlAccessStore  # noqa: F401 - its tables are of the same database
+from ocr_core.adapters.database import migrate
+from ocr_core.adapters.database.metadata import SCHEMA_REVISION, is_revision, metadata
+from ocr_core.adapters.database.migrate import alembic_config
+from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import (
     DocumentStatus,

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
+from ocr_core.adapters.database.connection import Database
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
-from ocr_core.adapters.job_store.database import Database
 from ocr_core.contracts.errors import NotReady
 from tests.support.job_stores import new_job
 from tests.support.postgres import fresh_database, postgres_server
@@ -144,7 +144,7 @@ def test_a_connection_has_its_limits_and_a_migration_its_patience(postgresql: st
 def test_a_lock_that_is_not_let_go_of_is_not_waited_for_endlessly(
     postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ocr_core.adapters.job_store.database.LOCK_TIMEOUT_MS", 100)
+    monkeypatch.setattr("ocr_core.adapters.database.connection.LOCK_TIMEOUT_MS", 100)
     with SqlJobStore(postgresql) as store, psycopg.connect(postgresql) as holder:
         holder.execute("LOCK TABLE jobs")
         with pytest.raises(NotReady):
@@ -156,7 +156,7 @@ def test_a_lock_that_is_not_let_go_of_is_not_waited_for_endlessly(
 def test_a_transaction_that_stands_still_loses_its_locks(
     server: str, postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ocr_core.adapters.job_store.database.IDLE_TIMEOUT_MS", 100)
+    monkeypatch.setattr("ocr_core.adapters.database.connection.IDLE_TIMEOUT_MS", 100)
     database = Database(postgresql, pool_size=1)
 
     def stand_still() -> None:

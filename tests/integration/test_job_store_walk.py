@@ -11,8 +11,8 @@ from contextlib import suppress
 import pytest
 import sqlalchemy as sa
 
+from ocr_core.adapters.database.connection import Database
 from ocr_core.adapters.job_store import SqlJobStore
-from ocr_core.adapters.job_store.database import Database
 from ocr_core.adapters.job_store.tables import documents, jobs, results, tasks, webhook_deliveries
 from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.contracts.jobs import DocumentStatus, JobStatus, Lease, PageRange, Stage

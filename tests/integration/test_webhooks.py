@@ -17,9 +17,11 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
+from async_worker.tenants import TenantPolicies
 from async_worker.webhooks import Resolver, WebhookSender, role
 from async_worker.webhooks.filing import Filing
 from local_stack.aws import AwsServer
+from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.jobs import Job, NewDocument, NewJob, Stage, new_job_id
 from ocr_core.contracts.webhooks import DeliveryStatus, WebhookDelivery
 from ocr_core.settings import WebhookSettings
@@ -53,6 +55,10 @@ class Names:
         return self._answers[min(len(self.asked), len(self._answers)) - 1]
 
 
+def _secret_of(settings: WebhookSettings) -> str | None:
+    return None if settings.secret is None else settings.secret.get_secret_value()
+
+
 def sender(
     rooms: Rooms,
     *,
@@ -61,11 +67,13 @@ def sender(
     grace_s: float = 10.0,
     **changes: object,
 ) -> WebhookSender:
+    settings = SETTINGS.model_copy(update=changes)
     return WebhookSender(
         store=rooms.store,
         objects=rooms.objects,
         blocking=rooms.blocking,
-        settings=SETTINGS.model_copy(update=changes),
+        settings=settings,
+        policies=TenantPolicies(house=HouseTenant(name=TENANT, webhook_secret=_secret_of(settings))),
         metrics=Metrics(),
         shutdown_grace_s=grace_s,
         resolver=resolver,

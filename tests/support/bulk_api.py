@@ -19,13 +19,16 @@ from async_worker.api.app import make_app
 from async_worker.blocking import Blocking
 from async_worker.vitals import HttpRole
 from local_stack.aws import AwsServer
+from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.aws_clients import s3_client
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
+from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.jobs import Job
 from ocr_core.service import Readiness
-from ocr_core.settings import BulkSettings, ObjectStoreSettings, StorageSettings, WebhookSettings
+from ocr_core.service.opening_access import open_access
+from ocr_core.settings import AccessSettings, BulkSettings, ObjectStoreSettings, StorageSettings, WebhookSettings
 from ocr_core.telemetry import Metrics
 from postprocess_svc.schemas import shipped_schemas
 from tests.support.aws import free_port, object_settings, storage_settings
@@ -84,15 +87,16 @@ class ServedApi:
         storage: StorageSettings,
         bulk: BulkSettings | None = None,
         webhooks: WebhookSettings | None = None,
+        access: AccessSettings | None = None,
         port: int | None = None,
     ) -> None:
         self.house = house
         self.port = port or free_port()
         self._store = store
         self._objects = S3ObjectStore(objects, storage)
-        self._storage = storage.model_copy(update={"allow": ALLOWED})
         self._bulk = (bulk or BulkSettings()).model_copy(update={"tenant": TENANT})
         self._webhooks = webhooks or WebhookSettings()
+        self._access = access or AccessSettings()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="bulk-api")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -157,19 +161,31 @@ class ServedApi:
             yield
             await self._objects.close()
 
+        secret, metrics = self._webhooks.secret, Metrics()
+        access = open_access(
+            self._access,
+            database_url=self.house.database_url,
+            house=HouseTenant(
+                name=TENANT,
+                source_prefixes=ALLOWED,
+                webhook_secret=None if secret is None else secret.get_secret_value(),
+            ),
+            metrics=metrics,
+        )
         with Blocking(threads=8) as blocking:
             app = make_app(
                 store=self._store,
                 blocking=blocking,
                 objects=self._objects,
                 bulk=self._bulk,
-                storage=self._storage,
                 webhooks=self._webhooks,
-                metrics=Metrics(),
+                metrics=metrics,
                 readiness=Readiness(),
                 lifespan=lifespan,
                 stopping=self._stop,
                 schemas=shipped_schemas(),
+                access=access,
+                administration=self.house.accounts,
             )
             await HttpRole(app, host="127.0.0.1", port=self.port, shutdown_grace_s=20).run(self._stop)
 
@@ -179,6 +195,8 @@ class ApiHouse:
 
     def __init__(self, *, store: SqlJobStore, server: AwsServer, stack: ExitStack) -> None:
         self.store = store
+        self.database_url = store._database._engine.url.render_as_string(hide_password=False)
+        self.accounts = stack.enter_context(SqlAccessStore(self.database_url))
         self._server = server
         self._stack = stack
         self._settings = object_settings(prefix="bulk/")
@@ -196,6 +214,7 @@ class ApiHouse:
         *,
         webhooks: WebhookSettings | None = None,
         store: JobRecords | None = None,
+        access: AccessSettings | None = None,
         port: int | None = None,
     ) -> ServedApi:
         """An API that runs until the test ends."""
@@ -206,6 +225,7 @@ class ApiHouse:
             storage=storage_settings(self._server),
             bulk=bulk,
             webhooks=webhooks,
+            access=access,
             port=port,
         )
         return self._stack.enter_context(served)

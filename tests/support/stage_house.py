@@ -28,12 +28,14 @@ from async_worker.stages.read_stage import ReadStage
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.structure_stage import StructureStage
 from async_worker.stages.work import StageWork
+from async_worker.tenants import TenantPolicies
 from local_stack.aws import AwsServer
 from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.adapters.storage import S3Storage
+from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, Priority
 from ocr_core.contracts.errors import NotReady
@@ -47,7 +49,6 @@ from ocr_core.settings import BulkSettings, ObjectStoreSettings, PdfSettings, Qu
 from ocr_core.telemetry import Metrics
 from postprocess_svc.ctc import Charset, Charsets
 from postprocess_svc.pipeline import TextPipeline
-from preprocess_svc.sources import AllowList
 from tests.support.aws import object_settings, queue_settings, storage_settings
 from tests.support.open_samples import pdf
 from tests.support.triton_double import CHARSET, CHARSET_SHA256, detect, recognise
@@ -191,7 +192,8 @@ class StageHouse:
             store=self.store,
             objects=self.objects,
             sources=SourceReader(
-                sources=JobSources(allow_list=AllowList([self.bucket]), objects=self.objects),
+                sources=JobSources(self.objects),
+                policies=TenantPolicies(house=HouseTenant(name=TENANT, source_prefixes=(self.bucket,))),
                 objects=self.objects,
                 storage=self.storage,
             ),

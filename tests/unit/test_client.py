@@ -191,3 +191,40 @@ class TestRetryPolicy:
         assert parse_retry_after_s({"retry-after": past}) == 0
         for unreadable in ({}, {"retry-after": "soon"}, {"retry-after": "-1"}, {"retry-after": "²"}):
             assert parse_retry_after_s(unreadable) is None
+
+
+class TestApiKeys:
+    def test_a_key_is_sent_as_authorization(self) -> None:
+        with scripted_server(result()) as server, OcrClient(server.url, api_key="ok_a_b") as client:
+            client.read(b"x")
+        assert server.seen[0].headers["Authorization"] == "Bearer ok_a_b"
+
+    def test_the_environments_is_the_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OCR_API_KEY", " ok_of_the_environment\n")
+        with scripted_server(result()) as server:
+            for key in (None, "ok_of_ones_own", ""):
+                with OcrClient(server.url, api_key=key) as client:
+                    client.read(b"x")
+        assert [seen.headers.get("Authorization") for seen in server.seen] == [
+            "Bearer ok_of_the_environment",
+            "Bearer ok_of_ones_own",
+            None,
+        ]
+
+    def test_ones_own_header_goes_before_it(self) -> None:
+        headers = {"authorization": "Basic YTpi"}
+        with scripted_server(result()) as server, OcrClient(server.url, api_key="ok_a_b", headers=headers) as client:
+            client.read(b"x")
+        sent = [value for name, value in server.seen[0].headers.items() if name.lower() == "authorization"]
+        assert sent == ["Basic YTpi"]
+
+    def test_a_key_that_no_header_can_carry_is_refused_at_once(self) -> None:
+        with pytest.raises(ValueError, match="OCR_API_KEY"):
+            OcrClient(api_key="ok_a\nb")
+
+    def test_a_refused_key_is_told_and_not_sent_again(self) -> None:
+        with scripted_server(problem(401, "unauthenticated")) as server, OcrClient(server.url, retry=QUICK) as client:
+            with pytest.raises(RequestRefused) as refused:
+                client.read(b"x")
+            assert (refused.value.status, refused.value.code) == (401, "unauthenticated")
+        assert len(server.seen) == 1

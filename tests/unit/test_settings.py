@@ -11,6 +11,7 @@ from ocr_core.adapters.file_opener import OpenerSettings
 from ocr_core.contracts.document import OpenLimits
 from ocr_core.settings import (
     GROUPS,
+    AccessSettings,
     BulkSettings,
     ExposureSettings,
     FileOpenerSettings,
@@ -29,6 +30,7 @@ from ocr_core.settings import (
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 DEPENDS_ON_THE_PLACE = {
+    "OCR_ACCESS_KEYS",
     "OCR_OPENER_LAUNCHER",
     "OCR_OPENER_SOCKET_PATH",
     "OCR_PREPROCESS_CPU_THREADS",
@@ -80,6 +82,9 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
         *((BulkSettings, "OCR_BULK_INTAKE_TENANT", value) for value in ("_x", "-x", ".a", "..", ".", "a/b", "a\n")),
         (FileOpenerSettings, "OCR_OPENER_MAX_CHILDREN", "0"),
         (FileOpenerSettings, "OCR_OPENER_MAX_WAITING", "-1"),
+        (AccessSettings, "OCR_ACCESS_METRICS_TOKEN", "short"),
+        (AccessSettings, "OCR_ACCESS_CACHE_S", "0"),
+        (AccessSettings, "OCR_ACCESS_KEY", "true"),
     ],
 )
 def test_a_bad_value_or_name_stops_the_start_and_names_itself(
@@ -124,6 +129,16 @@ def test_listening_for_strangers_must_be_meant(monkeypatch: pytest.MonkeyPatch, 
         check_exposure(host, load(ExposureSettings))
     monkeypatch.setenv("OCR_ALLOW_UNAUTHENTICATED", "1")
     check_exposure(host, load(ExposureSettings))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.org"])  # noqa: S104
+def test_who_checks_keys_may_listen_for_strangers(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    with pytest.raises(SettingsError, match="OCR_ACCESS_KEYS"):
+        check_exposure(host, load(ExposureSettings), load(AccessSettings))
+    monkeypatch.setenv("OCR_ACCESS_KEYS", "1")
+    check_exposure(host, load(ExposureSettings), load(AccessSettings))
+    with pytest.raises(SettingsError, match="network of its own"):  # the text side never checks any
+        check_exposure(host, load(ExposureSettings))
 
 
 def test_the_example_file_names_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:

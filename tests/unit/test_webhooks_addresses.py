@@ -144,7 +144,7 @@ def test_nothing_passes_that_the_registries_hold_for_special(
 )
 def test_addresses_that_no_job_may_name(url: str) -> None:
     with pytest.raises(InvalidRequest, match="webhook_url"):
-        check_webhook_url(url, SETTINGS)
+        check_webhook_url(url, SETTINGS, can_sign=True)
 
 
 @pytest.mark.parametrize(
@@ -160,20 +160,20 @@ def test_addresses_that_no_job_may_name(url: str) -> None:
     ],
 )
 def test_addresses_that_a_job_may_name(url: str) -> None:
-    check_webhook_url(url, SETTINGS)
+    check_webhook_url(url, SETTINGS, can_sign=True)
 
 
 def test_inside_the_network_only_where_it_is_meant() -> None:
     for url in ("http://127.0.0.1:9999/x", "https://localhost/x", "http://intranet:25/x", "http://[::1]:8000/"):
-        check_webhook_url(url, OPEN)
+        check_webhook_url(url, OPEN, can_sign=True)
     for url in ("ftp://127.0.0.1/", "http://user@127.0.0.1/"):
         with pytest.raises(InvalidRequest):
-            check_webhook_url(url, OPEN)
+            check_webhook_url(url, OPEN, can_sign=True)
 
 
 def test_without_a_secret_no_job_may_name_any() -> None:
     with pytest.raises(InvalidRequest, match="secret"):
-        check_webhook_url("https://hooks.example/x", WebhookSettings())
+        check_webhook_url("https://hooks.example/x", SETTINGS, can_sign=False)
 
 
 async def test_every_address_of_a_name_is_public_or_none_is_used() -> None:

@@ -23,6 +23,7 @@ from ocr_core.adapters.job_store.statements import (
     LOCK_JOB,
 )
 from ocr_core.adapters.job_store.tables import dead_letters, tasks, webhook_deliveries
+from ocr_core.contracts.errors import NotFound
 from ocr_core.contracts.jobs import (
     ATTEMPTS_EXHAUSTED,
     DocumentStatus,
@@ -72,8 +73,15 @@ def new_task(
 
 
 def lock_job(connection: Connection, job_id: str) -> AnyRow:
-    """The job's row, locked until the transaction ends (on SQLite the transaction is the lock)."""
-    return connection.execute(LOCK_JOB, {"the_job": job_id}).one()
+    """The job's row, locked until the transaction ends (on SQLite the transaction is the lock).
+
+    Raises:
+        NotFound: it has been deleted meanwhile, with its tenant.
+    """
+    row = connection.execute(LOCK_JOB, {"the_job": job_id}).one_or_none()
+    if row is None:
+        raise NotFound("there is no such job")
+    return row
 
 
 def task_of(connection: Connection, token: str) -> AnyRow | None:
@@ -90,7 +98,10 @@ def take_task(connection: Connection, token: str, *stages: Stage) -> tuple[AnyRo
     task = task_of(connection, token)
     if task is None or task.stage not in stages:
         return None
-    job = lock_job(connection, task.job_id)
+    try:
+        job = lock_job(connection, task.job_id)
+    except NotFound:
+        return None
     ended = connection.execute(END_TASK, {"the_task": task.id, "the_token": token})
     return (task, job) if ended.rowcount == 1 else None
 
@@ -144,7 +155,10 @@ def fail_exhausted(connection: Connection, task: AnyRow, *, now: datetime) -> bo
     Returns:
         False, with nothing written, where the task has been claimed or ended meanwhile.
     """
-    job = lock_job(connection, task.job_id)
+    try:
+        job = lock_job(connection, task.job_id)
+    except NotFound:
+        return False
     same_lease = tasks.c.lease_token.is_(None) if task.lease_token is None else tasks.c.lease_token == task.lease_token
     unchanged = sa.delete(tasks).where(tasks.c.id == task.id, tasks.c.attempts == task.attempts, same_lease)
     if connection.execute(unchanged).rowcount != 1:

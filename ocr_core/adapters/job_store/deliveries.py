@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from ocr_core.adapters.job_store.database import Database
+from ocr_core.adapters.database.connection import Database
 from ocr_core.adapters.job_store.rows import delivery_of
 from ocr_core.adapters.job_store.tables import webhook_deliveries
 from ocr_core.contracts.jobs import Clock, StoreRules

@@ -9,10 +9,11 @@ from random import Random
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ocr_core.adapters.database.connection import Database
+from ocr_core.adapters.database.metadata import UtcDateTime
 from ocr_core.adapters.job_store.closing import ranks_of
-from ocr_core.adapters.job_store.database import Database
 from ocr_core.adapters.job_store.rows import AnyRow, dead_letter_of, pages_of
-from ocr_core.adapters.job_store.tables import UtcDateTime, dead_letters, tasks, waits
+from ocr_core.adapters.job_store.tables import dead_letters, tasks, waits
 from ocr_core.contracts.job_store import Backlog, DeadLetter, Dispatch, DueWork
 from ocr_core.contracts.jobs import Clock, Stage, StoreRules
 from ocr_core.contracts.messages import StageMessage

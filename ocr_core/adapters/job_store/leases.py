@@ -10,8 +10,8 @@ from itertools import pairwise
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ocr_core.adapters.database.connection import Database, insert_all
 from ocr_core.adapters.job_store.closing import close_document, drop_tasks, fail_exhausted, new_task, take_task
-from ocr_core.adapters.job_store.database import Database, insert_all
 from ocr_core.adapters.job_store.rows import AnyRow, formats_of, pages_of, schemas_of
 from ocr_core.adapters.job_store.statements import (
     ADD_TASK,

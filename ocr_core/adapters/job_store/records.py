@@ -9,8 +9,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ocr_core.adapters.database.connection import Database, insert_all
 from ocr_core.adapters.job_store.closing import ENDED, lock_job, new_task
-from ocr_core.adapters.job_store.database import Database, insert_all
+from ocr_core.adapters.job_store.letting_in import let_in
 from ocr_core.adapters.job_store.rows import AnyRow, delivery_of, job_of, joined, result_of
 from ocr_core.adapters.job_store.tables import (
     documents,
@@ -54,6 +55,7 @@ class SqlJobRecords:
                 earlier = self._take_key(connection, new_job, new_job.idempotency)
                 if earlier is not None:
                     return CreatedJob(job=job_of(earlier), created=False)
+            let_in(connection, new_job.tenant, count=len(new_job.documents), most=new_job.max_open_documents)
             self._insert(connection, new_job)
             return CreatedJob(job=job_of(_job_row(connection, new_job.tenant, new_job.id)), created=True)
 
@@ -171,10 +173,12 @@ class SqlJobRecords:
                 connection.execute(sa.update(jobs).where(jobs.c.id == job_id), outcome)
             return job_of(_job_row(connection, tenant, job_id))
 
-    def redrive(self, tenant: str, job_id: str) -> Job:
+    def redrive(self, tenant: str, job_id: str, *, max_open_documents: int | None = None) -> Job:
         """See ``JobRecords``."""
         with self._database.writing() as connection:
-            _job_row(connection, tenant, job_id)
+            # The tenant's row is locked before the job's, as for a new job.
+            failed = _job_row(connection, tenant, job_id).failed
+            let_in(connection, tenant, count=failed, most=max_open_documents)
             job = lock_job(connection, job_id)
             if job.status == JobStatus.CANCELLED:
                 raise InvalidRequest("the job was cancelled")

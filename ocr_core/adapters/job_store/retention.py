@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
 
+from ocr_core.adapters.database.connection import Database
 from ocr_core.adapters.job_store.closing import ENDED
-from ocr_core.adapters.job_store.database import Database
-from ocr_core.adapters.job_store.tables import documents, installation, jobs
+from ocr_core.adapters.job_store.tables import (
+    dead_letters,
+    documents,
+    installation,
+    jobs,
+    tasks,
+)
 from ocr_core.contracts.jobs import Clock
 
 MAX_IDS_AT_ONCE = 500
@@ -29,20 +35,30 @@ class SqlRetention:
         old = jobs.c.finished_at <= self._clock.now() - timedelta(seconds=keep_s)
         query = sa.select(jobs.c.id, jobs.c.total).where(old).order_by(jobs.c.finished_at).limit(_MAX_JOBS_A_STEP)
         with self._database.reading() as connection:
-            oldest = connection.execute(query).all()
-        ids: list[str] = []
-        count = 0
-        for row in oldest:
-            count += row.total
-            if ids and count > max_documents:
-                break
-            ids.append(row.id)
+            ids = _as_many([(row.id, row.total) for row in connection.execute(query)], max_documents)
         if not ids:
             return 0
         # A redrive since then has taken the end away, or holds the row; another process may be deleting it as well.
         free = sa.select(jobs.c.id).where(jobs.c.id.in_(ids), old).with_for_update(skip_locked=True)
         with self._database.writing() as connection:
             return connection.execute(sa.delete(jobs).where(jobs.c.id.in_(free))).rowcount
+
+    def delete_jobs_of(self, tenant: str, *, max_documents: int) -> int:
+        """See ``Retention``. Tasks go before their documents, in the order in which a claim locks them."""
+        query = sa.select(jobs.c.id, jobs.c.total).where(jobs.c.tenant == tenant).order_by(jobs.c.id)
+        with self._database.reading() as connection:
+            found = connection.execute(query.limit(_MAX_JOBS_A_STEP))
+            ids = _as_many([(row.id, row.total) for row in found], max_documents)
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(dead_letters).where(dead_letters.c.tenant == tenant))
+            locked = [
+                row.id
+                for row in connection.execute(
+                    sa.select(jobs.c.id).where(jobs.c.id.in_(ids)).order_by(jobs.c.id).with_for_update()
+                )
+            ]
+            connection.execute(sa.delete(tasks).where(tasks.c.job_id.in_(locked)))
+            return connection.execute(sa.delete(jobs).where(jobs.c.id.in_(locked))).rowcount
 
     def installation_id(self) -> str:
         """See ``Retention``."""
@@ -63,3 +79,15 @@ class SqlRetention:
         going = sa.and_(documents.c.id.in_(list(document_ids)), documents.c.status.not_in(ENDED))
         with self._database.reading() as connection:
             return frozenset(row.id for row in connection.execute(sa.select(documents.c.id).where(going)))
+
+
+def _as_many(jobs_and_sizes: Sequence[tuple[str, int]], max_documents: int) -> list[str]:
+    """The ids of the first jobs that have no more documents together; of one, where it alone has more."""
+    ids: list[str] = []
+    count = 0
+    for job_id, size in jobs_and_sizes:
+        count += size
+        if ids and count > max_documents:
+            break
+        ids.append(job_id)
+    return ids

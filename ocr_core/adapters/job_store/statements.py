@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from ocr_core.adapters.job_store.tables import UtcDateTime, documents, jobs, results, tasks
+from ocr_core.adapters.database.metadata import UtcDateTime
+from ocr_core.adapters.job_store.tables import documents, jobs, results, tasks
 from ocr_core.contracts.jobs import JobStatus
 
 _STAGE = sa.bindparam("the_stage", type_=sa.String)

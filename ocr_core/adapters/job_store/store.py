@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from random import Random
 from types import TracebackType
 from typing import Self
 
-import sqlalchemy as sa
-
-from ocr_core.adapters.job_store.database import Database
+from ocr_core.adapters.database import Database, SystemClock, check_tables
 from ocr_core.adapters.job_store.deliveries import SqlWebhooks
 from ocr_core.adapters.job_store.dispatch import SqlDispatch
 from ocr_core.adapters.job_store.leases import SqlLeases
 from ocr_core.adapters.job_store.records import SqlJobRecords
 from ocr_core.adapters.job_store.retention import SqlRetention
 from ocr_core.adapters.job_store.sweep import SqlSweep
-from ocr_core.adapters.job_store.tables import SCHEMA_REVISION, is_revision
-from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import Clock, StoreRules
-
-
-class SystemClock:
-    """The machine's own wall clock."""
-
-    def now(self) -> datetime:
-        """The moment, in UTC."""
-        return datetime.now(UTC)
 
 
 class SqlJobStore(SqlJobRecords, SqlDispatch, SqlSweep, SqlLeases, SqlWebhooks, SqlRetention):
@@ -69,14 +56,4 @@ class SqlJobStore(SqlJobRecords, SqlDispatch, SqlSweep, SqlLeases, SqlWebhooks, 
 
     def check(self) -> None:
         """See ``WorkQueue``."""
-        self._database.check_writable()
-        with self._database.reading() as connection:
-            try:
-                found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all()
-            except sa.exc.ProgrammingError as error:
-                raise NotReady("the job database has no tables yet") from error
-        if not found:
-            raise NotReady("the job database has no tables yet")
-        # A newer version is welcome: migrations only add, so that old processes work on during an upgrade.
-        if len(found) != 1 or not is_revision(found[0]) or found[0] < SCHEMA_REVISION:
-            raise NotReady(f"the job database's tables are of version {', '.join(found)}, not {SCHEMA_REVISION}")
+        check_tables(self._database)

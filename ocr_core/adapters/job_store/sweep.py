@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ocr_core.adapters.database.connection import Database
 from ocr_core.adapters.job_store.closing import fail_exhausted, lock_job
-from ocr_core.adapters.job_store.database import Database
 from ocr_core.adapters.job_store.rows import AnyRow
 from ocr_core.adapters.job_store.tables import idempotency_keys, tasks, waits, webhook_deliveries
+from ocr_core.contracts.errors import NotFound
 from ocr_core.contracts.job_store import Swept
 from ocr_core.contracts.jobs import Clock, StoreRules
 
@@ -66,7 +67,10 @@ class SqlSweep:
     def _fail(self, task: AnyRow, now: datetime) -> bool:
         """Fail an exhausted task's document, unless a heartbeat or another sweep was faster."""
         with self._database.writing() as connection:
-            lock_job(connection, task.job_id)
+            try:
+                lock_job(connection, task.job_id)
+            except NotFound:
+                return False
             # Read again under the lock of its own: a heartbeat may have come.
             query = sa.select(tasks).where(tasks.c.id == task.id, _lease_expired(now))
             current = connection.execute(query.with_for_update()).one_or_none()

@@ -14,50 +14,16 @@ heartbeat and one compare-and-set; and as it holds open work only, a job's ended
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
 
-SCHEMA_REVISION = "0003"
-"""The newest migration: what the code here is written for. Migrations are numbered, so that newer ones are known."""
+from ocr_core.adapters.database.metadata import Id as _Id
+from ocr_core.adapters.database.metadata import UtcDateTime, metadata
+from ocr_core.adapters.database.metadata import Word as _Word
 
-
-class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """An aware moment in UTC; SQLite, which knows no time zones, keeps it as text of fixed width."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware in, whatever the zone."""
-        if value is None:
-            return None
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """UTC out."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
-
-
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-    }
-)
-
-_Id = sa.String(64)
-_Word = sa.String(64)
 _LEASED = sa.text("lease_token IS NOT NULL")
 _WAITS = sa.text("wait_s > 0")
 _ENDED = sa.text("finished_at IS NOT NULL")
+_OPEN = sa.text("finished_at IS NULL")
 
 jobs = sa.Table(
     "jobs",
@@ -79,6 +45,7 @@ jobs = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime),
     sa.Index("ix_jobs_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),  # who is old
+    sa.Index("ix_jobs_open", "tenant", sqlite_where=_OPEN, postgresql_where=_OPEN),  # how much a tenant has open
 )
 
 documents = sa.Table(
@@ -217,11 +184,6 @@ installation = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),  # 1: there is one row
     sa.Column("id", _Id, nullable=False),
 )
-
-
-def is_revision(name: str) -> bool:
-    """Whether it is a migration's number; two of them are in order as texts."""
-    return re.fullmatch("[0-9]{4}", name) is not None
 
 
 def waits(table: sa.Table) -> sa.ColumnElement[bool]:

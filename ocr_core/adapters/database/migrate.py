@@ -1,4 +1,4 @@
-"""Bring a job database to the newest version: ``python -m ocr_core.adapters.job_store.migrate URL``."""
+"""Bring a job database to the newest version: ``python -m ocr_core.adapters.database.migrate URL``."""
 
 from __future__ import annotations
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import context
 
-from ocr_core.adapters.job_store.database import Database
-from ocr_core.adapters.job_store.tables import metadata
+from ocr_core.adapters.access_store import tables as access_tables  # noqa: F401 - so that ``metadata`` has them
+from ocr_core.adapters.database.connection import Database
+from ocr_core.adapters.database.metadata import metadata
+from ocr_core.adapters.job_store import tables as job_tables  # noqa: F401 - likewise
 
 _UPGRADE_LOCK = 7_305_112_964
 """Any number, as long as it is ours: PostgreSQL's advisory lock under which one process upgrades."""
