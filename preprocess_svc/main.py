@@ -19,6 +19,7 @@ from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.errors import NotReady
 from ocr_core.service import Readiness, create_app, serve
+from ocr_core.service.declarations import all_open
 from ocr_core.service.opening_access import open_access
 from ocr_core.service.quotas import SyncQuotas
 from ocr_core.settings import (
@@ -119,7 +120,7 @@ def make_app(
     routers = [make_router(road)]
     if page.enabled:
         bulk_url = partial(bulk_url_of_page, configured=page.bulk_url, own_host=settings.host)
-        routers.append(web_page.make_router(Site.load(), version=own_version, bulk_url=bulk_url))
+        routers.append(all_open(web_page.make_router(Site.load(), version=own_version, bulk_url=bulk_url)))
     return create_app(
         title="Yomitori",
         version=own_version,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from fastapi import APIRouter
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -57,6 +58,14 @@ def needs(*scopes: Scope) -> Callable[[Endpoint], Endpoint]:
 def open_to_all(endpoint: Endpoint) -> Endpoint:
     """The route, or a mounted application such as static files, is for anybody."""
     return _declare(OPEN)(endpoint)
+
+
+def all_open(router: APIRouter) -> APIRouter:
+    """Every route of a router that knows nothing of keys is for anybody."""
+    for route in router.routes:
+        if isinstance(route, Route):
+            open_to_all(route.endpoint)
+    return router
 
 
 def for_scrapers(endpoint: Endpoint) -> Endpoint:
