@@ -86,7 +86,7 @@ let route = null;
 
 /** Where corrections of a document go; null where the server takes none. Asked of /openapi.json, once. */
 export async function correctionsUrl(documentId) {
-  route ??= call("/openapi.json")
+  route ??= call("/openapi.json", { quiet: true })
     .then((answer) => answer.json())
     .then(({ paths }) => Object.keys(paths).find((path) => ROUTE.test(path) && paths[path].post) ?? null)
     .catch(() => {
