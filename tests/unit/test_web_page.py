@@ -25,7 +25,7 @@ from web_page.site import Site
 
 STATIC = Path(__file__).resolve().parents[2] / "web_page" / "static"
 MODULES = sorted(STATIC.glob("*.js"))
-WORD = re.compile(r'^  "([^"]+)": "((?:[^"\\]|\\.)*)",$', re.MULTILINE)
+WORD = re.compile(r'^  "?([\w.]+)"?:\s+"((?:[^"\\]|\\.)*)",$', re.MULTILINE)
 
 
 def make(*, host: str = "127.0.0.1", **page: object) -> FastAPI:

@@ -67,7 +67,8 @@ function send(url, form, { headers, onUpload, signal }) {
     const request = new XMLHttpRequest();
     request.open("POST", url);
     request.responseType = "blob";
-    for (const [name, value] of Object.entries({ ...headers, ...authorisation() })) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries({ ...headers, ...authorisation() }))
+      request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => onUpload(event.lengthComputable ? event.loaded / event.total : null);
     request.upload.onload = () => onUpload(1);
     request.onload = () =>

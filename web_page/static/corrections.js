@@ -68,7 +68,16 @@ function writeAt(fields, path, value) {
   const [name, at, member] = path.split(".");
   if (at !== undefined) Object.assign(fields[name][at], { [member]: value, corrected: true });
   else if (fields[name]) Object.assign(fields[name], { value, corrected: true });
-  else fields[name] = { value, ...currencyOf(fields, name), text: null, confidence: null, page: null, quad: null, corrected: true };
+  else
+    fields[name] = {
+      value,
+      ...currencyOf(fields, name),
+      text: null,
+      confidence: null,
+      page: null,
+      quad: null,
+      corrected: true,
+    };
 }
 
 /** An amount that was not found is taken to be in the currency of those that were. */
