@@ -12,9 +12,11 @@ from starlette.routing import Route
 
 from async_worker.webhooks import addresses
 from ocr_core.settings import (
+    AccessSettings,
     BulkSettings,
     FileOpenerSettings,
     LimitSettings,
+    PageSettings,
     PdfSettings,
     PreprocessSettings,
     StorageSettings,
@@ -156,6 +158,9 @@ def _sync_routes() -> set[str]:
         file_opener=FileOpenerSettings(),
         storage=StorageSettings(),
         pdf=PdfSettings(),
+        page=PageSettings(),
+        access=AccessSettings(),
+        bulk=BulkSettings(),
     )
     return set(_paths(app.routes))
 

@@ -10,6 +10,8 @@ import pytest
 from fastapi import FastAPI
 
 from ocr_core.settings import (
+    AccessSettings,
+    BulkSettings,
     FileOpenerSettings,
     LimitSettings,
     PageSettings,
@@ -25,7 +27,7 @@ from web_page.site import Site
 
 STATIC = Path(__file__).resolve().parents[2] / "web_page" / "static"
 MODULES = sorted(STATIC.glob("*.js"))
-WORD = re.compile(r'^  "([^"]+)": "((?:[^"\\]|\\.)*)",$', re.MULTILINE)
+WORD = re.compile(r'^  "?([\w.]+)"?:\s+"((?:[^"\\]|\\.)*)",$', re.MULTILINE)
 
 
 def make(*, host: str = "127.0.0.1", **page: object) -> FastAPI:
@@ -37,6 +39,8 @@ def make(*, host: str = "127.0.0.1", **page: object) -> FastAPI:
         storage=StorageSettings(),
         pdf=PdfSettings(),
         page=PageSettings(**page),
+        access=AccessSettings(),
+        bulk=BulkSettings(),
     )
 
 

@@ -20,12 +20,12 @@ export class Problem extends Error {
 export class Abandoned extends Error {}
 
 /**
- * Call, asking for a key where one is wanted.
+ * Call, asking for a key where one is wanted; `quiet` where nobody waits for the answer.
  *
  * @returns {Promise<Response>} with a status below 400
  * @throws {Problem|Abandoned}
  */
-export async function call(url, { method = "GET", headers = {}, body, signal } = {}) {
+export async function call(url, { method = "GET", headers = {}, body, signal, quiet = false } = {}) {
   for (;;) {
     let answer;
     try {
@@ -42,7 +42,7 @@ export async function call(url, { method = "GET", headers = {}, body, signal } =
     }
     if (answer.ok) return answer;
     const problem = readProblem(answer.status, await answer.text(), (name) => answer.headers.get(name));
-    if (answer.status !== 401 || !(await askForKey(problem.detail))) throw problem;
+    if (quiet || answer.status !== 401 || !(await askForKey(problem.detail))) throw problem;
   }
 }
 
@@ -67,7 +67,8 @@ function send(url, form, { headers, onUpload, signal }) {
     const request = new XMLHttpRequest();
     request.open("POST", url);
     request.responseType = "blob";
-    for (const [name, value] of Object.entries({ ...headers, ...authorisation() })) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries({ ...headers, ...authorisation() }))
+      request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => onUpload(event.lengthComputable ? event.loaded / event.total : null);
     request.upload.onload = () => onUpload(1);
     request.onload = () =>

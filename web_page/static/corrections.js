@@ -68,7 +68,16 @@ function writeAt(fields, path, value) {
   const [name, at, member] = path.split(".");
   if (at !== undefined) Object.assign(fields[name][at], { [member]: value, corrected: true });
   else if (fields[name]) Object.assign(fields[name], { value, corrected: true });
-  else fields[name] = { value, ...currencyOf(fields, name), text: null, confidence: null, page: null, quad: null, corrected: true };
+  else
+    fields[name] = {
+      value,
+      ...currencyOf(fields, name),
+      text: null,
+      confidence: null,
+      page: null,
+      quad: null,
+      corrected: true,
+    };
 }
 
 /** An amount that was not found is taken to be in the currency of those that were. */
@@ -86,7 +95,7 @@ let route = null;
 
 /** Where corrections of a document go; null where the server takes none. Asked of /openapi.json, once. */
 export async function correctionsUrl(documentId) {
-  route ??= call("/openapi.json")
+  route ??= call("/openapi.json", { quiet: true })
     .then((answer) => answer.json())
     .then(({ paths }) => Object.keys(paths).find((path) => ROUTE.test(path) && paths[path].post) ?? null)
     .catch(() => {

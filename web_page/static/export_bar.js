@@ -30,7 +30,8 @@ export function exportBar(reading) {
       said.textContent = t(how === copy ? "export.copied" : "export.saved");
       announce(said.textContent);
     } catch (error) {
-      if (!(error instanceof Abandoned)) said.textContent = error.title ? `${error.title}. ${error.message}` : t("export.failed");
+      if (!(error instanceof Abandoned))
+        said.textContent = error.title ? `${error.title}. ${error.message}` : t("export.failed");
     } finally {
       saveButton.disabled = false;
       copyButton.disabled = !chosen().isText;

@@ -78,7 +78,10 @@ export function parse(untrustedText, kind, currency) {
   const text = untrustedText.trim();
   if (text === "") return { value: null };
   if (kind === "money" || kind === "number") {
-    const plain = text.normalize("NFKC").replace(/[¥円,\s]/g, "").replace(/^[△▲−]/, "-");
+    const plain = text
+      .normalize("NFKC")
+      .replace(/[¥円,\s]/g, "")
+      .replace(/^[△▲−]/, "-");
     if (!/^-?\d+(\.\d+)?$/.test(plain)) return { wrong: t("edit.wrong.number") };
     // Whole yen and whole counts are integers; all else is a decimal string, which keeps every digit.
     const isWhole = /^-?\d+$/.test(plain) && Number.isSafeInteger(Number(plain));

@@ -31,7 +31,11 @@ export class FieldsPanel {
           "section",
           { class: "field-group" },
           el("h3", { text: t(`group.${group}`) }),
-          el("ul", {}, names.map((name) => this._row(name))),
+          el(
+            "ul",
+            {},
+            names.map((name) => this._row(name)),
+          ),
         ),
       ),
       ...lists.map((name) => this._list(name)),
@@ -46,18 +50,28 @@ export class FieldsPanel {
     const value = this._valueAt(name, answer?.value ?? null);
     const text = shown(value, kind, currency);
     const place = el("div", { class: "field-value" });
-    const open = () => edit(place, { value, kind, currency, label: t("edit.label", { field: label }) }, (to) => this._correct(name, to));
+    const open = () =>
+      edit(place, { value, kind, currency, label: t("edit.label", { field: label }) }, (to) => this._correct(name, to));
     // A value that stands on the page leads there; one that does not is no link.
     const stands = answer?.quad
-      ? button(text || t("none"), () => {}, { class: "value-link", data: { choose: "" }, "aria-label": `${label}: ${text || t("none")}. ${t("field.show")}` })
+      ? button(text || t("none"), () => {}, {
+          class: "value-link",
+          data: { choose: "" },
+          "aria-label": `${label}: ${text || t("none")}. ${t("field.show")}`,
+        })
       : el("span", { class: text ? "value" : "value absent", text: text || t("none") });
     place.append(stands);
     if (this._corrections) {
-      place.append(button(icon("pencil"), open, { class: "square edit-button", "aria-label": t("edit.open", { field: label }) }));
+      place.append(
+        button(icon("pencil"), open, { class: "square edit-button", "aria-label": t("edit.open", { field: label }) }),
+      );
     }
     return el(
       "li",
-      { class: `field${this._isCorrected(name) ? " corrected" : ""}`, data: { field: name, ...(answer ? { evidence: fieldId(name) } : {}) } },
+      {
+        class: `field${this._isCorrected(name) ? " corrected" : ""}`,
+        data: { field: name, ...(answer ? { evidence: fieldId(name) } : {}) },
+      },
       el("div", { class: "field-name", text: label }),
       place,
       this._isCorrected(name) ? correctedMark() : confidenceMark(answer?.confidence),
@@ -69,7 +83,11 @@ export class FieldsPanel {
   _list(name) {
     const kind = kindOf(name, this._fields[name]);
     const entries = this._fields[name] ?? [];
-    const section = el("section", { class: "field-group", data: { field: name } }, el("h3", { text: fieldLabel(name) }));
+    const section = el(
+      "section",
+      { class: "field-group", data: { field: name } },
+      el("h3", { text: fieldLabel(name) }),
+    );
     if (!entries.length) section.append(el("p", { class: "absent", text: t("none") }));
     else section.append(kind === "items" ? this._table(name, entries) : this._accounts(name, entries));
     return section;
@@ -87,10 +105,20 @@ export class FieldsPanel {
             "dl",
             {},
             Object.entries(MEMBERS.accounts).map(([member, kind]) =>
-              el("div", {}, el("dt", { text: t(`account.member.${member}`) }), el("dd", {}, this._cell(name, at, member, kind, null))),
+              el(
+                "div",
+                {},
+                el("dt", { text: t(`account.member.${member}`) }),
+                el("dd", {}, this._cell(name, at, member, kind, null)),
+              ),
             ),
           ),
-          el("div", { class: "entry-end" }, showButton(t("account.show", { number: at + 1 })), confidenceMark(entry.confidence)),
+          el(
+            "div",
+            { class: "entry-end" },
+            showButton(t("account.show", { number: at + 1 })),
+            confidenceMark(entry.confidence),
+          ),
         ),
       ),
     );
@@ -109,7 +137,15 @@ export class FieldsPanel {
       el(
         "tr",
         { data: { evidence: fieldId(name, at) } },
-        el("th", { scope: "row" }, button(String(at + 1), () => {}, { class: "quiet", data: { choose: "" }, "aria-label": t("item.show", { number: at + 1 }) })),
+        el(
+          "th",
+          { scope: "row" },
+          button(String(at + 1), () => {}, {
+            class: "quiet",
+            data: { choose: "" },
+            "aria-label": t("item.show", { number: at + 1 }),
+          }),
+        ),
         members.map(([member, kind]) => el("td", { class: kind }, this._cell(name, at, member, kind, this._currency))),
         el("td", {}, confidenceMark(entry.confidence)),
       ),
@@ -126,7 +162,9 @@ export class FieldsPanel {
     const value = this._valueAt(path, this._fields[name][at][member]);
     const text = shown(value, kind, null) || "–";
     if (!this._corrections) return el("span", { text });
-    const label = t("edit.label", { field: `${fieldLabel(name)} ${at + 1}, ${t(`${kind === "account_type" || name === "bank_accounts" ? "account" : "item"}.member.${member}`)}` });
+    const label = t("edit.label", {
+      field: `${fieldLabel(name)} ${at + 1}, ${t(`${kind === "account_type" || name === "bank_accounts" ? "account" : "item"}.member.${member}`)}`,
+    });
     const place = el("span", { class: `cell${this._isCorrected(path) ? " corrected" : ""}` });
     place.append(
       button(text, () => edit(place, { value, kind, currency, label }, (to) => this._correct(path, to)), {
@@ -188,5 +226,8 @@ function printed(answer, text, isCorrected) {
 function partner(answer) {
   if (!answer?.partner) return null;
   const { name, code, matched_by: by, confidence } = answer.partner;
-  return el("div", { class: "printed", text: t(`partner.${by}`, { name: code ? `${name} (${code})` : name, confidence: percent(confidence) }) });
+  return el("div", {
+    class: "printed",
+    text: t(`partner.${by}`, { name: code ? `${name} (${code})` : name, confidence: percent(confidence) }),
+  });
 }

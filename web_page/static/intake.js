@@ -35,7 +35,13 @@ export function dropZone(onFiles, { multiple, compact, title, hint }) {
     "div",
     { class: `drop-zone${compact ? " compact" : ""}` },
     field,
-    el("label", { for: id }, icon("upload"), el("strong", { text: title }), hint ? el("span", { class: "hint", text: hint }) : null),
+    el(
+      "label",
+      { for: id },
+      icon("upload"),
+      el("strong", { text: title }),
+      hint ? el("span", { class: "hint", text: hint }) : null,
+    ),
   );
 }
 
@@ -82,7 +88,8 @@ export function schemaChoice(chosen, onChange = () => {}) {
   const add = (name, title) => choice.append(el("option", { value: name, selected: name === chosen, text: title }));
   add("auto", t("schema.auto"));
   schemaNames().then((schemas) => {
-    for (const { name, title } of schemas) add(name, title && title.toLowerCase() !== name ? `${title} (${name})` : name);
+    for (const { name, title } of schemas)
+      add(name, title && title.toLowerCase() !== name ? `${title} (${name})` : name);
     add("none", t("schema.none"));
   });
   return choice;
@@ -91,5 +98,11 @@ export function schemaChoice(chosen, onChange = () => {}) {
 /** A labelled field of a form. */
 export function labelled(label, field, hint = null) {
   field.id ||= `field-${nextId++}`;
-  return el("div", { class: "labelled" }, el("label", { for: field.id, text: label }), field, hint ? el("span", { class: "hint", text: hint }) : null);
+  return el(
+    "div",
+    { class: "labelled" },
+    el("label", { for: field.id, text: label }),
+    field,
+    hint ? el("span", { class: "hint", text: hint }) : null,
+  );
 }

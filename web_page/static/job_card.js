@@ -66,7 +66,12 @@ export class JobCard {
         const giveBack = this._places.take();
         if (giveBack) {
           try {
-            await followJob(this._job.id, (state) => this._take(state), (isThere) => this._connected(isThere), signal);
+            await followJob(
+              this._job.id,
+              (state) => this._take(state),
+              (isThere) => this._connected(isThere),
+              signal,
+            );
           } finally {
             giveBack();
           }
@@ -101,7 +106,12 @@ export class JobCard {
   _show() {
     // What is redrawn several times a second must not take the focus from whoever is in it.
     const focused = this._head.contains(document.activeElement) ? document.activeElement.dataset.act : null;
-    this._head.replaceChildren(this._title(), ...(this._state ? [this._progress(), this._counts()] : []), this._problemLine() ?? "", this._actions());
+    this._head.replaceChildren(
+      this._title(),
+      ...(this._state ? [this._progress(), this._counts()] : []),
+      this._problemLine() ?? "",
+      this._actions(),
+    );
     if (focused) this._head.querySelector(`[data-act="${focused}"]`)?.focus();
   }
 
@@ -147,7 +157,14 @@ export class JobCard {
       { class: "counts" },
       el("span", { text: t("jobs.progress.text", { ended: count(ended), total: count(documents.total) }) }),
       el("span", { text: percent(ended / documents.total) }),
-      PARTS.filter((part) => documents[part] > 0).map((part) => el("span", { class: `count-${part}`, data: { count: part } }, icon({ done: "check", failed: "warn", cancelled: "cross" }[part]), t(`jobs.count.${part}`, { count: count(documents[part]) }))),
+      PARTS.filter((part) => documents[part] > 0).map((part) =>
+        el(
+          "span",
+          { class: `count-${part}`, data: { count: part } },
+          icon({ done: "check", failed: "warn", cancelled: "cross" }[part]),
+          t(`jobs.count.${part}`, { count: count(documents[part]) }),
+        ),
+      ),
     );
   }
 
@@ -165,7 +182,9 @@ export class JobCard {
       "div",
       { class: "actions" },
       state && state.last_sequence > 0
-        ? act("results", t(this._isOpen ? "jobs.hide" : "jobs.show"), () => this._toggle(), { "aria-expanded": String(this._isOpen) })
+        ? act("results", t(this._isOpen ? "jobs.hide" : "jobs.show"), () => this._toggle(), {
+            "aria-expanded": String(this._isOpen),
+          })
         : null,
       state && hasEnded(state) && state.status !== "cancelled" && state.documents.failed > 0
         ? act("redrive", t("jobs.redrive", { count: count(state.documents.failed) }), () => this._order(redriveJob))

@@ -64,10 +64,16 @@ export class JobForm {
             icon("file"),
             el("span", { class: "file-name", text: file.name }),
             el("small", { text: bytes(file.size) }),
-            button(icon("cross"), () => this._remove(at), { class: "square", "aria-label": t("jobs.remove", { name: file.name }), disabled: Boolean(this._sending) }),
+            button(icon("cross"), () => this._remove(at), {
+              class: "square",
+              "aria-label": t("jobs.remove", { name: file.name }),
+              disabled: Boolean(this._sending),
+            }),
           ),
         ),
-        this._files.length > SHOWN_FILES ? el("li", { text: t("jobs.and_more", { count: count(this._files.length - SHOWN_FILES) }) }) : null,
+        this._files.length > SHOWN_FILES
+          ? el("li", { text: t("jobs.and_more", { count: count(this._files.length - SHOWN_FILES) }) })
+          : null,
       ),
     );
   }
@@ -88,7 +94,9 @@ export class JobForm {
     const priority = el(
       "select",
       { on: { change: () => change(() => (options.priority = priority.value)) } },
-      ["normal", "low"].map((one) => el("option", { value: one, selected: one === options.priority, text: t(`priority.${one}`) })),
+      ["normal", "low"].map((one) =>
+        el("option", { value: one, selected: one === options.priority, text: t(`priority.${one}`) }),
+      ),
     );
     const formats = FURTHER_FORMATS.map((name) => {
       const box = el("input", {
@@ -97,7 +105,9 @@ export class JobForm {
         on: {
           change: () =>
             change(() => {
-              options.formats = box.checked ? [...options.formats, name] : options.formats.filter((one) => one !== name);
+              options.formats = box.checked
+                ? [...options.formats, name]
+                : options.formats.filter((one) => one !== name);
             }),
         },
       });
@@ -106,7 +116,10 @@ export class JobForm {
     return el(
       "div",
       { class: "options-fields" },
-      labelled(t("options.schema"), schemaChoice(options.schema, (name) => change(() => (options.schema = name)))),
+      labelled(
+        t("options.schema"),
+        schemaChoice(options.schema, (name) => change(() => (options.schema = name))),
+      ),
       labelled(t("options.priority"), priority),
       el("fieldset", {}, el("legend", { text: t("options.formats") }), formats),
     );
@@ -114,15 +127,34 @@ export class JobForm {
 
   _end() {
     if (this._sending) {
-      this._bar = el("div", { class: "progress", role: "progressbar", "aria-label": t("progress.label"), "aria-valuemin": "0", "aria-valuemax": "100" }, el("div"));
+      this._bar = el(
+        "div",
+        {
+          class: "progress",
+          role: "progressbar",
+          "aria-label": t("progress.label"),
+          "aria-valuemin": "0",
+          "aria-valuemax": "100",
+        },
+        el("div"),
+      );
       this._said = el("span", { class: "hint" });
       this._tick();
-      return el("div", { class: "sending" }, this._bar, this._said, button(t("cancel"), () => this._sending?.ender.abort(), { class: "quiet" }));
+      return el(
+        "div",
+        { class: "sending" },
+        this._bar,
+        this._said,
+        button(t("cancel"), () => this._sending?.ender.abort(), { class: "quiet" }),
+      );
     }
     return el(
       "div",
       { class: "actions" },
-      button(t("jobs.submit", { count: count(this._files.length) }), () => this._submit(), { class: "primary", id: "submit-job" }),
+      button(t("jobs.submit", { count: count(this._files.length) }), () => this._submit(), {
+        class: "primary",
+        id: "submit-job",
+      }),
       button(t("jobs.clear"), () => this._clear(), { class: "quiet" }),
     );
   }
@@ -133,7 +165,9 @@ export class JobForm {
     this._bar.classList.toggle("endless", isSent || share === null);
     this._bar.firstElementChild.style.setProperty("width", `${(share ?? 0) * 100}%`);
     if (share !== null) this._bar.setAttribute("aria-valuenow", Math.round(share * 100));
-    this._said.textContent = isSent ? t("jobs.storing") : t("progress.upload", { share: Math.floor((share ?? 0) * 100) });
+    this._said.textContent = isSent
+      ? t("jobs.storing")
+      : t("progress.upload", { share: Math.floor((share ?? 0) * 100) });
   }
 
   _clear() {
@@ -153,7 +187,11 @@ export class JobForm {
       this._tick();
     };
     try {
-      const job = await submitJob(files, this._options, { key: this._key, onUpload, signal: this._sending.ender.signal });
+      const job = await submitJob(files, this._options, {
+        key: this._key,
+        onUpload,
+        signal: this._sending.ender.signal,
+      });
       this._files = [];
       this._key = newIdempotencyKey();
       this._onSubmitted(job, files);

@@ -94,7 +94,9 @@ export async function readResults(id, cursor, most, onLine, signal) {
   const end = () => ender.abort();
   signal?.addEventListener("abort", end);
   try {
-    const answer = await call(`${BASE}/v1/jobs/${encodeURIComponent(id)}/results?cursor=${cursor}`, { signal: ender.signal });
+    const answer = await call(`${BASE}/v1/jobs/${encodeURIComponent(id)}/results?cursor=${cursor}`, {
+      signal: ender.signal,
+    });
     let left = most;
     for await (const line of objects(answer)) {
       onLine(line);

@@ -52,7 +52,8 @@ export class JobsView {
 
   _submitted(job, files) {
     const [first] = files;
-    const title = files.length === 1 ? first.name : t("jobs.title_of", { name: first.name, more: count(files.length - 1) });
+    const title =
+      files.length === 1 ? first.name : t("jobs.title_of", { name: first.name, more: count(files.length - 1) });
     const remembered = { id: job.id, title, files: files.length, createdAt: job.created_at };
     rememberJob(remembered);
     this._jobs = [remembered, ...this._jobs.filter(({ id }) => id !== job.id)];

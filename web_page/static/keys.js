@@ -52,9 +52,9 @@ function ask(refusal) {
     id: "key-field",
     autocomplete: "off",
     spellcheck: "false",
-    value: apiKey(),
     "aria-describedby": "key-help",
   });
+  field.value = apiKey();
   const dialog = el(
     "dialog",
     { class: "card key-dialog", "aria-labelledby": "key-title" },

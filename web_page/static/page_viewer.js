@@ -144,7 +144,9 @@ export class PageViewer {
       el(
         "div",
         { class: "page" },
-        address ? el("img", { src: address, alt: t("viewer.alt", place), width: page.width_px, height: page.height_px }) : null,
+        address
+          ? el("img", { src: address, alt: t("viewer.alt", place), width: page.width_px, height: page.height_px })
+          : null,
         page.error ? unread(page) : this._overlay(page),
       ),
     );
@@ -153,10 +155,17 @@ export class PageViewer {
   }
 
   _overlay(page) {
-    const wanted = this._evidence.filter((one) => one.page === page.number && this._layer === `${one.kind}s` && one.quad);
+    const wanted = this._evidence.filter(
+      (one) => one.page === page.number && this._layer === `${one.kind}s` && one.quad,
+    );
     return svg(
       "svg",
-      { class: "boxes", viewBox: `0 0 ${page.width_px} ${page.height_px}`, role: "group", "aria-label": t("viewer.boxes") },
+      {
+        class: "boxes",
+        viewBox: `0 0 ${page.width_px} ${page.height_px}`,
+        role: "group",
+        "aria-label": t("viewer.boxes"),
+      },
       wanted.map(boxOf),
     );
   }

@@ -2,18 +2,18 @@
 
 import { Abandoned } from "./api.js";
 import { Corrections, correctionsUrl, sendCorrections } from "./corrections.js";
+import { documentHead, notices } from "./document_head.js";
 import { announce, button, el, icon, roving, save } from "./dom.js";
 import { Links, evidenceOf } from "./evidence.js";
-import { exportBar } from "./export_bar.js";
 import { FieldsPanel } from "./fields_panel.js";
 import { bytes, count, duration, t } from "./i18n.js";
-import { dropZone, labelled, schemaChoice } from "./intake.js";
+import { dropZone } from "./intake.js";
 import { PageViewer } from "./page_viewer.js";
 import { problemCard } from "./problem_card.js";
-import { DEFAULT_OPTIONS, Reading, jsonBlob } from "./reading.js";
+import { ReadOptions } from "./read_options.js";
+import { Reading, jsonBlob } from "./reading.js";
 import { textPanel } from "./text_panel.js";
 
-const STAGES = ["wait", "open", "detect", "recognise", "structure"];
 const TICK_MS = 100;
 
 export class ReadView {
@@ -24,7 +24,7 @@ export class ReadView {
   constructor(root, onMany) {
     this._root = root;
     this._onMany = onMany;
-    this._options = { ...DEFAULT_OPTIONS };
+    this._optionsForm = new ReadOptions();
     this._reading = null; // the newest that ended well
     this._corrections = null;
     this._problem = null;
@@ -45,7 +45,9 @@ export class ReadView {
     const parts = [this._intake()];
     this._root.classList.toggle("is-idle", this._reading === null || this._pending !== null);
     if (isIdle) {
-      parts.unshift(el("div", { class: "intro" }, el("h1", { text: t("read.title") }), el("p", { text: t("read.lead") })));
+      parts.unshift(
+        el("div", { class: "intro" }, el("h1", { text: t("read.title") }), el("p", { text: t("read.lead") })),
+      );
       parts.push(el("p", { class: "hint" }, `${t("read.many")} `, el("a", { href: "#jobs", text: t("nav.jobs") })));
     }
     if (this._pending) parts.push(this._progress());
@@ -62,7 +64,7 @@ export class ReadView {
     this.render();
     this._root.querySelector(".progress-card")?.scrollIntoView({ block: "nearest" });
     announce(t("progress.sending", { name: file.name }));
-    const reading = new Reading(file, { ...this._options });
+    const reading = new Reading(file, this._optionsForm.chosen);
     const onUpload = (share) => {
       pending.share = share;
       if (share === 1 && pending.sentMs === null) {
@@ -101,40 +103,40 @@ export class ReadView {
       title: t(compact ? "drop.another" : "drop.title"),
       hint: compact ? "" : t("drop.hint"),
     });
-    return el("section", { class: `intake${compact ? " is-compact" : ""}`, "aria-label": t("read.title") }, zone, this._optionsForm());
-  }
-
-  _optionsForm() {
-    const options = this._options;
-    const pages = el("input", { type: "text", value: options.pages, placeholder: "1-3,7", on: { change: () => (options.pages = pages.value.trim()) } });
-    const confidence = el("input", { type: "number", min: "0", max: "1", step: "0.05", value: options.minConfidence, on: { change: () => (options.minConfidence = confidence.value || "0.5") } });
-    const layer = el("input", { type: "checkbox", checked: options.textLayer, on: { change: () => (options.textLayer = layer.checked) } });
-    const details = el(
-      "details",
-      { class: "options", open: this._optionsOpen, on: { toggle: () => (this._optionsOpen = details.open) } },
-      el("summary", { text: t("options.title") }),
-      el(
-        "div",
-        { class: "options-fields" },
-        labelled(t("options.schema"), schemaChoice(options.schema, (name) => (options.schema = name))),
-        labelled(t("options.pages"), pages),
-        labelled(t("options.min_confidence"), confidence, t("options.min_confidence.hint")),
-        el("label", { class: "checkbox" }, layer, t("options.text_layer")),
-        this._reading ? button(t("options.again"), () => this._read(this._reading.file)) : null,
-      ),
+    const again = this._reading && (() => this._read(this._reading.file));
+    return el(
+      "section",
+      { class: `intake${compact ? " is-compact" : ""}`, "aria-label": t("read.title") },
+      zone,
+      this._optionsForm.element(again),
     );
-    return details;
   }
 
   _progress() {
     const { file, ender } = this._pending;
-    this._bar = el("div", { class: "progress", role: "progressbar", "aria-label": t("progress.label"), "aria-valuemin": "0", "aria-valuemax": "100" }, el("div"));
+    this._bar = el(
+      "div",
+      {
+        class: "progress",
+        role: "progressbar",
+        "aria-label": t("progress.label"),
+        "aria-valuemin": "0",
+        "aria-valuemax": "100",
+      },
+      el("div"),
+    );
     this._sending = el("li");
     this._working = el("li");
     const card = el(
       "section",
       { class: "card progress-card", "aria-label": t("progress.label") },
-      el("h2", {}, icon("file"), el("span", { class: "file-name", text: file.name }), el("small", { text: bytes(file.size) })),
+      el(
+        "h2",
+        {},
+        icon("file"),
+        el("span", { class: "file-name", text: file.name }),
+        el("small", { text: bytes(file.size) }),
+      ),
       this._bar,
       el("ol", { class: "steps" }, this._sending, this._working),
       button(t("cancel"), () => ender.abort(), { class: "quiet" }),
@@ -154,9 +156,13 @@ export class ReadView {
       this._bar.firstElementChild.style.setProperty("width", `${share * 100}%`);
     }
     this._sending.className = isSent ? "over" : "now";
-    this._sending.textContent = isSent ? t("progress.sent", { time: duration(sentMs - startedMs) }) : t("progress.upload", { share: Math.floor((share ?? 0) * 100) });
+    this._sending.textContent = isSent
+      ? t("progress.sent", { time: duration(sentMs - startedMs) })
+      : t("progress.upload", { share: Math.floor((share ?? 0) * 100) });
     this._working.className = isSent ? "now" : "";
-    this._working.textContent = isSent ? t("progress.working", { time: duration(performance.now() - sentMs) }) : t("progress.then");
+    this._working.textContent = isSent
+      ? t("progress.working", { time: duration(performance.now() - sentMs) })
+      : t("progress.then");
   }
 
   _answer() {
@@ -172,36 +178,20 @@ export class ReadView {
     this._panel.append(this._tabs(), this._panelBody, this._correctionsBar);
     this._showTab();
     this._showCorrections();
-    return [this._title(), notices(result), el("div", { class: "reading" }, this._viewer.element, this._panel)];
-  }
-
-  _title() {
-    const { result, file } = this._reading;
-    const { timing_ms: timing } = result;
-    const stages = STAGES.filter((stage) => timing[stage] >= 1).map((stage) => `${t(`stage.${stage}`)} ${duration(timing[stage])}`);
-    return el(
-      "div",
-      { class: "document-head" },
-      el(
-        "div",
-        {},
-        el("h1", { class: "document-title", tabindex: "-1", text: file.name || t("pasted") }),
-        el(
-          "p",
-          { class: "document-facts" },
-          el("span", { class: "pill", text: t(`document.${result.document_type ?? "unknown"}`) }),
-          el("span", { text: t("document.pages", { count: count(result.document.page_count) }) }),
-          el("span", { title: stages.join(" · "), text: t("document.time", { time: duration(timing.total) }) }),
-          el("span", { class: "stages", text: stages.join(" · ") }),
-        ),
-      ),
-      exportBar(this._reading),
-    );
+    return [
+      documentHead(this._reading),
+      notices(result),
+      el("div", { class: "reading" }, this._viewer.element, this._panel),
+    ];
   }
 
   _tabs() {
     const tabs = ["fields", "text"].map((tab) =>
-      button(t(`tab.${tab}`), () => this._openTab(tab), { role: "tab", id: `tab-${tab}`, "aria-controls": "panel-body" }),
+      button(t(`tab.${tab}`), () => this._openTab(tab), {
+        role: "tab",
+        id: `tab-${tab}`,
+        "aria-controls": "panel-body",
+      }),
     );
     const list = el("div", { class: "tabs", role: "tablist", "aria-label": t("panel.label") }, tabs);
     roving(list, "[role=tab]", ["ArrowLeft", "ArrowRight"]);
@@ -222,7 +212,10 @@ export class ReadView {
     this._panelBody.setAttribute("aria-labelledby", `tab-${this._tab}`);
     const { result } = this._reading;
     if (this._tab === "text") this._panelBody.replaceChildren(textPanel(result));
-    else if (result.fields) this._panelBody.replaceChildren(new FieldsPanel(result, this._corrections, () => this._showCorrections()).element);
+    else if (result.fields)
+      this._panelBody.replaceChildren(
+        new FieldsPanel(result, this._corrections, () => this._showCorrections()).element,
+      );
     else this._panelBody.replaceChildren(el("p", { class: "absent", text: t("fields.none") }));
     this._links.renew();
   }
@@ -245,21 +238,32 @@ export class ReadView {
     bar.hidden = corrections.size === 0;
     if (bar.hidden) return;
     const said = el("span", { class: "hint", role: "status" });
-    const saveIt = button(t("corrections.save"), () => save(jsonBlob(corrections.result()), this._reading.fileName(".corrected.json")));
+    const saveIt = button(t("corrections.save"), () =>
+      save(jsonBlob(corrections.result()), this._reading.fileName(".corrected.json")),
+    );
     const discard = button(t("corrections.discard"), () => this._discardCorrections(), { class: "quiet" });
-    bar.replaceChildren(el("strong", { text: t("corrections.count", { count: count(corrections.size) }) }), saveIt, discard, said);
+    bar.replaceChildren(
+      el("strong", { text: t("corrections.count", { count: count(corrections.size) }) }),
+      saveIt,
+      discard,
+      said,
+    );
     const url = await correctionsUrl(this._reading.result.id);
     if (url === null || !bar.contains(saveIt)) return;
-    const send = button(t("corrections.send"), async () => {
-      send.disabled = true;
-      try {
-        await sendCorrections(url, corrections);
-        said.textContent = t("corrections.sent");
-      } catch (error) {
-        said.textContent = `${error.title}. ${error.message}`;
-        send.disabled = false;
-      }
-    }, { class: "primary" });
+    const send = button(
+      t("corrections.send"),
+      async () => {
+        send.disabled = true;
+        try {
+          await sendCorrections(url, corrections);
+          said.textContent = t("corrections.sent");
+        } catch (error) {
+          said.textContent = `${error.title}. ${error.message}`;
+          send.disabled = false;
+        }
+      },
+      { class: "primary" },
+    );
     saveIt.before(send);
   }
 
@@ -268,27 +272,4 @@ export class ReadView {
     this._showTab();
     this._showCorrections();
   }
-}
-
-/** What was done differently from asked, and which pages could not be read. */
-function notices(result) {
-  const unread = result.pages.filter((page) => page.error);
-  const all = [
-    ...unread.map(({ number, error }) => ({ code: error.code, detail: error.detail, page: number, isError: true })),
-    ...result.warnings,
-  ];
-  if (!all.length) return "";
-  return el(
-    "ul",
-    { class: "notices", "aria-label": t("warnings") },
-    all.map(({ code, detail, page, isError }) =>
-      el(
-        "li",
-        { class: isError ? "notice bad" : "notice" },
-        icon("warn"),
-        el("span", {}, page ? el("strong", { text: `${t("page.number", { number: page })}: ` }) : null, detail),
-        el("code", { text: code }),
-      ),
-    ),
-  );
 }

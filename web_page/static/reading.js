@@ -93,7 +93,7 @@ let schemas = null;
 
 /** The schemas that the server has, beside `auto` and `none`: `[{name, title}]`. Asked for once. */
 export function schemaNames() {
-  schemas ??= call("/v1/schemas")
+  schemas ??= call("/v1/schemas", { quiet: true })
     .then((answer) => answer.json())
     .then((told) => told.schemas.map(({ name, title }) => ({ name, title })))
     .catch(() => {

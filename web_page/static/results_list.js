@@ -37,7 +37,13 @@ export class ResultsList {
     try {
       while (this._cursor < this._reached && this._rows.size < this._most) {
         const before = this._cursor;
-        await readResults(this._jobId, this._cursor, this._most - this._rows.size, (line) => this._take(line), this._signal);
+        await readResults(
+          this._jobId,
+          this._cursor,
+          this._most - this._rows.size,
+          (line) => this._take(line),
+          this._signal,
+        );
         if (this._cursor === before) break;
       }
       this._said.hidden = true;
@@ -79,7 +85,14 @@ function failedRow(line) {
       "div",
       { class: "result-main" },
       el("span", { class: "file-name", text: nameOf(line) }),
-      el("p", { class: "reason" }, el("strong", { text: title ?? t("results.failed") }), detail ? ` ${detail}` : "", " ", el("code", { text: code ?? "" })),
+      el(
+        "p",
+        { class: "reason" },
+        el("strong", { text: title ?? t("results.failed") }),
+        detail ? ` ${detail}` : "",
+        " ",
+        el("code", { text: code ?? "" }),
+      ),
     ),
   );
 }
@@ -88,12 +101,19 @@ function doneRow(line) {
   const { result } = line;
   const fields = result.fields;
   const more = el("div", { class: "result-fields", hidden: true });
-  const open = button(t("results.fields"), () => {
-    more.hidden = !more.hidden;
-    open.setAttribute("aria-expanded", String(!more.hidden));
-    if (!more.hidden && !more.firstChild) more.append(new FieldsPanel(result).element);
-  }, { "aria-expanded": "false", class: "quiet" });
-  const stem = nameOf(line).replace(/\.[^.]*$/, "").replace(/[\\/]/g, "_") || "document";
+  const open = button(
+    t("results.fields"),
+    () => {
+      more.hidden = !more.hidden;
+      open.setAttribute("aria-expanded", String(!more.hidden));
+      if (!more.hidden && !more.firstChild) more.append(new FieldsPanel(result).element);
+    },
+    { "aria-expanded": "false", class: "quiet" },
+  );
+  const stem =
+    nameOf(line)
+      .replace(/\.[^.]*$/, "")
+      .replace(/[\\/]/g, "_") || "document";
   return el(
     "li",
     { class: "result done", data: { status: "done" } },
@@ -102,14 +122,22 @@ function doneRow(line) {
       "div",
       { class: "result-main" },
       el("span", { class: "file-name", text: nameOf(line) }),
-      el("p", { class: "summary" }, el("span", { class: "pill", text: t(`document.${result.document_type ?? "unknown"}`) }), summary(fields)),
+      el(
+        "p",
+        { class: "summary" },
+        el("span", { class: "pill", text: t(`document.${result.document_type ?? "unknown"}`) }),
+        summary(fields),
+      ),
       more,
     ),
     el(
       "div",
       { class: "result-actions" },
       fields ? open : null,
-      button("JSON", () => save(jsonBlob(result), `${stem}.json`), { class: "quiet", "aria-label": t("results.json", { name: nameOf(line) }) }),
+      button("JSON", () => save(jsonBlob(result), `${stem}.json`), {
+        class: "quiet",
+        "aria-label": t("results.json", { name: nameOf(line) }),
+      }),
       Object.entries(result.links ?? {}).map(([format, url]) => linkTo(format, url)),
     ),
   );

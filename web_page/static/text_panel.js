@@ -12,8 +12,15 @@ export function textPanel(result) {
     result.pages.map((page) => [
       result.pages.length > 1 ? el("h3", { text: t("page.number", { number: page.number }) }) : null,
       page.error
-        ? el("p", { class: "problem-line", text: `${t("viewer.unread", { number: page.number })} ${page.error.detail}` })
-        : el("ol", { class: "lines" }, page.lines.map((line, at) => lineOf(page, line, at))),
+        ? el("p", {
+            class: "problem-line",
+            text: `${t("viewer.unread", { number: page.number })} ${page.error.detail}`,
+          })
+        : el(
+            "ol",
+            { class: "lines" },
+            page.lines.map((line, at) => lineOf(page, line, at)),
+          ),
       (page.tables ?? []).map(tableOf),
     ]),
   );
@@ -28,7 +35,12 @@ function lineOf(page, line, at) {
     {},
     el(
       "button",
-      { type: "button", class: `line${low ? " low" : ""}`, data: { evidence: lineId(page.number, at), choose: "" }, title: low ? t("confidence.low") : null },
+      {
+        type: "button",
+        class: `line${low ? " low" : ""}`,
+        data: { evidence: lineId(page.number, at), choose: "" },
+        title: low ? t("confidence.low") : null,
+      },
       line.text,
       low ? unseen(`, ${t("confidence.low")}`) : null,
     ),
@@ -42,11 +54,26 @@ function tableOf({ rows }, at) {
     el("summary", { text: t("table.number", { number: at + 1, rows: rows.length }) }),
     el(
       "div",
-      { class: "table-scroll", tabindex: "0", role: "region", "aria-label": t("table.number", { number: at + 1, rows: rows.length }) },
+      {
+        class: "table-scroll",
+        tabindex: "0",
+        role: "region",
+        "aria-label": t("table.number", { number: at + 1, rows: rows.length }),
+      },
       el(
         "table",
         {},
-        el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", { rowspan: cell.row_span, colspan: cell.column_span, text: cell.text }))))),
+        el(
+          "tbody",
+          {},
+          rows.map((row) =>
+            el(
+              "tr",
+              {},
+              row.map((cell) => el("td", { rowspan: cell.row_span, colspan: cell.column_span, text: cell.text })),
+            ),
+          ),
+        ),
       ),
     ),
   );

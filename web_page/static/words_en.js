@@ -1,21 +1,21 @@
 // What the page says, in English. `{places}` are filled in; the tests hold both languages to the same keys and places.
 
 export const words = {
-  "skip": "Skip to the content",
+  skip: "Skip to the content",
   "nav.label": "Views",
   "nav.read": "Read",
   "nav.jobs": "Jobs",
   "foot.openapi": "API description",
-  "cancel": "Cancel",
-  "again": "Try again",
-  "none": "not found",
-  "show": "Show",
-  "pasted": "Pasted picture",
-  "confidence": "Confidence",
+  cancel: "Cancel",
+  again: "Try again",
+  none: "not found",
+  show: "Show",
+  pasted: "Pasted picture",
+  confidence: "Confidence",
   "confidence.low": "Uncertain: compare it with the page",
   "confidence.check": "check",
   "confidence.short": "sure",
-  "warnings": "Notes on this reading",
+  warnings: "Notes on this reading",
   "page.number": "Page {number}",
   "table.number": "Table {number} ({rows} rows)",
 
@@ -33,7 +33,8 @@ export const words = {
   "drop.another": "Read another document",
 
   "read.title": "Read a document",
-  "read.lead": "Its fields appear beside the page, each with the place where it is printed and how sure the reading is.",
+  "read.lead":
+    "Its fields appear beside the page, each with the place where it is printed and how sure the reading is.",
   "read.many": "Many documents at once?",
   "read.done": "{name} has been read.",
   "options.title": "Options",
@@ -164,14 +165,16 @@ export const words = {
   "problem.invalid_request": "One of the options is off.",
   "problem.unauthenticated": "This server wants an API key.",
   "problem.forbidden": "This key does not allow that.",
-  "problem.document_too_large": "The document is over one of the server's limits. Fewer pages may help (Options), or a job, whose limits are wider.",
+  "problem.document_too_large":
+    "The document is over one of the server's limits. Fewer pages may help (Options), or a job, whose limits are wider.",
   "problem.unsupported_media_type": "The server does not open this kind of file.",
   "problem.unreadable_document": "The file is damaged, or no document. Save it anew in the program that it comes from.",
   "problem.password_required": "The document is locked with a password. Save it without one.",
   "problem.overloaded": "The server has more to do than it can finish in time.",
   "problem.quota_exceeded": "This key has used up what it is granted for now.",
   "problem.not_ready": "The server is starting, or one of its parts is down.",
-  "problem.deadline_exceeded": "The document could not be read within 30 seconds. Fewer pages may help (Options), or a job.",
+  "problem.deadline_exceeded":
+    "The document could not be read within 30 seconds. Fewer pages may help (Options), or a job.",
   "problem.internal_error": "The fault is the server's. Whoever runs it finds the reason by the request's number.",
 
   "jobs.title": "Jobs",

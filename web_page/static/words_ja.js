@@ -1,21 +1,21 @@
 // What the page says, in Japanese. The keys are those of words_en.js.
 
 export const words = {
-  "skip": "本文へ移動",
+  skip: "本文へ移動",
   "nav.label": "画面の切り替え",
   "nav.read": "読み取り",
   "nav.jobs": "一括処理",
   "foot.openapi": "API仕様",
-  "cancel": "キャンセル",
-  "again": "もう一度試す",
-  "none": "見つかりません",
-  "show": "表示",
-  "pasted": "貼り付けた画像",
-  "confidence": "確信度",
+  cancel: "キャンセル",
+  again: "もう一度試す",
+  none: "見つかりません",
+  show: "表示",
+  pasted: "貼り付けた画像",
+  confidence: "確信度",
   "confidence.low": "不確か：原本と見比べてください",
   "confidence.check": "要確認",
   "confidence.short": "確信度",
-  "warnings": "読み取りに関する注意",
+  warnings: "読み取りに関する注意",
   "page.number": "{number}ページ",
   "table.number": "表{number}（{rows}行）",
 
@@ -72,7 +72,8 @@ export const words = {
 
   "viewer.label": "原本",
   "viewer.tools": "ページ送りと拡大",
-  "viewer.page": "{total}ページ中{number}ページ目。左右の矢印キーでページ送り、プラスとマイナスで拡大・縮小、0で幅に合わせます。",
+  "viewer.page":
+    "{total}ページ中{number}ページ目。左右の矢印キーでページ送り、プラスとマイナスで拡大・縮小、0で幅に合わせます。",
   "viewer.alt": "読み取った原本（{total}ページ中{number}ページ目）",
   "viewer.position": "{number} / {total}",
   "viewer.back": "前のページ",
@@ -164,9 +165,11 @@ export const words = {
   "problem.invalid_request": "オプションの指定に誤りがあります。",
   "problem.unauthenticated": "このサーバーの利用にはAPIキーが必要です。",
   "problem.forbidden": "このキーでは許可されていません。",
-  "problem.document_too_large": "書類がサーバーの上限を超えています。オプションでページを絞るか、上限の大きい一括処理をお使いください。",
+  "problem.document_too_large":
+    "書類がサーバーの上限を超えています。オプションでページを絞るか、上限の大きい一括処理をお使いください。",
   "problem.unsupported_media_type": "この種類のファイルには対応していません。",
-  "problem.unreadable_document": "ファイルが壊れているか、書類ではありません。作成元のアプリケーションで保存し直してください。",
+  "problem.unreadable_document":
+    "ファイルが壊れているか、書類ではありません。作成元のアプリケーションで保存し直してください。",
   "problem.password_required": "書類がパスワードで保護されています。パスワードなしで保存し直してください。",
   "problem.overloaded": "サーバーが混み合っており、時間内に処理できません。",
   "problem.quota_exceeded": "このキーの利用枠を使い切りました。",
