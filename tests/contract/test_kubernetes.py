@@ -32,8 +32,8 @@ VERSIONS = ("1.31", "1.37")
 KEDA = json.loads((Path(__file__).parent / "schemas" / "keda.json").read_text())
 OURS = "yomitori/"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-SPLIT = {"bulk-dispatcher": {"bulk-dispatcher", "bulk-intake", "bulk-webhooks"}}
-"""One container there, a deployment for each role here."""
+SPLIT = {"bulk-dispatcher": {"bulk-dispatcher", "bulk-intake", "bulk-webhooks"}, "first-key": set[str]()}
+"""One container there, a deployment for each role here; and one that runs once, which is a command here."""
 
 
 @pytest.fixture(params=EVERYTHING)

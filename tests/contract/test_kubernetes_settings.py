@@ -113,7 +113,7 @@ def test_secrets_are_told_of_and_held_by_those_who_need_them(cluster: Cluster) -
                     holders[source["secretRef"]["name"]].add(container["name"])
     bulk = {"bulk-api", "bulk-dispatcher", "bulk-intake", "bulk-webhooks", "bulk-read", "bulk-structure"}
     assert holders == {
-        "yomitori-database": bulk,
+        "yomitori-database": {*bulk, "preprocess"},
         "yomitori-migrations": {"migrate"},
         "yomitori-storage": {*bulk, "preprocess"},
         "yomitori-webhooks": {"bulk-api", "bulk-webhooks"},
