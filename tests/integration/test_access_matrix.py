@@ -52,6 +52,8 @@ ACCESS = AccessSettings().model_copy(update={"keys": True, "cache_s": 0.001})
 NO_DATABASE = "sqlite:///nowhere.sqlite3"
 
 OPEN = {
+    ("sync", "/"),
+    ("sync", "/page/{digest}/{name}"),
     ("sync", "/healthz"),
     ("sync", "/readyz"),
     ("sync", "/openapi.json"),

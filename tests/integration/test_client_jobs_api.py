@@ -211,7 +211,7 @@ def test_a_key_goes_to_the_api_and_not_to_object_storage(
 
     monkeypatch.setattr(httpx.Client, "send", look)
     with JobsClient(api.url) as jobs:
-        documents = [JobDocument(source=path, reference=path.name) for path in files[:2]]
+        documents = [JobDocument(source=path, reference=f"not {path.name}") for path in files[:2]]  # so no form will do
         assert jobs.submit(documents).documents.total == 2
     assert {with_key for path, with_key in sent if path.startswith("/v1/")} == {True}
     assert {with_key for path, with_key in sent if not path.startswith("/v1/")} == {False}

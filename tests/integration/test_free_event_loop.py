@@ -109,7 +109,7 @@ async def test_the_times_of_an_answer(
     context = RequestContext(request_id="r", received_s=0.0)
     context.stages_ms["total"] = 7.04
     result = RenderedResult(content_type="application/json", body=body, warning_codes=("x",))
-    completed = await sync_road._with_timing(result, context)
+    completed = await sync_road._complete(result, context, None)
     assert json.loads(completed.body) == {"lines": lines, "timing_ms": {"total": 7.0}}
     assert completed.warning_codes == ("x",)
     assert calls == [off_the_loop]
