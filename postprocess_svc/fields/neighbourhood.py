@@ -216,6 +216,8 @@ def _row_before(context: DocumentContext, facts: RowFacts, extent: Extent, roles
     distance = (extent.top - other.row.bottom) / max(1.0, extent.height)
     phrase = other.phrases[-1]
     rest = other.row.text[phrase.end :].strip(" :\t()-.*")
+    if _GOES_ON.match(other.row.text, phrase.end) is not None:
+        return None
     if distance > 1.5 or any(character.isdigit() for character in rest) or not phrase.roles & roles:
         return None
     return Governor(phrase=phrase, row=other.row.number, relation=Relation.NEXT, distance=max(0.0, distance), skipped=0)

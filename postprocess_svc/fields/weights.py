@@ -209,7 +209,7 @@ _DUE_DATE = {
     "payment_words": 3.0,  # 支払, 振込, zahlen in the same row
     "before_issue": -4.0,
     "terms": 3.5,  # in a cell that begins with 支払条件 or its like, the year printed
-    "with_discount": -5.0,  # by which a discount may be taken
+    "with_discount": -9.0,  # by which a discount may be taken
     **(
         _DATE_SHAPE | {"no_year": -0.8, "row:closing": -4.0, "below:closing": -2.0, "closing": -3.0, "of_subject": -8.0}
     ),

@@ -25,7 +25,7 @@ _LEAST_NET = 100
 
 
 def sums_behind(items: Sequence[Item], total: Decimal | None) -> set[Decimal]:
-    """What subtotal and tax may add up to for this to be the amount to pay: by up to three labelled asides, or none."""
+    """What subtotal and tax may add up to for this to be the amount to pay: by any of the labelled asides."""
     if total is None:
         return set()
     behind = {total}
