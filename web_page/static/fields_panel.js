@@ -162,9 +162,8 @@ export class FieldsPanel {
     const value = this._valueAt(path, this._fields[name][at][member]);
     const text = shown(value, kind, null) || "–";
     if (!this._corrections) return el("span", { text });
-    const label = t("edit.label", {
-      field: `${fieldLabel(name)} ${at + 1}, ${t(`${kind === "account_type" || name === "bank_accounts" ? "account" : "item"}.member.${member}`)}`,
-    });
+    const family = member in MEMBERS.items ? "item" : "account";
+    const label = t("edit.label", { field: `${fieldLabel(name)} ${at + 1}, ${t(`${family}.member.${member}`)}` });
     const place = el("span", { class: `cell${this._isCorrected(path) ? " corrected" : ""}` });
     place.append(
       button(text, () => edit(place, { value, kind, currency, label }, (to) => this._correct(path, to)), {
