@@ -41,7 +41,11 @@ class TestKeys:
             if told == "Bearer the-key":
                 route.continue_()
                 return
-            headers = {"Access-Control-Allow-Origin": "*", "WWW-Authenticate": "Bearer"}
+            headers = {
+                "Access-Control-Allow-Origin": "*",
+                "Access-Control-Expose-Headers": "Retry-After",  # as the bulk API does
+                "WWW-Authenticate": "Bearer",
+            }
             route.fulfill(status=401, json=REFUSAL, content_type="application/problem+json", headers=headers)
 
         page.route("**/v1/**", guard)

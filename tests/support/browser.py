@@ -84,7 +84,7 @@ def opened_context(browser: Browser, stack: LocalStack, **settings: object) -> I
         context.set_default_timeout(PATIENCE_MS)
         complaints.watch(context)
         yield context
-    assert complaints.faults == []
+    assert complaints.faults == [], "\n".join(complaints.faults)
 
 
 def drop(page: Page, content: bytes, name: str, media_type: str = "application/pdf") -> None:
