@@ -129,7 +129,8 @@ def _is_of_a_thing(facts: RowFacts, label: Phrase) -> bool:
     """Japanese words that are no label stand before the "No." in its cell: 現場 高宮 No.5."""
     text = facts.row.text
     cell = text.rfind("\t", 0, label.start) + 1
-    if any(cell <= other.start < label.start for other in (*facts.labels, *facts.dates)):
+    starts = [*(other.start for other in facts.labels), *(date.start for date in facts.dates)]
+    if any(cell <= start < label.start for start in starts):
         return False
     before = _BRACKETS.sub("", text[cell : label.start])
     return before[-1:] == " " and sum(map(is_cjk, before)) >= _LEAST_WORD
