@@ -12,6 +12,7 @@ import pytest
 from local_stack.stack import REPOSITORY_ROOT, LocalStack
 from tests.support.aws import aws_server  # noqa: F401 - a fixture
 from tests.support.bulk_api import api_house, refusing_api, refusing_house  # noqa: F401 - fixtures
+from tests.support.databases import postgres_url  # noqa: F401 - a fixture
 from tests.support.job_stores import (  # noqa: F401 - fixtures
     empty_job_database,
     job_clock,
@@ -90,10 +91,23 @@ def bulk_api(running_stack: LocalStack) -> Iterator[httpx.Client]:
         yield client
 
 
+STACK_GROUP = "stack"
+"""Of the tests over ``running_stack``, and of all others that load real models: one worker has it, and one Triton."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the running stack is marked so, and has time for the models to load."""
+    """Say what needs the stack and has time for the models to load, and what ``make test``'s workers may not part.
+
+    A file's tests stay together, as its fixtures do (``--dist loadgroup``); so do those of the stack. Whoever starts
+    real models comes first: with the longest begun at once, no worker is left alone with it at the end.
+    """
     for item in items:
         if "running_stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.stack)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(420))
+        if item.get_closest_marker("xdist_group") is None:
+            on_stack = item.get_closest_marker("stack") is not None
+            item.add_marker(pytest.mark.xdist_group(STACK_GROUP if on_stack else item.path.stem))
+    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
