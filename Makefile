@@ -16,10 +16,10 @@ LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.1
 # Half of the generated documents are clean.
 GENERATED_DAMAGE := clean scan clean fax clean photo clean heavy
 
-# Tests run in so many processes; a file's tests stay in one, and those of the running stack (tests/conftest.py).
+# Tests run in so many processes; a file stays in one, as do those of the running stack (tests/support/scheduling.py).
 # WORKERS=0 runs all in one process, where a debugger and `-s` work.
 WORKERS ?= 2
-PARALLEL = --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from tests.support.job_stores import (  # noqa: F401 - fixtures
     job_store,
 )
 from tests.support.object_store import ObjectStore
+from tests.support.scheduling import STACK, FileScheduling, check_group, group_of
 
 SHARED_DATA_VARIABLE = "OCR_SHARED_DATA"
 ALLOWED_SOURCES = "documents/inbox,archive"
@@ -91,23 +93,21 @@ def bulk_api(running_stack: LocalStack) -> Iterator[httpx.Client]:
         yield client
 
 
-STACK_GROUP = "stack"
-"""Of the tests over ``running_stack``, and of all others that load real models: one worker has it, and one Triton."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what needs the stack and has time for the models to load, and what ``make test``'s workers may not part.
+    """Whatever uses the running stack is marked so, has time for the models to load, and comes first.
 
-    A file's tests stay together, as its fixtures do (``--dist loadgroup``); so do those of the stack. Whoever starts
-    real models comes first: with the longest begun at once, no worker is left alone with it at the end.
+    It takes longest: begun at once, it leaves no process of ``make test`` alone with it at the end.
     """
     for item in items:
         if "running_stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.stack)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(420))
-        if item.get_closest_marker("xdist_group") is None:
-            on_stack = item.get_closest_marker("stack") is not None
-            item.add_marker(pytest.mark.xdist_group(STACK_GROUP if on_stack else item.path.stem))
-    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+        check_group(item)
+    items.sort(key=lambda item: group_of(item.nodeid.partition("::")[0]) != STACK)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling | None:
+    """See ``tests.support.scheduling``."""
+    return FileScheduling(config, log) if config.getoption("dist") == "loadfile" else None

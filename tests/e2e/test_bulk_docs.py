@@ -1,4 +1,4 @@
-"""The commands of docs/bulk.md, docs/client.md and of the README do what the pages say: their blocks are run as they stand there."""
+"""The blocks of docs/bulk.md, docs/client.md and the README do what the pages say: they are run as they stand there."""
 
 from __future__ import annotations
 
