@@ -16,6 +16,11 @@ LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.1
 # Half of the generated documents are clean.
 GENERATED_DAMAGE := clean scan clean fax clean photo clean heavy
 
+# Tests run in so many processes; a file stays in one, as do those of the running stack (tests/support/scheduling.py).
+# WORKERS=0 runs all in one process, where a debugger and `-s` work.
+WORKERS ?= 2
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=
 
@@ -30,7 +35,7 @@ demo: environment models ## install, start everything, read the sample invoice, 
 	@$(RUN) -m evaluation.demo $(ARGS)
 
 test: environment-dev environment-aws environment-postgres environment-browser models ## install what is missing and run all tests, with the real Triton and models
-	@$(RUN) -m pytest -m "not long" $(ARGS)
+	@$(RUN) -m pytest $(PARALLEL) -m "not long" $(ARGS)
 
 test-long: environment-dev environment-aws environment-postgres environment-browser models ## the tests with their full counts too
 	@$(RUN) -m pytest $(ARGS)

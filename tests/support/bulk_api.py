@@ -21,7 +21,7 @@ from async_worker.vitals import HttpRole
 from local_stack.aws import AwsServer
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.aws_clients import s3_client
-from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.job_store import JobRecords
@@ -32,6 +32,7 @@ from ocr_core.settings import AccessSettings, BulkSettings, ObjectStoreSettings,
 from ocr_core.telemetry import Metrics
 from postprocess_svc.schemas import shipped_schemas
 from tests.support.aws import free_port, object_settings, storage_settings
+from tests.support.databases import ready_sqlite
 from tests.support.job_stores import RULES, claim, read, send
 from tests.support.waiting import wait_until
 
@@ -277,8 +278,7 @@ def api_house(job_store: SqlJobStore, aws_server: AwsServer) -> Iterator[ApiHous
 @pytest.fixture(scope="module")
 def refusing_house(tmp_path_factory: pytest.TempPathFactory, aws_server: AwsServer) -> Iterator[ApiHouse]:
     """For tests of one file that store nothing: over SQLite, with nothing in it before and after."""
-    database = f"sqlite:///{tmp_path_factory.mktemp('refusing') / 'jobs.sqlite3'}"
-    upgrade(database)
+    database = ready_sqlite(tmp_path_factory.mktemp("refusing") / "jobs.sqlite3")
     with SqlJobStore(database, rules=RULES) as store, open_api_house(store, aws_server) as made:
         yield made
 

@@ -31,7 +31,7 @@ from async_worker.stages.work import StageWork
 from async_worker.tenants import TenantPolicies
 from local_stack.aws import AwsServer
 from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
-from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.adapters.storage import S3Storage
@@ -50,6 +50,7 @@ from ocr_core.telemetry import Metrics
 from postprocess_svc.ctc import Charset, Charsets
 from postprocess_svc.pipeline import TextPipeline
 from tests.support.aws import object_settings, queue_settings, storage_settings
+from tests.support.databases import ready_sqlite
 from tests.support.open_samples import pdf
 from tests.support.triton_double import CHARSET, CHARSET_SHA256, detect, recognise
 from tests.support.waiting import PATIENCE_S
@@ -360,12 +361,12 @@ async def stage_house(
     charsets: Charsets | None = None,
 ) -> AsyncIterator[StageHouse]:
     """A process's worth of adapters, started. Two houses of one folder and the same settings share all their state."""
-    url = f"sqlite:///{folder / 'jobs.sqlite3'}"
+    database = folder / "jobs.sqlite3"
+    url = f"sqlite:///{database}" if database.exists() else ready_sqlite(database)
     storage = storage_settings(object_server or server)
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         blocking = stack.enter_context(Blocking(threads=8))
-        await blocking.run(upgrade, url)
         rules = StoreRules(
             lease_s=settings.lease_s, max_attempts=settings.max_attempts, resend_first_s=5, resend_max_s=60
         )
