@@ -25,7 +25,7 @@ PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
 .PHONY: help demo test test-long up down lint format models tune bench bench-bulk bench-load bench-overhead bench-opener faults-report
-.PHONY: capacity hostile-report fuzz generate train-fields bench-text bench-pixels eval lock clean
+.PHONY: capacity images-check hostile-report fuzz generate train-fields bench-text bench-pixels eval lock clean
 .PHONY: screenshots environment environment-dev environment-triton environment-aws environment-postgres environment-browser
 
 help: ## list the targets
@@ -95,6 +95,9 @@ hostile-report: environment-dev environment-aws models ## good documents among h
 
 fuzz: environment-dev ## mutated documents through the file opener, for as long as ARGS="--minutes N" says
 	@$(RUN) -m tests.hostile.fuzz $(ARGS)
+
+images-check: environment-dev environment-aws models ## build every image, run the compose file, ask everything of it (root; ARGS=--help)
+	@$(RUN) -m tests.images $(ARGS)
 
 faults-report: environment-dev environment-aws ## a job of a thousand documents under kills and a bad network: a table
 	@$(RUN) -m tests.faults.report $(ARGS)

@@ -241,7 +241,7 @@ def test_triton_on_a_cpu_stands_under_its_guard(services: dict[str, Any]) -> Non
     dockerfile = (ROOT / services["triton-cpu"]["build"]["dockerfile"]).read_text()
     entrypoint = re.search(r'^ENTRYPOINT .*"/opt/yomitori/(\S+)"\]$', dockerfile, flags=re.MULTILINE)
     assert entrypoint is not None
-    assert (ROOT / entrypoint[1]).is_file()
+    assert "return Guard(command).run()" in (ROOT / entrypoint[1]).read_text()
     assert services["triton-cpu"]["restart"] == "unless-stopped"
     assert services["triton-cpu"]["command"][0] == "tritonserver"
 
