@@ -25,6 +25,13 @@ class StageMetrics:
             buckets=_STAGE_BUCKETS_S,
             registry=registry,
         )
+        self.queue_wait = Histogram(
+            "ocr_bulk_queue_wait_seconds",
+            "Time from a message's sending to the claim of its work, by stage.",
+            ("stage",),
+            buckets=_STAGE_BUCKETS_S,
+            registry=registry,
+        )
         self.in_hand = Gauge(
             "ocr_bulk_in_hand", "Messages in hand, waiting for a place or worked on.", ("role",), registry=registry
         )
@@ -47,3 +54,4 @@ class StageMetrics:
             "ocr_bulk_receive_errors", "Receives that the queue did not answer.", ("role",), registry=registry
         )
         self.pages = metrics.pages
+        self.steps = metrics.stage_duration

@@ -31,6 +31,7 @@ from ocr_core.settings import (
     QueueSettings,
     SettingsGroup,
     StorageSettings,
+    TracingSettings,
     TritonSettings,
     WebhookSettings,
     variable_name,
@@ -38,7 +39,7 @@ from ocr_core.settings import (
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
-ALL_SERVICES = (ExposureSettings, LogSettings)
+ALL_SERVICES = (ExposureSettings, LogSettings, TracingSettings)
 BULK = (*ALL_SERVICES, AccessSettings, BulkSettings, QueueSettings, ObjectStoreSettings, StorageSettings)
 READS: dict[str, tuple[type[SettingsGroup], ...]] = {
     "preprocess": (
