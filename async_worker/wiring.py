@@ -33,6 +33,7 @@ from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.model_metrics import ModelMetrics
 from ocr_core.adapters.object_store import S3ObjectStore
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.adapters.storage import S3Storage
@@ -143,7 +144,7 @@ class House:
         self._queues = SqsQueues(settings.queue, visibility_timeout_s=bulk.lease_s)
         self._storage = S3Storage(settings.storage)
         self._models = TritonModels(settings.triton, ModelMetrics(self.metrics))
-        self._opener = make_file_opener(settings.opener, settings.storage)
+        self._opener = make_file_opener(settings.opener, settings.storage, OpenerMetrics(self.metrics))
 
     async def start(self) -> None:
         """Start the adapters that these roles use."""

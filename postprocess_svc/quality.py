@@ -63,8 +63,10 @@ class Quality:
         """The fields that were looked for, in a document of the kind that it was taken for."""
         for name, answer in fields.items():
             confidence = _confidence(answer)
-            outcome = FOUND if confidence is not None and confidence >= SURE else NULL
-            self.fields.labels(document_type.value, name, outcome).inc()
+            is_found = confidence is not None and confidence >= SURE
+            # Both, so that a share can be told from the first document on.
+            self.fields.labels(document_type.value, name, FOUND).inc(is_found)
+            self.fields.labels(document_type.value, name, NULL).inc(not is_found)
             if confidence is not None:
                 observe(self.field_confidence.labels(name), confidence)
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from ocr_core import tracing
 from ocr_core.adapters.model_metrics import ModelMetrics
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.postprocess import HttpStructurer
 from ocr_core.adapters.storage import S3Storage
@@ -82,7 +83,7 @@ def make_app(
         metrics=metrics,
     )
     models = TritonModels(triton, ModelMetrics(metrics))
-    opener = make_file_opener(file_opener, storage)
+    opener = make_file_opener(file_opener, storage, OpenerMetrics(metrics))
     structurer = HttpStructurer(settings.structure_url)
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")

@@ -81,6 +81,8 @@ class Intake:
             ("outcome",),
             registry=metrics.registry,
         )
+        for outcome in ("taken", "nothing_new", "refused", "failed"):
+            self._messages.labels(outcome)
 
     async def run(self, stop: asyncio.Event) -> None:
         """See ``Role``."""

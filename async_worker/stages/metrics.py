@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from ocr_core.contracts.jobs import Stage
 from ocr_core.telemetry import Metrics
 
 # From the text of one page to a range of fifty.
@@ -18,6 +19,8 @@ class StageMetrics:
         self.attempts = Counter(
             "ocr_bulk_attempts", "Attempts ended, by stage and outcome.", ("stage", "outcome"), registry=registry
         )
+        for stage in Stage:
+            self.attempts.labels(stage.value, "failed")
         self.duration = Histogram(
             "ocr_bulk_stage_duration_seconds",
             "Time from claim to close of an attempt that came to an end of its own.",

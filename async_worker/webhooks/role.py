@@ -81,6 +81,8 @@ class WebhookSender:
         self._attempts = prometheus_client.Counter(
             "ocr_bulk_webhook_attempts", "Attempts at deliveries, by outcome.", ("outcome",), registry=metrics.registry
         )
+        for outcome in ("delivered", "failed", "given_up"):
+            self._attempts.labels(outcome)
 
     async def run(self, stop: asyncio.Event) -> None:
         """See ``Role``."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ocr_core import tracing
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.sandbox_channel import Conversation, within
 from ocr_core.adapters.sandbox_child import ChildConversation
 from ocr_core.adapters.sandbox_document import SandboxedDocument
@@ -60,7 +61,8 @@ class OpenerSettings:
 class LocalFileOpener:
     """``FileOpener`` over a pool process on this machine. ``start`` and ``close`` it with the service."""
 
-    def __init__(self, settings: OpenerSettings | None = None) -> None:
+    def __init__(self, settings: OpenerSettings | None = None, metrics: OpenerMetrics | None = None) -> None:
+        self._metrics = metrics
         self._settings = settings or OpenerSettings()
         self._pool = SandboxPool(self._settings.launcher, start_timeout_s=self._settings.start_timeout_s)
         self._places = asyncio.Semaphore(self._settings.max_children)
@@ -112,6 +114,7 @@ class LocalFileOpener:
             request,
             converse=lambda asked: self._converse(untrusted_bytes, document_fd, asked, deadline),
             deadline=deadline,
+            metrics=self._metrics,
         )
         try:
             await document.begin()
@@ -140,7 +143,7 @@ class LocalFileOpener:
         try:
             async with within(deadline):
                 conversation = await ChildConversation.begin(
-                    self._pool, document_fd, request, on_exit=partial(report_exit, untrusted_bytes)
+                    self._pool, document_fd, request, on_exit=partial(report_exit, untrusted_bytes, self._metrics)
                 )
         except BaseException as error:
             self._places.release()

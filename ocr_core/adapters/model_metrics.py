@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from prometheus_client import Counter, Histogram
 
 from ocr_core.contracts.document import Priority
-from ocr_core.contracts.errors import OcrError
+from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
+from ocr_core.contracts.tensors import MODELS
 from ocr_core.telemetry import Metrics, observe
 
 # From a recogniser's batch on a GPU to the longest deadline of the sync road.
@@ -42,6 +43,9 @@ class ModelMetrics:
             ("model", "code"),
             registry=registry,
         )
+        for model in MODELS:
+            for error in (DeadlineExceeded, InternalError, NotReady, Overloaded):
+                self.failures.labels(model.name, error.code)
 
     @contextmanager
     def request(self, model: str, priority: Priority, *, batch: int) -> Iterator[None]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from ocr_core import tracing
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.sandbox_channel import ChildEnded, Conversation, within
 from ocr_core.adapters.sandbox_errors import cpu_error, exit_error, failure_error, is_violation, page_error, wall_error
 from ocr_core.adapters.sandbox_evidence import report_forgery
@@ -47,6 +48,7 @@ class SandboxedDocument:
         request: What is wanted; its deadline is the argument of that name's.
         converse: Starts a child for a request.
         deadline: When all of it must have ended.
+        metrics: Where forgeries are counted.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class SandboxedDocument:
         *,
         converse: Callable[[OpenRequest], Awaitable[Conversation]],
         deadline: Deadline,
+        metrics: OpenerMetrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self.media_type = MediaType.PDF
         self.page_count = 0
         self.warnings: tuple[Notice, ...] = ()
@@ -235,7 +239,7 @@ class SandboxedDocument:
 
     def _refused(self, forged: ForgedMessage) -> UnreadableDocument:
         # Only a child that has been taken over, or a fault of ours, gets here. The reason holds numbers only.
-        report_forgery(self._untrusted_bytes, forged)
+        report_forgery(self._untrusted_bytes, self._metrics, forged)
         self.end()
         return UnreadableDocument("the document's decoder answered nonsense")
 
