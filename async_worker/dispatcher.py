@@ -24,6 +24,7 @@ from async_worker.leftovers import Leftovers
 from async_worker.loops import Backoff, repeat
 from async_worker.sweeper import Sweeper
 from async_worker.tenant_deletions import TenantDeletions
+from ocr_core import tracing
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.job_store import Dispatch, JobStore, WorkQueue
 from ocr_core.contracts.jobs import Clock, Stage
@@ -172,10 +173,13 @@ class WorkSender:
 
     async def _send(self, name: QueueName, dispatches: Sequence[Dispatch]) -> list[Dispatch]:
         """Those that the queue took."""
-        messages = [
-            OutgoingMessage(body=dispatch.message.encode(), group_id=dispatch.message.tenant) for dispatch in dispatches
-        ]
-        failed = {failure.index for failure in await self._queues.queue(name).send_batch(messages)}
+        spans = [_span(dispatch) for dispatch in dispatches]
+        messages = [_message(dispatch, span) for dispatch, span in zip(dispatches, spans, strict=True)]
+        failed = {failure.index: failure.code for failure in await self._queues.queue(name).send_batch(messages)}
+        for index, span in enumerate(spans):
+            if index in failed:
+                span.fail(failed[index])
+            span.end()
         return [dispatch for index, dispatch in enumerate(dispatches) if index not in failed]
 
 
@@ -252,6 +256,29 @@ class Pace:
         if in_flight >= _BUSY_PIECES:
             return _BUSY_S
         return min(max((now_s - self._last_sent_s) * _PATIENCE, _FASTEST_S), _SLOWEST_S)
+
+
+def _span(dispatch: Dispatch) -> tracing.Span:
+    """Of one message's way into its queue. Its work is part of it; so what goes again begins a trace anew."""
+    if not tracing.is_on():
+        return tracing.NO_SPAN
+    message = dispatch.message
+    facts: tracing.Facts = {
+        "messaging.system": "aws_sqs",
+        "ocr.tenant": message.tenant,
+        "ocr.document_id": message.document_id,
+        "ocr.attempts": dispatch.attempts,
+        "ocr.sent_before": dispatch.send_count,
+    }
+    name = f"send {message.kind.value}"
+    return tracing.span_of(name, dispatch.origin, facts, kind=tracing.Kind.PRODUCER, again=dispatch.again)
+
+
+def _message(dispatch: Dispatch, span: tracing.Span) -> OutgoingMessage:
+    trace = span.context
+    if trace is None and dispatch.origin is not None and not (dispatch.origin.apart or dispatch.again):
+        trace = dispatch.origin.context  # this process traces nothing, but others do
+    return OutgoingMessage(body=dispatch.message.encode(), group_id=dispatch.message.tenant, trace=trace)
 
 
 def queue_of(stage: Stage) -> QueueName:

@@ -31,7 +31,9 @@ from async_worker.vitals import HttpRole, make_vitals_app, no_lifespan
 from async_worker.webhooks.role import WebhookSender
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.model_metrics import ModelMetrics
 from ocr_core.adapters.object_store import S3ObjectStore
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.adapters.storage import S3Storage
@@ -141,8 +143,8 @@ class House:
         self._objects = S3ObjectStore(settings.objects, settings.storage)
         self._queues = SqsQueues(settings.queue, visibility_timeout_s=bulk.lease_s)
         self._storage = S3Storage(settings.storage)
-        self._models = TritonModels(settings.triton)
-        self._opener = make_file_opener(settings.opener, settings.storage)
+        self._models = TritonModels(settings.triton, ModelMetrics(self.metrics))
+        self._opener = make_file_opener(settings.opener, settings.storage, OpenerMetrics(self.metrics))
 
     async def start(self) -> None:
         """Start the adapters that these roles use."""
@@ -306,7 +308,7 @@ class House:
         stage = StructureStage(
             store=self._store,
             objects=self._objects,
-            pipeline=make_pipeline(postprocess, partners),
+            pipeline=make_pipeline(postprocess, partners, self.metrics),
             workers=self._threads(bulk.structure_documents, "text"),
             pdf=self._settings.pdf,
         )

@@ -24,6 +24,14 @@ from ocr_core.contracts.lambda_wire import MAX_PAGES_PER_CALL
 _TENANT = f"^{TENANT_PATTERN}$"
 _DEFAULT_LIMITS = OpenLimits()
 _MIN_TOKEN_CHARACTERS = 16
+_OTEL_VARIABLES = (
+    "OTEL_SDK_DISABLED",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+)
+"""Of OpenTelemetry's own, those that switch it on or off:
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/"""
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PositiveCount = Annotated[int, Field(ge=1, le=4_096)]
@@ -109,6 +117,33 @@ class LogSettings(SettingsGroup):
 
     level: LogLevel = LogLevel.INFO
     format: LogFormat = LogFormat.JSON
+
+
+class TracingSettings(SettingsGroup):
+    """Traces (docs/observability.md). Off unless there is an address to send them to."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_TRACING_")
+
+    endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Base URL of whatever takes OTLP over HTTP, mostly a collector's port 4318. Empty: where the standard's own
+    ``OTEL_EXPORTER_OTLP_ENDPOINT`` or ``…_TRACES_ENDPOINT`` says; nowhere, and off, without either."""
+    sample_ratio: float = Field(default=1.0, ge=0, le=1)
+    """Share of the traces that are recorded; the service where a trace begins decides, the others follow."""
+    trust_callers: bool = False
+    """Make a caller's ``traceparent`` the parent of what is done for it. Otherwise a trace of ours only links to it:
+    strangers neither decide how much is recorded, nor write into traces of others whose ids they know."""
+
+    _empty_is_unset = field_validator("endpoint", mode="before")(_empty_to_none)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether spans go anywhere, by the standard's variables too."""
+        # docker-compose hands variables on empty.
+        standard = {name: os.environ.get(name, "").strip().lower() for name in _OTEL_VARIABLES}
+        if standard["OTEL_SDK_DISABLED"] == "true" or standard["OTEL_TRACES_EXPORTER"] == "none":
+            return False
+        endpoints = (standard["OTEL_EXPORTER_OTLP_ENDPOINT"], standard["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+        return self.endpoint is not None or any(endpoints)
 
 
 class LimitSettings(SettingsGroup):
@@ -486,6 +521,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     ExposureSettings,
     AccessSettings,
     LogSettings,
+    TracingSettings,
     LimitSettings,
     TritonSettings,
     FileOpenerSettings,

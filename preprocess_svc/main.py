@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
+from ocr_core import tracing
+from ocr_core.adapters.model_metrics import ModelMetrics
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.postprocess import HttpStructurer
 from ocr_core.adapters.storage import S3Storage
@@ -33,6 +36,7 @@ from ocr_core.settings import (
     PdfSettings,
     PreprocessSettings,
     StorageSettings,
+    TracingSettings,
     TritonSettings,
     check_exposure,
     is_loopback,
@@ -78,8 +82,8 @@ def make_app(
         house=HouseTenant(name=bulk.tenant, source_prefixes=storage.allow),
         metrics=metrics,
     )
-    models = TritonModels(triton)
-    opener = make_file_opener(file_opener, storage)
+    models = TritonModels(triton, ModelMetrics(metrics))
+    opener = make_file_opener(file_opener, storage, OpenerMetrics(metrics))
     structurer = HttpStructurer(settings.structure_url)
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")
@@ -172,6 +176,7 @@ async def _check_models(models: TritonModels) -> None:
 def main() -> None:
     """Read the settings, serve until told to stop."""
     configure_logging("preprocess", load(LogSettings))
+    tracing.begin("preprocess", load(TracingSettings))
     settings, access = load(PreprocessSettings), load(AccessSettings)
     check_exposure(settings.host, load(ExposureSettings), access)
     app = make_app(

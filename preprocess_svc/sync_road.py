@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from pydantic_core import from_json, to_json
 
+from ocr_core import tracing
 from ocr_core.contracts.access import Caller
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, Priority, TextLayerUse
@@ -113,9 +114,9 @@ class SyncRoad:
         images: PdfAnswer | ShownAnswer | None,
     ) -> RenderedResult:
         """Wait for a place, read, structure, and put the pages' images to it where they are wanted."""
-        waiting = _Watch(context, "wait")
-        async with permit.reading_place():
-            waiting.stop()
+        async with AsyncExitStack() as place:
+            with _stage(context, "wait"):
+                await place.enter_async_context(permit.reading_place())
             reading = await read_document(
                 content,
                 file_name=file_name,
@@ -177,20 +178,11 @@ def _completed(body: bytes, timing_ms: dict[str, float], images: ShownAnswer | N
     return to_json(answer)
 
 
-class _Watch:
-    def __init__(self, context: RequestContext, stage: str) -> None:
-        self._context = context
-        self._stage = stage
-        self._started_s = time.monotonic()
-
-    def stop(self) -> None:
-        self._context.stages_ms[self._stage] = (time.monotonic() - self._started_s) * 1_000
-
-
 @contextmanager
 def _stage(context: RequestContext, stage: str) -> Iterator[None]:
-    watch = _Watch(context, stage)
+    started_s = time.monotonic()
     try:
-        yield
+        with tracing.span(stage):
+            yield
     finally:
-        watch.stop()
+        context.stages_ms[stage] = (time.monotonic() - started_s) * 1_000

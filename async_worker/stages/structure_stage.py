@@ -17,6 +17,7 @@ from async_worker.result_lines import MAX_RESULT_BYTES
 from async_worker.stages.merging import merge_readings
 from async_worker.stages.pdf_assembly import PdfAssembly, ReadPart
 from async_worker.stages.work import Closing, NotBegun, insist
+from ocr_core import tracing
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import (
     DeadlineExceeded,
@@ -80,16 +81,19 @@ class StructureStage:
 
     async def work(self, lease: Lease, deadline: Deadline) -> Closing:
         """See ``StageWork``."""
-        untrusted_readings = await self._load(lease, deadline)
-        structure = partial(self._structure, untrusted_readings, lease, deadline)
-        structured = await asyncio.get_running_loop().run_in_executor(self._workers, structure)
+        with tracing.span("fetch"):
+            untrusted_readings = await self._load(lease, deadline)
+        with tracing.span("structure"):
+            structure = tracing.with_context(self._structure, untrusted_readings, lease, deadline)
+            structured = await asyncio.get_running_loop().run_in_executor(self._workers, structure)
         keys = [written.key for written in structured.objects]
-        if OutputFormat.PDF in lease.formats:
-            keys.append(result_key(lease, FILE_EXTENSIONS[OutputFormat.PDF]))
-            await self._pdfs.store(keys[-1], structured.result, structured.parts, deadline)
-        # The JSON links to the others, so it comes last.
-        for written in structured.objects:
-            await insist(partial(self._put, written), deadline)
+        with tracing.span("store"):
+            if OutputFormat.PDF in lease.formats:
+                keys.append(result_key(lease, FILE_EXTENSIONS[OutputFormat.PDF]))
+                await self._pdfs.store(keys[-1], structured.result, structured.parts, deadline)
+            # The JSON links to the others, so it comes last.
+            for written in structured.objects:
+                await insist(partial(self._put, written), deadline)
         return Closing(
             outcome="done",
             commit=partial(self._store.finish_document, lease.token, result_key=structured.objects[-1].key),

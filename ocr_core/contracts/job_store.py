@@ -33,6 +33,7 @@ from ocr_core.contracts.jobs import (
     Stage,
 )
 from ocr_core.contracts.messages import StageMessage
+from ocr_core.contracts.trace_context import TraceOrigin
 from ocr_core.contracts.webhooks import WebhookDelivery
 
 
@@ -47,6 +48,13 @@ class Dispatch:
     """How often it has been sent without a lease to show for it."""
     next_send_at: datetime
     """As it stood when this was read: whatever has happened to the work since has moved it or the counts."""
+    origin: TraceOrigin | None = None
+    """What the work came of, where tracing was on."""
+
+    @property
+    def again(self) -> bool:
+        """Whether it was sent or begun before."""
+        return self.attempts > 0 or self.send_count > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
