@@ -20,6 +20,7 @@ from tests.support.job_stores import (  # noqa: F401 - fixtures
     job_store,
 )
 from tests.support.object_store import ObjectStore
+from tests.support.stored_documents import document_store  # noqa: F401 - a fixture
 
 SHARED_DATA_VARIABLE = "OCR_SHARED_DATA"
 ALLOWED_SOURCES = "documents/inbox,archive"

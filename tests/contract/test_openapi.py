@@ -16,8 +16,10 @@ from ocr_core.contracts.result import OutputFormat
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     FileOpenerSettings,
     LimitSettings,
+    ObjectStoreSettings,
     PageSettings,
     PdfSettings,
     PreprocessSettings,
@@ -47,6 +49,8 @@ def app() -> FastAPI:
         page=PageSettings(),
         access=AccessSettings(),
         bulk=BulkSettings(),
+        objects=ObjectStoreSettings(),
+        documents=DocumentSettings(),
     )
 
 

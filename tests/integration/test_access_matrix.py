@@ -30,6 +30,7 @@ from ocr_core.service.opening_access import open_access
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     FileOpenerSettings,
     LimitSettings,
     ObjectStoreSettings,
@@ -100,6 +101,8 @@ def make_apps(
             page=PageSettings(),
             access=ACCESS,
             bulk=bulk,
+            objects=ObjectStoreSettings(),
+            documents=DocumentSettings(),
         ),
         "bulk": make_bulk_app(
             store=store,
