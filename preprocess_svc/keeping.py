@@ -132,9 +132,9 @@ class DocumentKeeper:
         self.store.close()
         await self.objects.close()
 
-    def document(self, tenant: str, *, retention_days: float) -> KeptDocument:
+    def document(self, tenant: str, *, schemas: tuple[str, ...], retention_days: float) -> KeptDocument:
         """One document's: a context manager; what it wrote of one that was not kept is taken back at the end."""
-        return KeptDocument(self, tenant=tenant, retention_days=retention_days)
+        return KeptDocument(self, tenant=tenant, schemas=schemas, retention_days=retention_days)
 
     def patience_s(self, deadline: Deadline) -> float:
         """How long an answer may wait for the rest of keeping."""
@@ -171,7 +171,8 @@ class DocumentKeeper:
 class KeptDocument:
     """One document on its way into the store."""
 
-    def __init__(self, keeper: DocumentKeeper, *, tenant: str, retention_days: float) -> None:
+    def __init__(self, keeper: DocumentKeeper, *, tenant: str, schemas: tuple[str, ...], retention_days: float) -> None:
+        self._schemas = schemas
         self.id = f"doc_{secrets.token_hex(16)}"
         self._keeper = keeper
         self._tenant = tenant
@@ -280,6 +281,7 @@ class KeptDocument:
             media_type=document["media_type"],
             page_count=document["page_count"],
             document_type=result["document_type"],
+            schemas=self._schemas,
             result_key=key,
             size_bytes=self._size_bytes + len(body),
         )

@@ -92,7 +92,9 @@ class SyncRoad:
             images = held.enter_context(self._images_for(parameters, deadline))
             kept = None
             if self.keeper is not None and (days := caller.policy.retention_days):
-                kept = held.enter_context(self.keeper.document(caller.tenant, retention_days=days))
+                kept = held.enter_context(
+                    self.keeper.document(caller.tenant, schemas=parameters.schemas, retention_days=days)
+                )
             return await self._read(
                 content, file_name, parameters, deadline, context, permit=permit, images=images, kept=kept
             )

@@ -103,6 +103,8 @@ class NewStoredDocument:
     media_type: str
     page_count: int
     document_type: str | None
+    schemas: tuple[str, ...]
+    """By which its fields were read."""
     result_key: str
     size_bytes: int
     """Of the result and the page images together."""
@@ -126,6 +128,11 @@ class DeletedDocument:
     tenant: str
     is_gone: bool
     """Whether its objects are gone as well."""
+    job_id: str | None = None
+    """The job that it came by, where what that has of it is to go too: not where its time was over, as jobs have a
+    time of their own. Null once it is gone."""
+    sha256: str | None = None
+    """Of the original, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from async_worker.vitals import HttpRole
 from local_stack.aws import AwsServer
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.aws_clients import s3_client
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.contracts.access import HouseTenant
@@ -186,6 +187,7 @@ class ServedApi:
                 schemas=shipped_schemas(),
                 access=access,
                 administration=self.house.accounts,
+                documents=self.house.documents,
             )
             await HttpRole(app, host="127.0.0.1", port=self.port, shutdown_grace_s=20).run(self._stop)
 
@@ -197,6 +199,7 @@ class ApiHouse:
         self.store = store
         self.database_url = store._database._engine.url.render_as_string(hide_password=False)
         self.accounts = stack.enter_context(SqlAccessStore(self.database_url))
+        self.documents = stack.enter_context(SqlDocumentStore(self.database_url, pool_size=4))
         self._server = server
         self._stack = stack
         self._settings = object_settings(prefix="bulk/")

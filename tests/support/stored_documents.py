@@ -37,6 +37,7 @@ def new_document(tenant: str = "acme", *, document_id: str | None = None, **chan
         "media_type": "application/pdf",
         "page_count": 2,
         "document_type": "invoice",
+        "schemas": ("auto",),
         "result_key": stored_result_key(tenant, document_id),
         "size_bytes": 5_000_000_000,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ocr_core.adapters.access_store.trail import SqlTrail, tell
 from ocr_core.adapters.database import Database
-from ocr_core.adapters.document_store.rows import CONTENT
+from ocr_core.adapters.document_store.rows import CONTENT, AnyRow
 from ocr_core.adapters.document_store.tables import document_corrections, stored_documents
 from ocr_core.contracts.audit import SERVER, Actor, AuditAction
 from ocr_core.contracts.errors import NotFound
@@ -18,6 +19,8 @@ from ocr_core.contracts.stored_documents import DeletedDocument, DocumentDay
 
 _MAX_ROWS_A_STEP = 1_000
 _TABLE = stored_documents.c
+_TRACES = ("job_id", "sha256")
+"""What finds a document's other traces, until they are gone as well."""
 
 
 class SqlDocumentDeletions(SqlTrail):
@@ -38,11 +41,11 @@ class SqlDocumentDeletions(SqlTrail):
             if row is None:
                 raise NotFound("there is no such document")
             if row.deleted_at is not None:
-                return DeletedDocument(id=document_id, tenant=tenant, is_gone=row.gone_at is not None)
-            self._empty(connection, [document_id])
+                return _deleted(row)
+            self._empty(connection, [document_id], but=_TRACES)
             self._write(connection, action, actor=by, tenant=tenant, key_id=None, details=told)
         tell(action, actor=by, tenant=tenant, key_id=None, details=told)
-        return DeletedDocument(id=document_id, tenant=tenant, is_gone=False)
+        return _deleted(row)
 
     def expire(self, tenant: str, *, keep_s: float, limit: int) -> int:
         """See ``DocumentStore``. What somebody else holds waits for the next step."""
@@ -69,16 +72,17 @@ class SqlDocumentDeletions(SqlTrail):
     def deletions(self, *, limit: int) -> tuple[DeletedDocument, ...]:
         """See ``DocumentStore``."""
         open_ones = sa.and_(_TABLE.deleted_at.is_not(None), _TABLE.gone_at.is_(None))
-        query = sa.select(_TABLE.id, _TABLE.tenant).where(open_ones).order_by(_TABLE.deleted_at, _TABLE.id).limit(limit)
+        query = sa.select(stored_documents).where(open_ones).order_by(_TABLE.deleted_at, _TABLE.id).limit(limit)
         with self._database.reading() as connection:
-            rows = connection.execute(query).all()
-        return tuple(DeletedDocument(id=row.id, tenant=row.tenant, is_gone=False) for row in rows)
+            return tuple(_deleted(row) for row in connection.execute(query))
 
     def end_deletion(self, document_id: str) -> None:
         """See ``DocumentStore``."""
         going = sa.and_(_TABLE.id == document_id, _TABLE.deleted_at.is_not(None), _TABLE.gone_at.is_(None))
         with self._database.writing() as connection:
-            connection.execute(sa.update(stored_documents).where(going), {"gone_at": self._clock.now()})
+            connection.execute(
+                sa.update(stored_documents).where(going), {"gone_at": self._clock.now(), **dict.fromkeys(_TRACES)}
+            )
 
     def forget_deleted(self, *, keep_s: float) -> int:
         """See ``DocumentStore``."""
@@ -118,10 +122,10 @@ class SqlDocumentDeletions(SqlTrail):
                 for row in connection.execute(query)
             )
 
-    def _empty(self, connection: Connection, ids: list[str]) -> None:
+    def _empty(self, connection: Connection, ids: list[str], *, but: Collection[str] = ()) -> None:
         """Forget what rows tell; that there was such a document stays."""
         connection.execute(sa.delete(document_corrections).where(document_corrections.c.document_id.in_(ids)))
-        nothing: dict[str, object] = dict.fromkeys(CONTENT)
+        nothing: dict[str, object] = dict.fromkeys(name for name in CONTENT if name not in but)
         nothing |= {"deleted_at": self._clock.now(), "corrections": 0}
         connection.execute(sa.update(stored_documents).where(_TABLE.id.in_(ids)), nothing)
 
@@ -132,3 +136,9 @@ class SqlDocumentDeletions(SqlTrail):
             return 0
         with self._database.writing() as connection:
             return connection.execute(sa.delete(stored_documents).where(_TABLE.id.in_(ids))).rowcount
+
+
+def _deleted(row: AnyRow) -> DeletedDocument:
+    return DeletedDocument(
+        id=row.id, tenant=row.tenant, is_gone=row.gone_at is not None, job_id=row.job_id, sha256=row.sha256
+    )

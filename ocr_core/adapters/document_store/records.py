@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from ocr_core.adapters.database import Database
-from ocr_core.adapters.document_store.rows import CONTENT, AnyRow, correction_of, correction_values, document_of
+from ocr_core.adapters.document_store.rows import AnyRow, content_of, correction_of, correction_values, document_of
 from ocr_core.adapters.document_store.tables import document_corrections, stored_documents
 from ocr_core.contracts.errors import InvalidRequest, NotFound
 from ocr_core.contracts.jobs import Clock
@@ -37,7 +37,7 @@ class SqlDocumentRecords:
     def keep(self, new: NewStoredDocument) -> StoredDocument | None:
         """See ``DocumentStore``."""
         now = self._clock.now()
-        content = {name: getattr(new, name) for name in CONTENT} | {"road": new.road.value}
+        content = content_of(new)
         first = {"id": new.id, "tenant": new.tenant, "day": now.date().isoformat(), "created_at": now, "corrections": 0}
         same = sa.and_(_TABLE.id == new.id, _TABLE.tenant == new.tenant)
         with self._database.writing() as connection:

@@ -20,15 +20,23 @@ from ocr_core.contracts.stored_documents import (
 
 AnyRow = Row[*tuple[Any, ...]]
 
+_SEPARATOR = ","
+
 CONTENT = tuple(field.name for field in fields(NewStoredDocument) if field.name not in {"id", "tenant"})
 """The columns that tell something of a document: a deleted one's are null."""
+
+
+def content_of(new: NewStoredDocument) -> dict[str, object]:
+    """What columns tell of a document."""
+    content = {name: getattr(new, name) for name in CONTENT}
+    return {**content, "road": new.road.value, "schemas": _SEPARATOR.join(new.schemas)}
 
 
 def document_of(row: AnyRow) -> StoredDocument:
     """A row of ``stored_documents`` that is not deleted."""
     content = {name: getattr(row, name) for name in CONTENT}
     return StoredDocument(
-        **{**content, "road": Road(row.road)},
+        **{**content, "road": Road(row.road), "schemas": tuple(row.schemas.split(_SEPARATOR))},
         id=row.id,
         tenant=row.tenant,
         created_at=row.created_at,

@@ -33,6 +33,7 @@ stored_documents = sa.Table(
     sa.Column("media_type", sa.String(128)),
     sa.Column("page_count", sa.Integer),
     sa.Column("document_type", Word),
+    sa.Column("schemas", sa.Text),
     sa.Column("result_key", sa.Text),
     sa.Column("size_bytes", sa.BigInteger),
     sa.Column("corrections", sa.Integer, nullable=False),

@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("media_type", sa.String(length=128), nullable=True),
         sa.Column("page_count", sa.Integer(), nullable=True),
         sa.Column("document_type", sa.String(length=64), nullable=True),
+        sa.Column("schemas", sa.Text(), nullable=True),
         sa.Column("result_key", sa.Text(), nullable=True),
         sa.Column("size_bytes", sa.BigInteger(), nullable=True),
         sa.Column("corrections", sa.Integer(), nullable=False),
