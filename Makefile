@@ -130,7 +130,7 @@ environment-browser:
 lock: ## resolve the requirements anew
 	@$(ENVIRONMENTS) tools
 	$(LOCK) requirements/build.in -o requirements/build.lock
-	$(LOCK) pyproject.toml client/pyproject.toml --extra evaluation --extra loadtest --extra dev -o requirements/dev.lock
+	$(LOCK) pyproject.toml client/pyproject.toml --extra evaluation --extra export --extra loadtest --extra dev -o requirements/dev.lock
 	$(LOCK) pyproject.toml client/pyproject.toml -c requirements/dev.lock -o requirements/services.lock
 	$(LOCK) requirements/postprocess.in -c requirements/services.lock -o requirements/postprocess.lock
 	$(LOCK) requirements/opener.in -c requirements/services.lock -o requirements/opener.lock

@@ -40,7 +40,7 @@ from preprocess_svc.sources import S3Location
 from preprocess_svc.sync_road import SyncRoad
 from preprocess_svc.uploads import FILE_PART, Upload, read_submission
 
-DOCUMENT_ID_HEADER = "X-Document-Id"
+DOCUMENT_ID_HEADER = "Yomitori-Document-Id"
 _LIST_TIMEOUT_S = 5.0
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 

@@ -91,7 +91,7 @@ class SyncRoad:
         with ExitStack() as held:
             images = held.enter_context(self._images_for(parameters, deadline))
             kept = None
-            if self.keeper is not None and (days := caller.policy.retention_days):
+            if self.keeper is not None and parameters.store and (days := caller.policy.retention_days):
                 kept = held.enter_context(
                     self.keeper.document(caller.tenant, schemas=parameters.schemas, retention_days=days)
                 )

@@ -15,6 +15,7 @@ from ocr_client.errors import (
 from ocr_client.job_types import Job, JobCounts, JobStatus, LineError, LineStatus, ResultLine
 from ocr_client.jobs import DEFAULT_BULK_URL, JobsClient
 from ocr_client.retry import RetryPolicy
+from ocr_client.stored_documents import StoredDocumentsClient
 from ocr_client.submission import JobDocument
 from ocr_client.types import OcrResult
 
@@ -40,5 +41,6 @@ __all__ = [
     "ServerBusy",
     "ServerFailed",
     "ServerUnreachable",
+    "StoredDocumentsClient",
     "UnexpectedAnswer",
 ]

@@ -35,6 +35,8 @@ class ReadOptions(TypedDict, total=False):
     """``prefer`` uses a PDF's own text where it is sound."""
     min_confidence: float | None
     """Fields below it are null."""
+    store: bool | None
+    """False: nothing of the document is kept, also where the tenant has retention."""
 
 
 class OcrClient:
@@ -135,7 +137,7 @@ class OcrClient:
             content = Path(source).read_bytes()
             file_name = file_name or readable_name(Path(source).name)
         upload = {"file": (file_name or "document", content, "application/octet-stream")}
-        wishes = {"format": format, **{name: str(value) for name, value in options.items() if value is not None}}
+        wishes = {"format": format, **{name: _written(value) for name, value in options.items() if value is not None}}
 
         def build() -> httpx.Request:
             return self._connection.request("POST", "/v1/ocr", params=wishes, files=upload)
@@ -162,6 +164,11 @@ class OcrClient:
     def is_ready(self) -> bool:
         """Whether the server says that its models are warm; false also where nothing answers."""
         return self._connection.is_ready(answer_timeout_s=SERVER_DEFAULT_TIMEOUT_S + ANSWER_GRACE_S)
+
+
+def _written(value: object) -> str:
+    """A parameter as the API writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _decode_result(body: bytes) -> OcrResult:

@@ -65,6 +65,10 @@ class Bucket:
         """Store one."""
         self._client.put_object(Bucket=self.name, Key=key, Body=body)
 
+    def put_noted(self, key: str, body: bytes, notes: dict[str, str]) -> None:
+        """Store one with notes."""
+        self._client.put_object(Bucket=self.name, Key=key, Body=body, Metadata=notes)
+
     def drop(self) -> None:
         """Delete it with all that lies in it."""
         for key in self.keys():
@@ -90,8 +94,10 @@ class ServedApi:
         webhooks: WebhookSettings | None = None,
         access: AccessSettings | None = None,
         port: int | None = None,
+        wants_bucket: bool = True,
     ) -> None:
         self.house = house
+        self._wants_bucket = wants_bucket
         self.port = port or free_port()
         self._store = store
         self._objects = S3ObjectStore(objects, storage)
@@ -158,7 +164,8 @@ class ServedApi:
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
             await self._objects.start()
-            await self._objects.ensure_bucket()
+            if self._wants_bucket:
+                await self._objects.ensure_bucket()
             yield
             await self._objects.close()
 
@@ -231,6 +238,12 @@ class ApiHouse:
             access=access,
             port=port,
         )
+        return self._stack.enter_context(served)
+
+    def serve_without_objects(self) -> ServedApi:
+        """An API to which object storage does not answer, from its start on."""
+        nowhere = storage_settings(self._server).model_copy(update={"endpoint_url": f"http://127.0.0.1:{free_port()}"})
+        served = ServedApi(house=self, store=self.store, objects=self._settings, storage=nowhere, wants_bucket=False)
         return self._stack.enter_context(served)
 
     def job(self, answer: dict[str, Any]) -> Job:
