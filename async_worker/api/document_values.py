@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, field_validator
 from pydantic.json_schema import models_json_schema
 
 from async_worker.corrections import Asked
@@ -35,6 +35,14 @@ _EXAMPLE_ID = "doc_0f8fad5bd9cb469fa16570867728950e"
 _Pixel = Annotated[float, Field(ge=-1_000_000, le=1_000_000, allow_inf_nan=False)]
 _Point = tuple[_Pixel, _Pixel]
 
+_SINGLE: list[JsonSchema] = [{"type": "string"}, {"type": "integer"}, {"type": "null"}]
+_MEMBERS: JsonSchema = {"type": "object", "additionalProperties": {"anyOf": _SINGLE}}
+_LIST: JsonSchema = {"type": "array", "items": _MEMBERS}
+_SentValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [*_SINGLE, _LIST]})]
+"""Of a field, a whole list, or a member; what may be in it the field's type says."""
+_ToldValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [*_SINGLE, _MEMBERS, _LIST]})]
+"""A field by its members: its value, and an amount's currency."""
+
 
 class CorrectionRequest(BaseModel):
     """One value that a person puts right."""
@@ -47,7 +55,7 @@ class CorrectionRequest(BaseModel):
         description="A field, a whole list, or a member of an entry of a list, counted from 0.",
         examples=["total_amount", "line_items", "bank_accounts.0.number"],
     )
-    value: JsonValue = Field(
+    value: _SentValue = Field(
         description="As the API itself would answer it; null where the document does not print it. "
         "Numbers are integers or decimal strings.",
         examples=[385000],
@@ -109,8 +117,8 @@ class CorrectionState(_Answer):
     schema_name: str | None = Field(serialization_alias="schema")
     path: str
     type: str = Field(description="A field's type, as its schema has it, or a member's.")
-    read: JsonValue = Field(description="What the document was read as, without evidence.")
-    value: JsonValue
+    read: _ToldValue = Field(description="What the document was read as, without evidence.")
+    value: _ToldValue
     page: int | None
     quad: list[tuple[float, float]] | None
     key_id: str | None = Field(description="The API key that sent it.")

@@ -95,7 +95,9 @@ class ServedApi:
         access: AccessSettings | None = None,
         port: int | None = None,
         wants_bucket: bool = True,
+        retention_days: float = 0.0,
     ) -> None:
+        self._retention_days = retention_days
         self.house = house
         self._wants_bucket = wants_bucket
         self.port = port or free_port()
@@ -177,6 +179,7 @@ class ServedApi:
                 name=TENANT,
                 source_prefixes=ALLOWED,
                 webhook_secret=None if secret is None else secret.get_secret_value(),
+                retention_days=self._retention_days,
             ),
             metrics=metrics,
         )
@@ -226,6 +229,7 @@ class ApiHouse:
         store: JobRecords | None = None,
         access: AccessSettings | None = None,
         port: int | None = None,
+        retention_days: float = 0.0,
     ) -> ServedApi:
         """An API that runs until the test ends."""
         served = ServedApi(
@@ -237,6 +241,7 @@ class ApiHouse:
             webhooks=webhooks,
             access=access,
             port=port,
+            retention_days=retention_days,
         )
         return self._stack.enter_context(served)
 
