@@ -138,10 +138,11 @@ environment-browser:
 lock: ## resolve the requirements anew
 	@$(ENVIRONMENTS) tools
 	$(LOCK) requirements/build.in -o requirements/build.lock
-	$(LOCK) pyproject.toml client/pyproject.toml --extra evaluation --extra loadtest --extra dev -o requirements/dev.lock
+	$(LOCK) pyproject.toml client/pyproject.toml --extra evaluation --extra export --extra loadtest --extra dev -o requirements/dev.lock
 	$(LOCK) pyproject.toml client/pyproject.toml -c requirements/dev.lock -o requirements/services.lock
 	$(LOCK) requirements/postprocess.in -c requirements/services.lock -o requirements/postprocess.lock
 	$(LOCK) requirements/opener.in -c requirements/services.lock -o requirements/opener.lock
+	$(LOCK) requirements/export.in -c requirements/dev.lock -o requirements/export.lock
 	$(LOCK) requirements/lambda.in -c requirements/dev.lock -o requirements/lambda.lock
 	$(LOCK) requirements/triton.in -o requirements/triton.lock
 	$(LOCK) --no-deps requirements/weights.in -o requirements/weights.lock

@@ -6,6 +6,7 @@
     Sweeper       leases of the dead, moments from another clock; the backlog's figures
     DeadLetters   documents that killed their every attempt ─► dead-letter queues
     Leftovers     old jobs, and objects that belong to nothing any more
+    DocumentRetention   stored documents whose time is over, or that somebody deleted
     TenantDeletions   tenants that are to be gone, with all that they have
 """
 
@@ -20,6 +21,7 @@ from prometheus_client import Counter
 
 from async_worker.blocking import Blocking
 from async_worker.dead_letters import DeadLetters
+from async_worker.document_retention import DocumentRetention
 from async_worker.leftovers import Leftovers
 from async_worker.loops import Backoff, repeat
 from async_worker.sweeper import Sweeper
@@ -30,6 +32,7 @@ from ocr_core.contracts.job_store import Dispatch, JobStore, WorkQueue
 from ocr_core.contracts.jobs import Clock, Stage
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.queues import OutgoingMessage, QueueName, QueueSet
+from ocr_core.contracts.stored_documents import DocumentStore
 from ocr_core.settings import BulkSettings
 from ocr_core.telemetry import Metrics
 
@@ -68,6 +71,8 @@ class Dispatcher:
         blocking: Blocking,
         settings: BulkSettings,
         metrics: Metrics,
+        documents: DocumentStore,
+        retention: DocumentRetention | None = None,
         deletions: TenantDeletions | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -80,16 +85,21 @@ class Dispatcher:
             blocking: Threads for the store.
             settings: Window, lease and how long things are kept.
             metrics: Of the process.
+            documents: Of what tenants keep; called through ``blocking`` only.
+            retention: Of these; null where nobody ends them.
             deletions: Of tenants; null where there are none.
             clock: For the age of objects; the machine's own where none is given.
         """
         self._deletions = deletions
+        self._retention = retention
         self._sender = WorkSender(
             store=store, queues=queues, blocking=blocking, window=settings.window, metrics=metrics
         )
         self._sweeper = Sweeper(store=store, blocking=blocking, lease_s=settings.lease_s, metrics=metrics)
         self._dead_letters = DeadLetters(store=store, queues=queues, blocking=blocking, metrics=metrics)
-        self._leftovers = Leftovers(store=store, objects=objects, blocking=blocking, settings=settings, clock=clock)
+        self._leftovers = Leftovers(
+            store=store, documents=documents, objects=objects, blocking=blocking, settings=settings, clock=clock
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """See ``Role``. A message that was taken and could not be marked any more goes out again; that is no harm."""
@@ -98,6 +108,8 @@ class Dispatcher:
             loops.create_task(self._sweeper.run(stop))
             loops.create_task(repeat(self._dead_letters.step, name="dead_letters", stop=stop))
             loops.create_task(self._leftovers.run(stop))
+            if self._retention is not None:
+                loops.create_task(self._retention.run(stop))
             if self._deletions is not None:
                 loops.create_task(self._deletions.run(stop))
 

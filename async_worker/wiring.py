@@ -12,14 +12,17 @@ from typing import Protocol
 
 from async_worker.blocking import Blocking
 from async_worker.dispatcher import Dispatcher
+from async_worker.document_retention import DocumentRetention
 from async_worker.intake.role import Intake
 from async_worker.job_sources import JobSources
 from async_worker.preparing import Step
+from async_worker.removal import DocumentRemoval
 from async_worker.roles import Role, RoleName
 from async_worker.stages.attempt import Workshop
 from async_worker.stages.consumer import StageConsumer
 from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
+from async_worker.stages.keeping import DocumentKeeping
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.read_stage import ReadStage
 from async_worker.stages.sources import SourceReader
@@ -30,6 +33,7 @@ from async_worker.tenants import TenantPolicies
 from async_worker.vitals import HttpRole, make_vitals_app, no_lifespan
 from async_worker.webhooks.role import WebhookSender
 from ocr_core.adapters.access_store import SqlAccessStore
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.model_metrics import ModelMetrics
 from ocr_core.adapters.object_store import S3ObjectStore
@@ -48,6 +52,7 @@ from ocr_core.service.opening_access import open_access
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     FileOpenerSettings,
     LimitSettings,
     ObjectStoreSettings,
@@ -91,6 +96,7 @@ class WorkerSettings:
     pdf: PdfSettings = field(default_factory=partial(load, PdfSettings))
     postprocess: PostprocessSettings = field(default_factory=partial(load, PostprocessSettings))
     access: AccessSettings = field(default_factory=partial(load, AccessSettings))
+    documents: DocumentSettings = field(default_factory=partial(load, DocumentSettings))
 
     @property
     def database_url(self) -> str:
@@ -105,6 +111,7 @@ class WorkerSettings:
             name=self.bulk.tenant,
             source_prefixes=self.storage.allow,
             webhook_secret=None if secret is None else secret.get_secret_value(),
+            retention_days=self.documents.retention_days,
         )
 
 
@@ -135,6 +142,7 @@ class House:
         )
         self._store = stack.enter_context(SqlJobStore(settings.database_url, rules=rules, pool_size=threads))
         self._access_store = stack.enter_context(SqlAccessStore(settings.database_url, pool_size=STORE_THREADS))
+        self._documents = stack.enter_context(SqlDocumentStore(settings.database_url, pool_size=STORE_THREADS))
         self._policies = TenantPolicies(
             house=settings.house,
             accounts=self._access_store if settings.access.keys else None,
@@ -221,6 +229,7 @@ class House:
                 schemas=make_catalogue(self._settings.postprocess),
                 access=access,
                 administration=self._access_store,
+                documents=self._documents,
             )
             return HttpRole(app, host=bulk.host, port=bulk.port, shutdown_grace_s=bulk.shutdown_grace_s)
         vitals = make_vitals_app(metrics=self.metrics, readiness=readiness, access=access)
@@ -237,6 +246,11 @@ class House:
         }
         return [make() for name, make in makers.items() if name in self._roles]
 
+    def _removal(self) -> DocumentRemoval:
+        return DocumentRemoval(
+            documents=self._documents, jobs=self._store, objects=self._objects, blocking=self._blocking
+        )
+
     def _dispatcher(self) -> Role:
         return Dispatcher(
             store=self._store,
@@ -245,6 +259,16 @@ class House:
             blocking=self._blocking,
             settings=self._settings.bulk,
             metrics=self.metrics,
+            documents=self._documents,
+            retention=DocumentRetention(
+                documents=self._documents,
+                removal=self._removal(),
+                accounts=self._access_store,
+                house=self._settings.house,
+                objects=self._objects,
+                blocking=self._blocking,
+                metrics=self.metrics,
+            ),
             deletions=TenantDeletions(
                 administration=self._access_store,
                 store=self._store,
@@ -252,6 +276,7 @@ class House:
                 blocking=self._blocking,
                 settings=self._settings.bulk,
                 keep_audit_days=self._settings.access.keep_audit_days,
+                documents=self._documents,
             ),
         )
 
@@ -277,8 +302,19 @@ class House:
             shutdown_grace_s=self._settings.bulk.shutdown_grace_s,
         )
 
+    def _keeping(self, workers: Executor) -> DocumentKeeping:
+        return DocumentKeeping(
+            policies=self._policies,
+            objects=self._objects,
+            store=self._documents,
+            blocking=self._blocking,
+            workers=workers,
+            jpeg_quality=self._settings.pdf.jpeg_quality,
+        )
+
     def _read(self) -> Role:
         settings = self._settings
+        workers = self._threads(settings.preprocess.cpu_threads, "pixels")
         stage = ReadStage(
             store=self._store,
             objects=self._objects,
@@ -290,12 +326,13 @@ class House:
             ),
             opener=self._opener,
             models=self._models,
-            workers=self._threads(settings.preprocess.cpu_threads, "pixels"),
+            workers=workers,
             limits=settings.limits.to_open_limits(),
             settings=settings.bulk,
             pdf=settings.pdf,
             metrics=self._stage_metrics,
             second_look=settings.preprocess.second_look,
+            keeping=self._keeping(workers),
         )
         kinds = frozenset({Stage.READ, Stage.READ_RANGE})
         return self._consumer(RoleName.READ, QueueName.READ, kinds, stage, settings.bulk.read_documents)
@@ -305,12 +342,14 @@ class House:
         partners = make_partners(postprocess, self.metrics)
         if partners is not None:
             self._stack.callback(partners.close)
+        workers = self._threads(bulk.structure_documents, "text")
         stage = StructureStage(
             store=self._store,
             objects=self._objects,
             pipeline=make_pipeline(postprocess, partners, self.metrics),
-            workers=self._threads(bulk.structure_documents, "text"),
+            workers=workers,
             pdf=self._settings.pdf,
+            keeping=self._keeping(workers),
         )
         kinds = frozenset({Stage.STRUCTURE})
         return self._consumer(RoleName.STRUCTURE, QueueName.STRUCTURE, kinds, stage, bulk.structure_documents)

@@ -17,6 +17,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ocr_core.contracts.access import MAX_RETENTION_DAYS
 from ocr_core.contracts.document import OpenLimits
 from ocr_core.contracts.jobs import TENANT_PATTERN
 from ocr_core.contracts.lambda_wire import MAX_PAGES_PER_CALL
@@ -392,7 +393,7 @@ class QueueSettings(SettingsGroup):
 
 
 class ObjectStoreSettings(SettingsGroup):
-    """Where the bulk road keeps uploads, readings and results. Endpoint and keys are those of ``OCR_STORAGE_``."""
+    """Where the house keeps its own objects. Endpoint and keys are those of ``OCR_STORAGE_``."""
 
     model_config = SettingsConfigDict(env_prefix="OCR_OBJECTS_")
 
@@ -407,6 +408,19 @@ class ObjectStoreSettings(SettingsGroup):
     """Calls of one process at the same time."""
 
     _empty_is_unset = field_validator("public_endpoint_url", mode="before")(_empty_to_none)
+
+
+class DocumentSettings(SettingsGroup):
+    """Stored documents (docs/stored-documents.md). All services of a house have the same."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_DOCUMENTS_")
+
+    retention_days: float = Field(default=0.0, ge=0, le=MAX_RETENTION_DAYS)
+    """How long documents that were read are kept of the tenant that ``OCR_BULK_TENANT`` names, where its own policy
+    does not say it; with keys off, of everybody. 0: nothing is kept. What was kept goes when this is switched off."""
+    keep_timeout_s: float = Field(default=1.0, gt=0, le=30)
+    """How long an answer of the sync API waits, when all else is done, for its document to be kept; then it goes out
+    with a warning in place of it."""
 
 
 class BulkSettings(SettingsGroup):
@@ -532,6 +546,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     PostprocessSettings,
     QueueSettings,
     ObjectStoreSettings,
+    DocumentSettings,
     BulkSettings,
     WebhookSettings,
 )

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 from ocr_core import tracing
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.model_metrics import ModelMetrics
+from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.postprocess import HttpStructurer
@@ -28,10 +30,12 @@ from ocr_core.service.quotas import SyncQuotas
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     ExposureSettings,
     FileOpenerSettings,
     LimitSettings,
     LogSettings,
+    ObjectStoreSettings,
     PageSettings,
     PdfSettings,
     PreprocessSettings,
@@ -45,6 +49,7 @@ from ocr_core.settings import (
 from ocr_core.telemetry import Metrics, configure_logging
 from preprocess_svc.admission import Admission
 from preprocess_svc.admission_metrics import AdmissionMetrics
+from preprocess_svc.keeping import STORE_THREADS, DocumentKeeper
 from preprocess_svc.pdf_answers import PdfAnswers, image_budget
 from preprocess_svc.routes import components, make_router
 from preprocess_svc.shown_pages import ShownPages
@@ -73,13 +78,15 @@ def make_app(
     page: PageSettings,
     access: AccessSettings,
     bulk: BulkSettings,
+    objects: ObjectStoreSettings,
+    documents: DocumentSettings,
 ) -> FastAPI:
     """The public application. Its adapters are started and closed with it."""
     metrics = Metrics()
     gate = open_access(
         access,
         database_url=bulk.database_url.get_secret_value(),
-        house=HouseTenant(name=bulk.tenant, source_prefixes=storage.allow),
+        house=HouseTenant(name=bulk.tenant, source_prefixes=storage.allow, retention_days=documents.retention_days),
         metrics=metrics,
     )
     models = TritonModels(triton, ModelMetrics(metrics))
@@ -88,6 +95,16 @@ def make_app(
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")
     images = image_budget(pdf)
+    keeper = None
+    if access.keys or documents.retention_days:  # with keys on, any tenant may get retention
+        keeper = DocumentKeeper(
+            objects=S3ObjectStore(objects, storage),
+            store=SqlDocumentStore(bulk.database_url.get_secret_value(), pool_size=STORE_THREADS),
+            budget=image_budget(pdf),
+            jpeg_quality=pdf.jpeg_quality,
+            keep_timeout_s=documents.keep_timeout_s,
+            metrics=metrics,
+        )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -96,6 +113,8 @@ def make_app(
             adapters: list[_Adapter] = [models, opener, structurer]
             if storage.allow or access.keys:  # with keys on, any tenant may get a source that it may read
                 adapters.append(store)
+            if keeper is not None:
+                adapters.append(keeper)
             for adapter in adapters:
                 await adapter.start()
                 stack.push_async_callback(adapter.close)
@@ -119,6 +138,7 @@ def make_app(
         shown_pages=ShownPages(jpeg_quality=pdf.jpeg_quality, budget=images),
         metrics=metrics,
         second_look=settings.second_look,
+        keeper=keeper,
     )
     own_version = version("yomitori")
     routers = [make_router(road)]
@@ -189,5 +209,7 @@ def main() -> None:
         page=load(PageSettings),
         access=access,
         bulk=load(BulkSettings),
+        objects=load(ObjectStoreSettings),
+        documents=load(DocumentSettings),
     )
     serve(app, host=settings.host, port=settings.port, shutdown_grace_s=settings.shutdown_grace_s)

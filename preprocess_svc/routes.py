@@ -40,12 +40,14 @@ from preprocess_svc.sources import S3Location
 from preprocess_svc.sync_road import SyncRoad
 from preprocess_svc.uploads import FILE_PART, Upload, read_submission
 
+DOCUMENT_ID_HEADER = "Yomitori-Document-Id"
 _LIST_TIMEOUT_S = 5.0
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 _TIMINGS = {
     "fetch": "Fetching the source from object storage; absent without one.",
     "wait": "Waiting for a place among the documents that are read at once.",
+    "keep": "Keeping the document, as far as the answer waited for it; absent where the tenant has no retention.",
 }
 """What this service knows beyond the text side's answer."""
 
@@ -135,6 +137,8 @@ def _answer(result: RenderedResult, context: RequestContext) -> Response:
     response = Response(result.body, headers={"Content-Type": result.content_type})
     if result.warning_codes:
         response.headers[WARNINGS_HEADER] = join_codes(result.warning_codes)
+    if result.stored_id is not None:
+        response.headers[DOCUMENT_ID_HEADER] = result.stored_id
     if result.file_name is not None:
         response.headers["Content-Disposition"] = disposition(result.file_name)
     response.headers["Server-Timing"] = context.server_timing()
@@ -144,7 +148,9 @@ def _answer(result: RenderedResult, context: RequestContext) -> Response:
 def components() -> dict[str, dict[str, Any]]:
     """The schemas that the routes' documentation refers to."""
     _, of_parameters = openapi_parameters(REF)
-    schemas = result_schemas(timings=_TIMINGS, page_images=IMAGE_SCHEMA, sent_sometimes={"fetch"})
+    schemas = result_schemas(
+        timings=_TIMINGS, page_images=IMAGE_SCHEMA, sent_sometimes={"fetch", "keep"}, may_be_stored=True
+    )
     return {**schemas, **of_parameters}
 
 
@@ -156,6 +162,10 @@ _SUCCESS: dict[str, Any] = {
         WARNINGS_HEADER: {
             "description": "Codes of the warnings, and of pages that could not be read, each once; absent without any.",
             "schema": {"type": "string", "examples": ["page_rendered_smaller, unreadable_page"]},
+        },
+        DOCUMENT_ID_HEADER: {
+            "description": "The stored document's id, where it was kept: see `GET /v1/documents/{id}`.",
+            "schema": {"type": "string"},
         },
         "Content-Disposition": {
             "description": "With `format=pdf`: the name to save it under.",

@@ -23,6 +23,7 @@ from tests.support.job_stores import (  # noqa: F401 - fixtures
 )
 from tests.support.object_store import ObjectStore
 from tests.support.scheduling import STACK, FileScheduling, check_group, group_of
+from tests.support.stored_documents import document_store  # noqa: F401 - a fixture
 
 SHARED_DATA_VARIABLE = "OCR_SHARED_DATA"
 ALLOWED_SOURCES = "documents/inbox,archive"

@@ -8,9 +8,11 @@ import hashlib
 import itertools
 import math
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from functools import partial
 
 from async_worker.object_keys import reading_key
+from async_worker.stages.keeping import DocumentKeeping, PagesToKeep
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.page_images import KeptImages, kept_images, needs_page_images
 from async_worker.stages.sources import SourceReader
@@ -22,7 +24,7 @@ from ocr_core.contracts.errors import NotReady, Overloaded, UnreadableDocument, 
 from ocr_core.contracts.job_store import Leases
 from ocr_core.contracts.jobs import Lease, PageRange, Stage
 from ocr_core.contracts.objects import ObjectStore
-from ocr_core.contracts.page import PageError
+from ocr_core.contracts.page import PageError, PageImage
 from ocr_core.contracts.ports import FileOpener, OpenedDocument, TextModels
 from ocr_core.contracts.reading import PageReading, Reading
 from ocr_core.contracts.reading_codec import encode_reading
@@ -51,7 +53,9 @@ class ReadStage:
         pdf: PdfSettings,
         metrics: StageMetrics,
         second_look: bool,
+        keeping: DocumentKeeping | None = None,
     ) -> None:
+        self._keeping = keeping
         self._store = store
         self._objects = objects
         self._sources = sources
@@ -72,10 +76,14 @@ class ReadStage:
         except NotReady as error:
             raise NotBegun(error) from error
         try:
-            if not needs_page_images(lease):
-                return await self._keep(lease, await self._read(lease, content, deadline), deadline)
-            with kept_images(self._pdf) as images:
-                reading = await self._read(lease, content, deadline, keep_page=images.keep)
+            with ExitStack() as held:
+                images = held.enter_context(kept_images(self._pdf)) if needs_page_images(lease) else None
+                pages = None
+                if self._keeping is not None and await self._keeping.days(lease):
+                    pages = held.enter_context(self._keeping.pages())
+                reading = await self._read(lease, content, deadline, keep_page=_keeper_of(images, pages))
+                if pages is not None:
+                    await pages.store(lease, deadline)
                 return await self._keep(lease, reading, deadline, images=images)
         except _IsLong as long:
             ranges = split_pages(long.page_count, self._range_pages)
@@ -166,6 +174,19 @@ class ReadStage:
             page_count = reading.document.page_count
             commit = partial(self._store.finish_read, lease.token, reading_key=key, page_count=page_count)
         return Closing(outcome="read", commit=commit, written_keys=written_keys)
+
+
+def _keeper_of(*holders: KeptImages | PagesToKeep | None) -> KeepPage | None:
+    """Who is given each page's pixels."""
+    keepers = [holder.keep for holder in holders if holder is not None]
+    if not keepers:
+        return None
+
+    def keep(page: PageImage, rotation_deg: int) -> None:
+        for keeper in keepers:
+            keeper(page, rotation_deg)
+
+    return keep
 
 
 def bulk_limits(limits: OpenLimits, settings: BulkSettings) -> OpenLimits:

@@ -36,6 +36,8 @@ class ReadOptions(TypedDict, total=False):
     """``prefer`` uses a PDF's own text where it is sound."""
     min_confidence: float | None
     """Fields below it are null."""
+    store: bool | None
+    """False: nothing of the document is kept, also where the tenant has retention."""
 
 
 def read_call(
@@ -58,7 +60,7 @@ def read_call(
         name = file_name or readable_name(path.name)
         file = FormFile(content=path, file_name=name, size_bytes=path.stat().st_size)
     form = Form(fields={}, file_part="file", files=[file])
-    wishes = {"format": format, **{name: str(value) for name, value in options.items() if value is not None}}
+    wishes = {"format": format, **{name: _written(value) for name, value in options.items() if value is not None}}
     return Call(
         request=Request(
             method="POST", path="/v1/ocr", params=wishes, headers=form.headers, body=form.body, on_sent=on_sent
@@ -73,6 +75,11 @@ def schemas_call() -> Call[list[Schema]]:
     """The schemas that the server has."""
     request = Request(method="GET", path="/v1/schemas")
     return Call(request=request, decode=_decode_schemas, timeout_s=ANSWER_TIMEOUT_S, repeatable=True)
+
+
+def _written(value: object) -> str:
+    """A parameter as the API writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _decode_result(body: bytes) -> OcrResult:

@@ -158,3 +158,5 @@ class OcrResult(TypedDict):
     models: dict[str, str]
     warnings: NotRequired[list[Warning]]
     timing_ms: dict[str, float]
+    stored_until: NotRequired[str]
+    """Sent where the server keeps the document."""

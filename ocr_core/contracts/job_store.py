@@ -322,6 +322,17 @@ class Webhooks(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentTraces:
+    """Where a job may have something of a document."""
+
+    job_id: str
+    job_created_at: datetime
+    source: str
+    webhook_url: str | None
+    """The job's; of one that came by the intake, where its line is filed."""
+
+
 class Retention(Protocol):
     """What the one asks who deletes what is old or left over. Bounded steps, so that nobody waits long for them."""
 
@@ -355,12 +366,24 @@ class Retention(Protocol):
         """The database's own name, made up at the first call: what lies in a bucket of another name is not its own."""
         ...
 
+    def traces_of(self, tenant: str, document_id: str) -> DocumentTraces | None:
+        """What leads to the objects that a job has of a document; null where there is no such job or document."""
+        ...
+
+    def forget_document(self, tenant: str, document_id: str) -> None:
+        """Forget a document's source and name. Its line in the results stays, under its reference."""
+        ...
+
     def unfinished_documents(self, document_ids: Collection[str]) -> frozenset[str]:
         """Which of these ids are documents that have not ended; readings of all others are left over.
 
         At most 500 at once.
         """
         ...
+
+
+class ApiStore(JobRecords, Retention, Protocol):
+    """What the bulk API asks: of jobs, and of what they have of a document that is to be gone."""
 
 
 class JobStore(JobRecords, WorkQueue, Leases, Webhooks, Retention, Protocol):

@@ -125,6 +125,8 @@ class RenderedResult:
     them."""
     file_name: str | None = None
     """Under which a caller should save it; none where it is shown rather than saved."""
+    stored_id: str | None = None
+    """The stored document's, where it was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from ocr_core.settings import (
     GROUPS,
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     ExposureSettings,
     FileOpenerSettings,
     LimitSettings,
@@ -40,7 +41,8 @@ from ocr_core.settings import (
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 ALL_SERVICES = (ExposureSettings, LogSettings, TracingSettings)
-BULK = (*ALL_SERVICES, AccessSettings, BulkSettings, QueueSettings, ObjectStoreSettings, StorageSettings)
+STORING = (ObjectStoreSettings, StorageSettings, DocumentSettings)
+BULK = (*ALL_SERVICES, AccessSettings, BulkSettings, QueueSettings, *STORING)
 READS: dict[str, tuple[type[SettingsGroup], ...]] = {
     "preprocess": (
         *ALL_SERVICES,
@@ -48,7 +50,7 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
         LimitSettings,
         TritonSettings,
         FileOpenerSettings,
-        StorageSettings,
+        *STORING,
         PreprocessSettings,
         PageSettings,
         PdfSettings,

@@ -264,12 +264,16 @@ def test_who_may_touch_which_objects() -> None:
         return {what.removeprefix("${ObjectsBucket}/") for what in granted(role).get(action, set())}
 
     assert objects("PreprocessRole", "s3:GetObject") == {"${InboxBucket}/*"}
-    assert set(granted("PreprocessRole")) == {"s3:GetObject"}
-    assert objects("BulkReadRole", "s3:PutObject") == {"readings/*"}
-    assert objects("BulkStructureRole", "s3:PutObject") == {"results/*"}
+    assert objects("PreprocessRole", "s3:PutObject") == {"documents/*"}
+    assert objects("PreprocessRole", "s3:DeleteObject") == {"documents/*"}
+    assert set(granted("PreprocessRole")) == {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}
+    assert objects("BulkReadRole", "s3:PutObject") == {"readings/*", "documents/*"}
+    assert objects("BulkStructureRole", "s3:PutObject") == {"results/*", "documents/*"}
     assert objects("BulkApiRole", "s3:PutObject") == {"uploads/*"}
-    assert objects("BulkApiRole", "s3:GetObject") == {"results/*"}
-    assert objects("BulkDispatcherRole", "s3:DeleteObject") == {"uploads/*", "readings/*", "results/*"}
+    assert objects("BulkApiRole", "s3:GetObject") == {"results/*", "documents/*"}
+    areas = {"uploads/*", "readings/*", "results/*", "documents/*"}
+    assert objects("BulkApiRole", "s3:DeleteObject") == areas
+    assert objects("BulkDispatcherRole", "s3:DeleteObject") == {*areas, "exports/*"}
     assert objects("BulkDispatcherRole", "s3:PutObject") == {ownership.OWNER_KEY, ownership.CLOCK_KEY}
 
 

@@ -21,6 +21,7 @@ from async_worker.vitals import HttpRole
 from local_stack.aws import AwsServer
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.aws_clients import s3_client
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.contracts.access import HouseTenant
@@ -65,6 +66,10 @@ class Bucket:
         """Store one."""
         self._client.put_object(Bucket=self.name, Key=key, Body=body)
 
+    def put_noted(self, key: str, body: bytes, notes: dict[str, str]) -> None:
+        """Store one with notes."""
+        self._client.put_object(Bucket=self.name, Key=key, Body=body, Metadata=notes)
+
     def drop(self) -> None:
         """Delete it with all that lies in it."""
         for key in self.keys():
@@ -90,8 +95,12 @@ class ServedApi:
         webhooks: WebhookSettings | None = None,
         access: AccessSettings | None = None,
         port: int | None = None,
+        wants_bucket: bool = True,
+        retention_days: float = 0.0,
     ) -> None:
+        self._retention_days = retention_days
         self.house = house
+        self._wants_bucket = wants_bucket
         self.port = port or free_port()
         self._store = store
         self._objects = S3ObjectStore(objects, storage)
@@ -158,7 +167,8 @@ class ServedApi:
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
             await self._objects.start()
-            await self._objects.ensure_bucket()
+            if self._wants_bucket:
+                await self._objects.ensure_bucket()
             yield
             await self._objects.close()
 
@@ -170,6 +180,7 @@ class ServedApi:
                 name=TENANT,
                 source_prefixes=ALLOWED,
                 webhook_secret=None if secret is None else secret.get_secret_value(),
+                retention_days=self._retention_days,
             ),
             metrics=metrics,
         )
@@ -187,6 +198,7 @@ class ServedApi:
                 schemas=shipped_schemas(),
                 access=access,
                 administration=self.house.accounts,
+                documents=self.house.documents,
             )
             await HttpRole(app, host="127.0.0.1", port=self.port, shutdown_grace_s=20).run(self._stop)
 
@@ -198,6 +210,7 @@ class ApiHouse:
         self.store = store
         self.database_url = store._database._engine.url.render_as_string(hide_password=False)
         self.accounts = stack.enter_context(SqlAccessStore(self.database_url))
+        self.documents = stack.enter_context(SqlDocumentStore(self.database_url, pool_size=4))
         self._server = server
         self._stack = stack
         self._settings = object_settings(prefix="bulk/")
@@ -217,6 +230,7 @@ class ApiHouse:
         store: JobRecords | None = None,
         access: AccessSettings | None = None,
         port: int | None = None,
+        retention_days: float = 0.0,
     ) -> ServedApi:
         """An API that runs until the test ends."""
         served = ServedApi(
@@ -228,7 +242,14 @@ class ApiHouse:
             webhooks=webhooks,
             access=access,
             port=port,
+            retention_days=retention_days,
         )
+        return self._stack.enter_context(served)
+
+    def serve_without_objects(self) -> ServedApi:
+        """An API to which object storage does not answer, from its start on."""
+        nowhere = storage_settings(self._server).model_copy(update={"endpoint_url": f"http://127.0.0.1:{free_port()}"})
+        served = ServedApi(house=self, store=self.store, objects=self._settings, storage=nowhere, wants_bucket=False)
         return self._stack.enter_context(served)
 
     def job(self, answer: dict[str, Any]) -> Job:

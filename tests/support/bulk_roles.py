@@ -17,6 +17,7 @@ from typing import Self
 from async_worker.blocking import Blocking
 from async_worker.roles import Role
 from local_stack.aws import AwsServer
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.queue import SqsQueues
@@ -37,6 +38,7 @@ class Rooms:
     """What a role is made of."""
 
     store: SqlJobStore
+    documents: SqlDocumentStore
     blocking: Blocking
     queues: SqsQueues
     objects: S3ObjectStore
@@ -55,6 +57,7 @@ async def bulk_rooms(
     async with AsyncExitStack() as stack:
         blocking = stack.enter_context(Blocking(threads=4))
         store = stack.enter_context(SqlJobStore(url, rules=rules, clock=clock))
+        documents = stack.enter_context(SqlDocumentStore(url, clock=clock, pool_size=4))
         queues, objects = SqsQueues(queued), S3ObjectStore(stored, storage_settings(server))
         for adapter in (queues, objects):
             await adapter.start()
@@ -63,6 +66,7 @@ async def bulk_rooms(
         await objects.ensure_bucket()
         yield Rooms(
             store=store,
+            documents=documents,
             blocking=blocking,
             queues=queues,
             objects=objects,

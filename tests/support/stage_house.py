@@ -23,6 +23,7 @@ from async_worker.stages.attempt import Workshop
 from async_worker.stages.consumer import StageConsumer
 from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
+from async_worker.stages.keeping import DocumentKeeping
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.read_stage import ReadStage
 from async_worker.stages.sources import SourceReader
@@ -30,6 +31,7 @@ from async_worker.stages.structure_stage import StructureStage
 from async_worker.stages.work import StageWork
 from async_worker.tenants import TenantPolicies
 from local_stack.aws import AwsServer
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
 from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.adapters.object_store import S3ObjectStore
@@ -179,8 +181,30 @@ class StageHouse:
     charsets: Charsets
     limits: OpenLimits = field(default_factory=OpenLimits)
     pdf: PdfSettings = field(default_factory=PdfSettings)
+    stored: SqlDocumentStore
+    """Rows of what tenants keep."""
+    retention_days: float = 0.0
+    """Of the one tenant."""
     calls: list[QueueCall] = field(default_factory=list)
     """Of all workers, in their order."""
+
+    @property
+    def policies(self) -> TenantPolicies:
+        """What the tenant may have, as of now."""
+        house = HouseTenant(name=TENANT, source_prefixes=(self.bucket,), retention_days=self.retention_days)
+        return TenantPolicies(house=house)
+
+    @property
+    def keeping(self) -> DocumentKeeping:
+        """As both stages have it."""
+        return DocumentKeeping(
+            policies=self.policies,
+            objects=self.objects,
+            store=self.stored,
+            blocking=self.blocking,
+            workers=self.workers,
+            jpeg_quality=self.pdf.jpeg_quality,
+        )
 
     # --- workers -----------------------------------------------------------------------------------------------------
 
@@ -194,7 +218,7 @@ class StageHouse:
             objects=self.objects,
             sources=SourceReader(
                 sources=JobSources(self.objects),
-                policies=TenantPolicies(house=HouseTenant(name=TENANT, source_prefixes=(self.bucket,))),
+                policies=self.policies,
                 objects=self.objects,
                 storage=self.storage,
             ),
@@ -206,6 +230,7 @@ class StageHouse:
             pdf=self.pdf,
             metrics=self.stage_metrics,
             second_look=True,
+            keeping=self.keeping,
         )
         return self._consumer(QueueName.READ, {Stage.READ, Stage.READ_RANGE}, stage, places, changed)
 
@@ -217,6 +242,7 @@ class StageHouse:
             pipeline=TextPipeline(charsets=self.charsets),
             workers=self.workers,
             pdf=self.pdf,
+            keeping=self.keeping,
         )
         changed = self.settings.model_copy(update=settings)
         return self._consumer(QueueName.STRUCTURE, {Stage.STRUCTURE}, stage, places, changed)
@@ -372,6 +398,7 @@ async def stage_house(
         )
         house = StageHouse(
             store=stack.enter_context(SqlJobStore(url, rules=rules, pool_size=8)),
+            stored=stack.enter_context(SqlDocumentStore(url, pool_size=4)),
             queues=SqsQueues(queue or queue_settings(server)),
             objects=S3ObjectStore(objects or object_settings(), storage),
             storage=S3Storage(storage),
