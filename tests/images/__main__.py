@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         _say(f"images: {error}")
         return 1
     finally:
-        if not options.keep:
+        if not options.keep and machine.folder.is_dir():
             machine.remove()
     text = report.markdown()
     (options.folder / "report.md").write_text(text)

@@ -67,6 +67,8 @@ class House:
         with contextlib.ExitStack() as stack:
             self.settings["DOCKER_HOST"] = stack.enter_context(self.machine.docker_interface())
             self._write_files()
+            self.machine.clear()
+            stack.callback(self.machine.clear)
             stack.callback(self.compose, "down", "--volumes", "--timeout", "20", allow_failure=True)
             checks = threading.Thread(target=self._check_health, daemon=True)
             checks.start()

@@ -5,6 +5,7 @@ RUN groupadd --gid 999 postgres && useradd --uid 999 --gid 999 --home-dir /var/l
     && apt-get update && apt-get install -y --no-install-recommends postgresql \
     && rm -rf /var/lib/apt/lists/* /var/lib/postgresql \
     && ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin/ \
+    && install --directory --owner=postgres --group=postgres --mode=3777 /var/run/postgresql \
     && install --directory --owner=postgres --group=postgres --mode=0700 /var/lib/postgresql/data
 COPY postgres_entrypoint.sh /usr/local/bin/docker-entrypoint.sh
 ENV PGDATA=/var/lib/postgresql/data LANG=C.UTF-8
