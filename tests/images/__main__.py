@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from local_stack.stack import REPOSITORY_ROOT
+from local_stack.triton import REPOSITORY_ROOT
 from tests.images import bases, building, loose, walk
 from tests.images.house import House, resolved_services, started_by
 from tests.images.machine import CommandFailed, Machine, NotHere

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_stack.stack import REPOSITORY_ROOT
+from local_stack.triton import REPOSITORY_ROOT
 from tests.images.machine import Machine, NotHere
 
 STAND_INS = Path(__file__).parent / "stand_ins"

@@ -24,7 +24,7 @@ from typing import Any, Self
 import yaml
 
 from local_stack.ports import Ports
-from local_stack.stack import REPOSITORY_ROOT
+from local_stack.triton import REPOSITORY_ROOT
 from tests.images.machine import CommandFailed, Machine
 
 COMPOSE_FILE = REPOSITORY_ROOT / "docker-compose.yml"

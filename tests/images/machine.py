@@ -156,13 +156,13 @@ tmp_dir = "{run}/libpod"
             raise CommandFailed(f"{' '.join(command[:4])} … ended with {answer.returncode}:\n{complaint[-3000:]}")
         return said
 
-    def podman(self, *arguments: str, **options: bool) -> str:
+    def podman(self, *arguments: str, allow_failure: bool = False) -> str:
         """A command of podman's.
 
         Raises:
             CommandFailed: as ``run`` has it.
         """
-        return self.run("podman", *arguments, **options)
+        return self.run("podman", *arguments, allow_failure=allow_failure)
 
     def has_image(self, name: str) -> bool:
         """Whether an image of that name is in the store."""
