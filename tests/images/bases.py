@@ -101,7 +101,8 @@ def _repository(name: str) -> str:
 
 def _full(name: str) -> str:
     """As Docker reads a name without a registry."""
-    return name if "." in name.partition("/")[0] else f"docker.io/library/{name}"
+    registry, slash, _ = name.partition("/")
+    return name if slash and "." in registry else f"docker.io/library/{name}"
 
 
 class _Stands:
