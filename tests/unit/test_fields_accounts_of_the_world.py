@@ -105,6 +105,7 @@ POST: Account = ("ゆうちょ銀行", "〇一八", "ordinary", "1234567", "ミ�
     "lines",
     [
         ["ゆうちょ銀行 〇一八（店番018） 普通 1234567", "ミホンハナコ"],
+        ["ゆうちょ銀行〇—八（店番018） 普通 1234567", "ミホンハナコ"],  # as it was read
         ["ゆうちょ銀行 店名 〇一八 店番 018 普通預金 口座番号 1234567 ミホンハナコ"],
         [
             "お振込先：ゆうちょ銀行",
@@ -181,6 +182,17 @@ def test_a_line_of_the_issuer_over_the_bank_is_no_holder_without_a_heading() -> 
                 "lautend auf Muster & Söhne OHG.",
             ],
             ("Volksbank Muster eG", None, "iban", "DE02120300000000202051", "Muster & Söhne OHG"),
+        ),
+        (
+            [
+                "Wir bitten um Zahlung auf unser Konto DE02 1203 0000 0000 2020 51 bei der Handelsbank Süd AG, lautend",
+                "auf Muster & Söhne OHG.",
+            ],
+            ("Handelsbank Süd AG", None, "iban", "DE02120300000000202051", "Muster & Söhne OHG"),
+        ),
+        (
+            ["Our bank Town & Country Bank", "Account # 3886483373", "Name on account Sample Media Group"],
+            ("Town & Country Bank", None, None, "3886483373", "Sample Media Group"),
         ),
         (
             ["Volksbank Muster eG", "Muster & Söhne OHG", "DE02 1203 0000 0000 2020 51", "BYLADEM1001"],

@@ -49,6 +49,18 @@ def test_the_issuers_telephone_number_in_a_line_of_its_block(line: str) -> None:
     assert value("phone", "株式会社サンプル", "〒100-0001", "東京都千代田区千代田1-1", line) == "03-1234-5678"
 
 
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("見本商事(株", "見本商事(株)"),  # the end of ㈱ was not read
+        ("Muster Software UG (haftungsbeschränkt)", "Muster Software UG (haftungsbeschränkt)"),
+        ("見本商事株式会社（大阪）", "見本商事株式会社"),
+    ],
+)
+def test_a_legal_form_in_brackets_is_part_of_the_name_and_a_remark_is_not(line: str, name: str) -> None:
+    assert value("issuer_name", line, "東京都千代田区千代田1-1", "TEL 03-1234-5678") == name
+
+
 def test_a_number_under_a_faxs_label_is_none() -> None:
     found = value("phone", "株式会社サンプル", "東京都千代田区千代田1-1", "TEL 03-1234-5678 FAX", "03-1234-5679")
     assert found == "03-1234-5678"

@@ -30,7 +30,7 @@ _BRANDS = listed(
 _COMPANY = r"(?:,? (?:Ltd|LTD|Limited|LIMITED|N\.A|NA|PLC|plc|AG|S\.A|Co\.,? Ltd|Berhad|Inc)(?![A-Za-z])\.?)?"
 BANK_WORD = re.compile(
     r"(?<![A-Za-z])(?:[A-ZÄÖÜ][\w.&-]* (?:& ?)?){0,3}"
-    r"(?:[A-Za-z]?\w*[Bb]ank(?![a-z])|[A-Z]?\w*[Ss]parkasse|Banking Corporation|BANKING CORPORATION|Banque"
+    r"(?:\w*Bank(?![a-z])|\w+bank(?![a-z])|[A-Z]?\w*[Ss]parkasse|Banking Corporation|BANKING CORPORATION|Banque"
     r"|BANK(?![A-Z])|Banca|Banco|Credit Union|Building Society)"
     rf"(?: (?:of |de |du |des )?{_CAPITAL}[\w.&-]*){{0,3}}(?: e\.?G\.?(?![a-z]))?{_COMPANY}"
     rf"|(?<![A-Za-z])(?:{'|'.join(_BRANDS)})(?![A-Za-z])(?: {_CAPITAL}[\w-]+){{0,2}}{_COMPANY}"
@@ -42,7 +42,7 @@ _SEPARATOR = re.compile(
     r"\s*[·•|;\t]\s*|\s+[-–—]\s+|,\s+(?!(?:Inc|Ltd|LLC|LLP|Co|Corp|GmbH|S\.?A|S\.?L|B\.?V|S\.?r\.?l|N\.?A|K\.K|PLC|Limited|Incorporated|LTD|LIMITED|INC)\b)"
 )
 _PAYEE = re.compile(
-    r"(?:lautend auf|zu ?gunsten(?: von| der)?|payable to|please pay|pay to|in favou?r of|favou?ring|in the name of|"
+    r"(?:lautend\s+auf|zu ?gunsten(?: von| der)?|payable to|please pay|pay to|in favou?r of|favou?ring|in the name of|"
     r"au nom de|à l['’]ordre de|en faveur de)\s*:?\s+(?=\S)",
     re.IGNORECASE,
 )

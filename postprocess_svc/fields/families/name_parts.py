@@ -48,7 +48,10 @@ _UNIT_BEHIND_FORM = re.compile(
     r"(?:(?<=会社)|(?<=法人)|(?<=組合)|(?<=\(株\))|(?<=\(有\))) ?.{1,10}"
     r"(?:支店|支社|営業所|出張所|事業所|事業部|本店|本社|支部|工場)$"
 )
-_BRACKET_BEHIND = re.compile(r"(?<=..)(?<!\()\((?!(?:株|有|同|合|資|名|財|社|医|学|福)\))[^()]{1,20}\)?$")
+_BRACKET_BEHIND = re.compile(
+    r"(?<=..)(?<!\()\((?!(?:株|有|同|合|資|名|財|社|医|学|福)(?:\)|$)|haftungsbeschr)[^()]{1,20}\)?$"
+)
+"""No legal form: (株), also where its end was not read, UG (haftungsbeschränkt)."""
 _LATIN_BEHIND = re.compile(r" ?[/|(]? ?(?=[A-Z])[A-Za-z0-9&.,' ]{3,60}\)?$")
 _PERSONS_PART = re.compile(r"[\u3400-\u9fff々]{1,3}|[ぁ-ん]{1,4}|[ァ-ヶー]{1,4}")
 _PERSON_IN_ONE = re.compile(r"[\u3400-\u9fff々]{3,5}|[\u3400-\u9fff々]{1,3}[ぁ-ん]{2,3}")
