@@ -17,7 +17,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -35,6 +34,7 @@ from ocr_core.contracts.stored_documents import (
     NewStoredDocument,
     Road,
     StoredDocument,
+    expiry,
     page_key,
     storable_name,
     stored_result_key,
@@ -309,9 +309,3 @@ def _fault(error: Exception) -> InternalError:
     """Something that nobody has foreseen. The caller's document was read all the same; the log has it."""
     _log.error("Keeping a document failed", extra={"action": "documents.fault"}, exc_info=error)
     return InternalError("keeping the document failed")
-
-
-def expiry(document: StoredDocument, retention_days: float) -> str:
-    """When a document will be deleted, as its tenant's retention is now: RFC 3339, in UTC."""
-    until = document.created_at + timedelta(days=retention_days)
-    return until.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -44,6 +44,27 @@ _ToldValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [*_SINGLE, _MEMBERS, 
 """A field by its members: its value, and an amount's currency."""
 
 
+_CORRECTED_ENTRY: JsonSchema = {
+    "type": "object",
+    "description": "As in the result; where it was corrected it says so, and evidence that nobody has is null.",
+    "additionalProperties": {
+        "anyOf": [
+            *_SINGLE,
+            {"type": "number"},
+            {"type": "boolean"},
+            {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+            {"type": "object", "additionalProperties": {"anyOf": [*_SINGLE, {"type": "number"}]}},
+        ]
+    },
+}
+_CORRECTED_FIELDS: JsonSchema = {
+    "type": "object",
+    "additionalProperties": {
+        "anyOf": [_CORRECTED_ENTRY, {"type": "array", "items": _CORRECTED_ENTRY}, {"type": "null"}]
+    },
+}
+
+
 class CorrectionRequest(BaseModel):
     """One value that a person puts right."""
 
@@ -264,7 +285,13 @@ def _stored_result(result: JsonSchema) -> JsonSchema:
                     "type": "object",
                     "required": ["fields", "schemas"],
                     "properties": {
-                        name: {"anyOf": [{"type": "object"}, {"type": "null"}]} for name in ("fields", "schemas")
+                        "fields": {"anyOf": [_CORRECTED_FIELDS, {"type": "null"}]},
+                        "schemas": {
+                            "anyOf": [
+                                {"type": "object", "additionalProperties": _CORRECTED_FIELDS},
+                                {"type": "null"},
+                            ]
+                        },
                     },
                 },
                 {"type": "null"},

@@ -45,6 +45,7 @@ from ocr_core.contracts.stored_documents import (
     NewCorrection,
     StoredDocument,
     document_prefix,
+    expiry,
     is_document_id,
     page_key,
     page_number_of,
@@ -52,7 +53,6 @@ from ocr_core.contracts.stored_documents import (
 from ocr_core.service import caller_of, context_of, needs
 from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
 from postprocess_svc.schemas import Catalogue
-from preprocess_svc.keeping import expiry
 from preprocess_svc.shown_pages import ShownMediaType
 
 MAX_BODY_BYTES = 4 << 20

@@ -36,12 +36,12 @@ from ocr_core.contracts.stored_documents import (
     NewStoredDocument,
     Road,
     document_prefix,
+    expiry,
     page_key,
     storable_name,
     stored_result_key,
 )
 from postprocess_svc.formats.json_format import CONTENT_TYPE
-from preprocess_svc.keeping import expiry
 from preprocess_svc.shown_pages import shown_page
 
 _UPLOADS_AT_ONCE = 4

@@ -16,7 +16,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -118,6 +118,12 @@ class StoredDocument(NewStoredDocument):
     """When it was kept, in UTC."""
     corrections: int
     """How many have been made."""
+
+
+def expiry(document: StoredDocument, retention_days: float) -> str:
+    """When a document will be deleted, as its tenant's retention is now: RFC 3339, in UTC."""
+    until = document.created_at + timedelta(days=retention_days)
+    return until.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,6 @@ from tests.support.stage_house import pages_pdf
 
 INVOICE = (SAMPLES_DIR / "invoice_ja.pdf").read_bytes()
 BROKEN = b"%PDF-1.7\nnothing that follows is a document\n"
-CORRECTIONS_PATH = "/v1/documents/{document_id}/corrections"
 
 
 def field(page: Page, name: str) -> Locator:
@@ -242,8 +241,8 @@ class TestCorrections:
         self.correct(page)
         bar = page.locator(".corrections-bar")
         expect(bar).to_contain_text("Corrections: 3")
-        # This server takes none, so that none are offered to be sent.
-        expect(bar.get_by_role("button", name="Send")).to_have_count(0)
+        # This server stores nothing, so that nothing is offered to be saved: test_stored_documents.py.
+        expect(bar.get_by_role("button", name="Save corrections")).to_have_count(0)
         with page.expect_download() as download:
             bar.get_by_role("button", name="Download corrected JSON").click()
         fields = json.loads(Path(download.value.path()).read_bytes())["fields"]
@@ -255,32 +254,6 @@ class TestCorrections:
         bar.get_by_role("button", name="Discard").click()
         expect(bar).to_be_hidden()
         expect(field(page, "total_amount")).to_contain_text("¥436,040")
-
-    def test_they_are_sent_where_the_server_says_that_it_takes_them(self, page: Page) -> None:
-        # The route is another part's: what is tested is that the page finds it, and what it would be sent.
-        sent: list[dict[str, Any]] = []
-
-        def with_route(route: Any) -> None:
-            described = route.fetch().json()
-            described["paths"][CORRECTIONS_PATH] = {"post": {}}
-            route.fulfill(json=described)
-
-        def take(route: Any) -> None:
-            sent.append({"url": route.request.url, **route.request.post_data_json})
-            route.fulfill(status=201, json={})
-
-        page.route("**/openapi.json", with_route)
-        page.route("**/v1/documents/*/corrections", take)
-        read(page)
-        self.correct(page)
-        page.get_by_role("button", name="Send corrections").click()
-        expect(page.locator(".corrections-bar")).to_contain_text("Sent.")
-        (body,) = sent
-        assert re.search(r"/v1/documents/doc_\w+/corrections$", body["url"])
-        assert body["fields"]["total_amount"] == {"value": 436000, "currency": "JPY"}
-        assert body["fields"]["due_date"] is None
-        assert body["fields"]["line_items"][1]["quantity"] == 11
-        assert body["fields"].keys() == {"total_amount", "due_date", "line_items"}
 
 
 class TestSeveralPages:

@@ -1,22 +1,28 @@
-"""The routes of stored documents under a real server, over SQLite and PostgreSQL and a real object store."""
+"""The routes of stored documents under a real server, over SQLite and a real object store; one house for all tests.
+
+What the store does on both databases is told by test_document_store.py.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from async_worker.object_keys import by_source_key, job_upload_key
 from async_worker.webhooks.filing import MADE_AT
+from local_stack.aws import AwsServer
 from ocr_core.adapters.access_store import SqlAccessStore
+from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.contracts.audit import AuditAction
 from ocr_core.contracts.jobs import NewDocument, NewJob, new_job_id
 from ocr_core.contracts.stored_documents import Road, StoredDocument, document_prefix, page_key
 from ocr_core.settings import AccessSettings
 from tests.support.access import add_key, add_tenant, bearer
-from tests.support.bulk_api import TENANT, ApiHouse, ServedApi
-from tests.support.job_stores import claim, read, send
+from tests.support.bulk_api import TENANT, ApiHouse, ServedApi, open_api_house
+from tests.support.job_stores import RULES, claim, read, send
 from tests.support.json_schema import mismatches
 from tests.support.stored_documents import new_document
 
@@ -70,13 +76,28 @@ def keep(house: ApiHouse, tenant: str = TENANT, **changes: Any) -> StoredDocumen
     return kept
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def api_house(tmp_path_factory: pytest.TempPathFactory, aws_server: AwsServer) -> Iterator[ApiHouse]:
+    database = f"sqlite:///{tmp_path_factory.mktemp('stored') / 'jobs.sqlite3'}"
+    upgrade(database)
+    with SqlJobStore(database, rules=RULES) as store, open_api_house(store, aws_server) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
 def api(api_house: ApiHouse) -> ServedApi:
     return api_house.serve()
 
 
+@pytest.fixture(scope="module")
+def interface(api: ServedApi) -> dict[str, Any]:
+    return dict(api.client.get("/openapi.json").json())
+
+
 class TestReading:
-    def test_a_document_is_its_result_and_what_became_of_it(self, api_house: ApiHouse, api: ServedApi) -> None:
+    def test_a_document_is_its_result_and_what_became_of_it(
+        self, api_house: ApiHouse, api: ServedApi, interface: dict[str, Any]
+    ) -> None:
         kept = keep(api_house, road=Road.BULK, job_id="job_1", reference="r1")
         answer = api.client.get(f"/v1/documents/{kept.id}")
         assert answer.status_code == 200
@@ -88,8 +109,7 @@ class TestReading:
         assert more.pop("stored_at") <= more.pop("stored_until")
         nothing_yet = {"page_images": [1], "corrections": [], "corrected": None}
         assert more == {"road": "bulk", "job_id": "job_1", "reference": "r1", **nothing_yet}
-        document = api.client.get("/openapi.json").json()
-        assert mismatches(told, {"$ref": "#/components/schemas/StoredResult"}, document) == []
+        assert mismatches(told, {"$ref": "#/components/schemas/StoredResult"}, interface) == []
 
     def test_pages_come_as_what_they_are(self, api_house: ApiHouse, api: ServedApi) -> None:
         kept = keep(api_house)
@@ -114,7 +134,7 @@ class TestReading:
             cursor = page["next_cursor"]
             if cursor is None:
                 break
-        assert sorted(shown) == sorted(ids)
+        assert set(ids) <= set(shown)
         assert shown == [document.id for document in api_house.documents.list(TENANT)]
         (found,) = api.client.get("/v1/documents", params={"sha256": "03" * 32}).json()["documents"]
         assert (found["id"], found["road"], found["corrections"]) == (ids[3], "sync", 0)
@@ -139,7 +159,9 @@ class TestCorrections:
     def correct(self, api: ServedApi, kept: StoredDocument, *corrections: dict[str, Any], **more: Any) -> Any:
         return api.client.post(f"/v1/documents/{kept.id}/corrections", json={"corrections": corrections, **more})
 
-    def test_the_latest_counts_and_all_are_told(self, api_house: ApiHouse, api: ServedApi) -> None:
+    def test_the_latest_counts_and_all_are_told(
+        self, api_house: ApiHouse, api: ServedApi, interface: dict[str, Any]
+    ) -> None:
         kept = keep(api_house)
         first = self.correct(
             api, kept, {"path": "total_amount", "value": 1}, {"path": "bank_accounts.0.number", "value": "7654321"},
@@ -162,8 +184,7 @@ class TestCorrections:
         assert (corrected["total_amount"]["value"], corrected["total_amount"]["corrected"]) == (2, True)
         assert corrected["bank_accounts"][0]["number"] == "7654321"
         assert corrected["issuer_name"] == FIELDS["issuer_name"]
-        document = api.client.get("/openapi.json").json()
-        assert mismatches(told, {"$ref": "#/components/schemas/StoredResult"}, document) == []
+        assert mismatches(told, {"$ref": "#/components/schemas/StoredResult"}, interface) == []
         assert api_house.documents.get(TENANT, kept.id).corrections == 3
 
     @pytest.mark.parametrize(
@@ -190,11 +211,12 @@ class TestCorrections:
         assert named in answer.json()["detail"]
         assert api_house.documents.corrections([kept.id]) == ()
 
-    def test_the_example_has_the_form_that_is_taken(self, api_house: ApiHouse, api: ServedApi) -> None:
-        document = api.client.get("/openapi.json").json()
-        body = document["paths"]["/v1/documents/{document_id}/corrections"]["post"]["requestBody"]["content"]
+    def test_the_example_has_the_form_that_is_taken(
+        self, api_house: ApiHouse, api: ServedApi, interface: dict[str, Any]
+    ) -> None:
+        body = interface["paths"]["/v1/documents/{document_id}/corrections"]["post"]["requestBody"]["content"]
         example = body["application/json"]["example"]
-        assert mismatches(example, body["application/json"]["schema"], document) == []
+        assert mismatches(example, body["application/json"]["schema"], interface) == []
         assert self.correct(api, keep(api_house), *example["corrections"], corrected_by="m").status_code == 201
 
     def test_who_did_it_is_the_keys_owner(self, api_house: ApiHouse) -> None:
@@ -224,9 +246,8 @@ class TestDeletion:
         # Again, as somebody does whose first answer was lost.
         assert api.client.delete(path).status_code == 204
         with SqlAccessStore(api_house.database_url) as accounts:
-            (line,) = accounts.audit(tenant=TENANT)
-        assert (line.action, line.details) == (AuditAction.DOCUMENT_DELETED, {"document_id": kept.id})
-        assert line.actor.through == "api"
+            (line,) = [line for line in accounts.audit(tenant=TENANT) if line.details == {"document_id": kept.id}]
+        assert (line.action, line.actor.through) == (AuditAction.DOCUMENT_DELETED, "api")
 
     def test_what_its_job_has_of_it_goes_too(self, api_house: ApiHouse, api: ServedApi) -> None:
         job_id = new_job_id()
@@ -252,8 +273,9 @@ class TestDeletion:
         (other,) = [lease for lease in leases if lease.reference == "other"]
         keep(api_house, document_id=mine.document_id, road=Road.BULK, job_id=job_id)
         assert api.client.delete(f"/v1/documents/{mine.document_id}").status_code == 204
-        assert bucket.keys("bulk/uploads/") == bucket.keys("bulk/documents/") == []
-        assert {key.split("/")[4] for key in bucket.keys("bulk/results/")} == {other.document_id}
+        assert bucket.keys("bulk/uploads/") == bucket.keys(f"bulk/{document_prefix(TENANT, mine.document_id)}") == []
+        assert {key.split("/")[4] for key in bucket.keys(f"bulk/results/{TENANT}/{job_id}/")} == {other.document_id}
+        assert bucket.keys(f"bulk/{key}") == []
         lines = {
             told["reference"]: told
             for told in map(json.loads, api.client.get(f"/v1/jobs/{job_id}/results").iter_lines())
@@ -274,13 +296,14 @@ class TestDeletion:
         assert api.client.delete(f"/v1/documents/{lease.document_id}").status_code == 204
         assert api_house.bucket.keys(f"bulk/{key}") == [f"bulk/{key}"]
 
-    def test_without_object_storage_it_is_unreadable_at_once_and_gone_later(self, api_house: ApiHouse) -> None:
+    def test_without_object_storage_it_is_unreadable_at_once_and_gone_later(
+        self, api_house: ApiHouse, api: ServedApi
+    ) -> None:
         """The dispatcher's part: test_document_retention.py."""
         kept = keep(api_house)
         cut_off = api_house.serve_without_objects()
         answer = cut_off.client.delete(f"/v1/documents/{kept.id}")
         assert (answer.status_code, answer.json()) == (202, {"id": kept.id, "status": "deleting"})
-        api = api_house.serve()
         assert api.client.get(f"/v1/documents/{kept.id}").status_code == 404
         assert [each.id for each in api_house.documents.deletions(limit=9)] == [kept.id]
         # Who asks again has it done.

@@ -7,11 +7,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
-
-from local_stack.stack import LocalStack
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 MISSING = f"no {PROGRAMS[0]} on this machine; on Debian: apt-get install {PROGRAMS[0]}"
@@ -75,8 +74,22 @@ class Complaints:
             self.faults.append(f"request to {request.url}")
 
 
+class Origins(Protocol):
+    """Where the page and what it calls are."""
+
+    @property
+    def api_url(self) -> str:
+        """The page's own."""
+        ...
+
+    @property
+    def bulk_url(self) -> str:
+        """The bulk API's."""
+        ...
+
+
 @contextmanager
-def opened_context(browser: Browser, stack: LocalStack, **settings: object) -> Iterator[BrowserContext]:
+def opened_context(browser: Browser, stack: Origins, **settings: object) -> Iterator[BrowserContext]:
     """A browser of nobody before, at the page of a stack; what it complained of fails the test at the end."""
     complaints = Complaints(allowed_origins=frozenset({stack.api_url, stack.bulk_url}))
     usual = {"base_url": stack.api_url, "locale": "en-US", "viewport": {"width": 1280, "height": 860}}

@@ -63,7 +63,8 @@ class SyncHouse:
             self.triton = stack.enter_context(DoubleProcess(self.folder, detection_s=self.page_s))
             charset = self.folder / "charset.txt"
             charset.write_text(CHARSET, encoding="utf-8")
-            text_port, port = free_port(), free_port()
+            text_port = free_port()
+            port = int(self.settings.get("OCR_PREPROCESS_PORT") or free_port())
             structure = {
                 "OCR_POSTPROCESS_PORT": str(text_port),
                 "OCR_POSTPROCESS_CHARSET_FILES": str(charset),

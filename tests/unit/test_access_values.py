@@ -90,3 +90,11 @@ def test_the_operators_settings_belong_to_the_houses_own_tenant_alone() -> None:
     own = house.complete("default", TenantPolicy(source_prefixes=("more", "inbox"), open_documents=7))
     assert own == TenantPolicy(source_prefixes=("more", "inbox"), open_documents=7, webhook_secret=SECRET)
     assert house.complete("acme", TenantPolicy()) == TenantPolicy()
+
+
+def test_the_house_keeps_documents_of_its_own_tenant_unless_that_says_otherwise() -> None:
+    house = HouseTenant(name="default", retention_days=30)
+    assert house.policy.retention_days == 30
+    assert house.complete("default", TenantPolicy()).retention_days == 30
+    assert house.complete("default", TenantPolicy(retention_days=7)).retention_days == 7
+    assert house.complete("acme", TenantPolicy()).retention_days == 0
