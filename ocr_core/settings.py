@@ -24,6 +24,8 @@ from ocr_core.contracts.lambda_wire import MAX_PAGES_PER_CALL
 _TENANT = f"^{TENANT_PATTERN}$"
 _DEFAULT_LIMITS = OpenLimits()
 _MIN_TOKEN_CHARACTERS = 16
+_SHARED_PREFIXES = frozenset({"OCR_", "SAGEMAKER_"})
+"""Of variables that other programs read too: the project's common one, and SageMaker's own in its containers."""
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PositiveCount = Annotated[int, Field(ge=1, le=4_096)]
@@ -33,7 +35,8 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _empty_to_none(value: object) -> object:
+def empty_to_none(value: object) -> object:
+    """For settings that may be unset."""
     # docker-compose writes `NAME=` for a variable that is not set.
     return None if value == "" else value
 
@@ -92,7 +95,7 @@ class AccessSettings(SettingsGroup):
     keep_audit_days: float = Field(default=400.0, gt=0, le=36_500)
     """How long lines of the audit log are kept."""
 
-    _empty_is_unset = field_validator("metrics_token", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("metrics_token", mode="before")(empty_to_none)
 
     @field_validator("metrics_token")
     @classmethod
@@ -197,7 +200,7 @@ class FileOpenerSettings(SettingsGroup):
     lambda_max_call_s: float = Field(default=120.0, gt=0, le=900)
     """How long the function may run, as its deployment says."""
 
-    _empty_is_unset = field_validator("lambda_bucket", "lambda_endpoint_url", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("lambda_bucket", "lambda_endpoint_url", mode="before")(empty_to_none)
 
     @model_validator(mode="after")
     def _check_lambda(self) -> Self:
@@ -234,7 +237,7 @@ class StorageSettings(SettingsGroup):
         return entries
 
     _empty_is_unset = field_validator("endpoint_url", "access_key_id", "secret_access_key", mode="before")(
-        _empty_to_none
+        empty_to_none
     )
 
 
@@ -274,7 +277,7 @@ class PageSettings(SettingsGroup):
     """Where a browser finds the bulk API. Empty: on this machine at the bulk API's usual port, else at the page's own
     origin, where a load balancer puts both. At another origin ``OCR_BULK_CORS_ORIGINS`` must name the page's."""
 
-    _empty_is_unset = field_validator("bulk_url", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("bulk_url", mode="before")(empty_to_none)
 
 
 class PdfSettings(SettingsGroup):
@@ -322,7 +325,7 @@ class PostprocessSettings(SettingsGroup):
     cpu_threads: PositiveCount = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
 
-    _empty_is_unset = field_validator("schemas_dir", "partners_file", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("schemas_dir", "partners_file", mode="before")(empty_to_none)
 
 
 class QueueSettings(SettingsGroup):
@@ -352,7 +355,7 @@ class QueueSettings(SettingsGroup):
     """How long a message that is done may wait to be deleted together with others. Zero: each at once, by itself."""
 
     _empty_is_unset = field_validator("endpoint_url", "access_key_id", "secret_access_key", mode="before")(
-        _empty_to_none
+        empty_to_none
     )
 
 
@@ -371,7 +374,7 @@ class ObjectStoreSettings(SettingsGroup):
     max_transfers: PositiveCount = 8
     """Calls of one process at the same time."""
 
-    _empty_is_unset = field_validator("public_endpoint_url", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("public_endpoint_url", mode="before")(empty_to_none)
 
 
 class BulkSettings(SettingsGroup):
@@ -454,7 +457,7 @@ class BulkSettings(SettingsGroup):
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
     """How long running work may go on after SIGTERM; then it is released."""
 
-    _empty_is_unset = field_validator("vitals_port", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("vitals_port", mode="before")(empty_to_none)
 
     @property
     def heartbeat_s(self) -> float:
@@ -479,7 +482,7 @@ class WebhookSettings(SettingsGroup):
     max_deliveries: PositiveCount = 8
     """Deliveries at the same time, so that slow servers do not hold up the others for long."""
 
-    _empty_is_unset = field_validator("secret", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("secret", mode="before")(empty_to_none)
 
 
 GROUPS: tuple[type[SettingsGroup], ...] = (
@@ -562,7 +565,7 @@ def _explain(group: type[SettingsGroup], location: tuple[int | str, ...], messag
 
 def _unknown_variables(group: type[SettingsGroup]) -> list[str]:
     prefix = group.model_config.get("env_prefix", "").upper()
-    if prefix == "OCR_":  # the common prefix of all groups: other programs of the project use it too
+    if prefix in _SHARED_PREFIXES:
         return []
     known = {variable_name(group, field) for field in group.model_fields}
     return sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)

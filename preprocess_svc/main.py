@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,6 +44,14 @@ from preprocess_svc.admission import Admission
 from preprocess_svc.admission_metrics import AdmissionMetrics
 from preprocess_svc.pdf_answers import PdfAnswers, image_budget
 from preprocess_svc.routes import components, make_router
+from preprocess_svc.sagemaker import make_router as make_contract_router
+from preprocess_svc.sagemaker_settings import (
+    SERVE,
+    Contract,
+    SageMakerPlatformSettings,
+    SageMakerSettings,
+    settle_contract,
+)
 from preprocess_svc.shown_pages import ShownPages
 from preprocess_svc.sources import Sources
 from preprocess_svc.sync_road import SyncRoad
@@ -69,13 +78,18 @@ def make_app(
     page: PageSettings,
     access: AccessSettings,
     bulk: BulkSettings,
+    sagemaker: Contract | None = None,
 ) -> FastAPI:
-    """The public application. Its adapters are started and closed with it."""
+    """The public application. Its adapters are started and closed with it.
+
+    Where ``sagemaker`` says so it serves that contract, for its tenant, and nothing else.
+    """
     metrics = Metrics()
+    house = HouseTenant(name=bulk.tenant, source_prefixes=storage.allow)
     gate = open_access(
         access,
         database_url=bulk.database_url.get_secret_value(),
-        house=HouseTenant(name=bulk.tenant, source_prefixes=storage.allow),
+        house=house if sagemaker is None else sagemaker.house,
         metrics=metrics,
     )
     models = TritonModels(triton)
@@ -117,8 +131,17 @@ def make_app(
         second_look=settings.second_look,
     )
     own_version = version("yomitori")
-    routers = [make_router(road)]
-    if page.enabled:
+    # The opener's start does nothing where it runs already; else it is started anew.
+    readiness = Readiness(
+        {
+            "models": partial(_check_models, models),
+            "postprocess": structurer.check,
+            "file opener": opener.start,
+            **({"API keys": gate.check} if access.keys else {}),
+        }
+    )
+    routers = [make_router(road) if sagemaker is None else make_contract_router(road, readiness)]
+    if page.enabled and sagemaker is None:
         bulk_url = partial(bulk_url_of_page, configured=page.bulk_url, own_host=settings.host)
         routers.append(all_open(web_page.make_router(Site.load(), version=own_version, bulk_url=bulk_url)))
     return create_app(
@@ -126,15 +149,7 @@ def make_app(
         version=own_version,
         description=_DESCRIPTION,
         metrics=metrics,
-        # The opener's start does nothing where it runs already; else it is started anew.
-        readiness=Readiness(
-            {
-                "models": partial(_check_models, models),
-                "postprocess": structurer.check,
-                "file opener": opener.start,
-                **({"API keys": gate.check} if access.keys else {}),
-            }
-        ),
+        readiness=readiness,
         routers=routers,
         lifespan=lifespan,
         components=components(),
@@ -171,18 +186,37 @@ async def _check_models(models: TritonModels) -> None:
 
 def main() -> None:
     """Read the settings, serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m preprocess_svc", description="The sync API.")
+    parser.add_argument("command", nargs="?", choices=[SERVE], help="what SageMaker runs its containers with")
+    options = parser.parse_args()
     configure_logging("preprocess", load(LogSettings))
-    settings, access = load(PreprocessSettings), load(AccessSettings)
-    check_exposure(settings.host, load(ExposureSettings), access)
+    settings, access, storage, bulk = (
+        load(PreprocessSettings),
+        load(AccessSettings),
+        load(StorageSettings),
+        load(BulkSettings),
+    )
+    contract = settle_contract(
+        load(SageMakerSettings),
+        load(SageMakerPlatformSettings),
+        is_asked_to_serve=options.command == SERVE,
+        settings=settings,
+        access=access,
+        storage=storage,
+        bulk=bulk,
+    )
+    serving: PreprocessSettings | Contract = contract or settings
+    check_exposure(serving.host, load(ExposureSettings), access)
     app = make_app(
         settings=settings,
         limits=load(LimitSettings),
         triton=load(TritonSettings),
         file_opener=load(FileOpenerSettings),
-        storage=load(StorageSettings),
+        storage=storage,
         pdf=load(PdfSettings),
         page=load(PageSettings),
         access=access,
-        bulk=load(BulkSettings),
+        bulk=bulk,
+        sagemaker=contract,
     )
-    serve(app, host=settings.host, port=settings.port, shutdown_grace_s=settings.shutdown_grace_s)
+    serve(app, host=serving.host, port=serving.port, shutdown_grace_s=serving.shutdown_grace_s)

@@ -47,7 +47,11 @@ class SyncHouse:
     page_s: float
     """What the double's detector takes for a page: it serves one over this, a second."""
     settings: Mapping[str, str] = field(default_factory=dict)
+    text_settings: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] = (sys.executable, "-m", "preprocess_svc")
     triton: DoubleProcess = field(init=False)
+    text: FaultyProcess = field(init=False)
+    pixels: FaultyProcess = field(init=False)
     url: str = field(init=False)
     http: httpx.Client = field(init=False)
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
@@ -57,9 +61,13 @@ class SyncHouse:
             self.triton = stack.enter_context(DoubleProcess(self.folder, detection_s=self.page_s))
             charset = self.folder / "charset.txt"
             charset.write_text(CHARSET, encoding="utf-8")
-            text_port, port = free_port(), free_port()
-            structure = {"OCR_POSTPROCESS_PORT": str(text_port), "OCR_POSTPROCESS_CHARSET_FILES": str(charset)}
-            self._start(stack, "postprocess_svc", structure)
+            text_port, port = free_port(), int(self.settings.get("OCR_PREPROCESS_PORT", free_port()))
+            structure = {
+                "OCR_POSTPROCESS_PORT": str(text_port),
+                "OCR_POSTPROCESS_CHARSET_FILES": str(charset),
+                **self.text_settings,
+            }
+            self.text = self._start(stack, "postprocess_svc", [sys.executable, "-m", "postprocess_svc"], structure)
             environment = {
                 "OCR_PREPROCESS_PORT": str(port),
                 "OCR_PREPROCESS_STRUCTURE_URL": f"http://127.0.0.1:{text_port}",
@@ -67,7 +75,7 @@ class SyncHouse:
                 "OCR_TRITON_SHARED_MEMORY": "false",
                 **self.settings,
             }
-            self._start(stack, "preprocess_svc", environment)
+            self.pixels = self._start(stack, "preprocess_svc", self.command, environment)
             self.url = f"http://127.0.0.1:{port}"
             self.http = stack.enter_context(httpx.Client(base_url=self.url, timeout=60.0, trust_env=False))
             wait_until(self._is_ready, "the sync road", patience_s=60.0)
@@ -79,10 +87,11 @@ class SyncHouse:
     ) -> None:
         self._stack.close()
 
-    def _start(self, stack: ExitStack, module: str, environment: Mapping[str, str]) -> None:
-        log = self.folder / f"{module}.log"
-        command = [sys.executable, "-m", module]
-        stack.enter_context(FaultyProcess(name=module, command=command, environment=environment, log=log))
+    def _start(
+        self, stack: ExitStack, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> FaultyProcess:
+        log = self.folder / f"{name}.log"
+        return stack.enter_context(FaultyProcess(name=name, command=command, environment=environment, log=log))
 
     def _is_ready(self) -> bool:
         try:
