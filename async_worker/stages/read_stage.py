@@ -116,6 +116,7 @@ class ReadStage:
         """The reading of a range that has no readable page."""
         loop = asyncio.get_running_loop()
         sha256 = await loop.run_in_executor(self._workers, lambda: hashlib.sha256(content).hexdigest())
+        in_use = await self._models.in_use()
         return Reading(
             document=DocumentInfo(
                 file_name=_file_name(lease),
@@ -127,8 +128,8 @@ class ReadStage:
                 PageError(number=number, code=UnreadablePage.code, detail=error.detail)
                 for number in range(pages.first, pages.last + 1)
             ),
-            model_versions=await self._models.versions(),
-            charset_sha256=await self._models.charset_sha256(),
+            model_versions=in_use.versions,
+            charset_sha256=in_use.charset_sha256,
             warnings=opened.warnings,
         )
 

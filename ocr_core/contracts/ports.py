@@ -64,6 +64,18 @@ class Recognition:
     probabilities: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsInUse:
+    """Which models answer."""
+
+    versions: dict[str, str]
+    """By model name; one in INT8 says so: ``1-int8``."""
+    charset_sha256: str
+    """Of the charset that the recogniser's class ids refer to."""
+    sha256: str
+    """Of all that is known of them: versions, and everything that their configurations say."""
+
+
 class TextModels(Protocol):
     """The two models, wherever they run."""
 
@@ -96,8 +108,12 @@ class TextModels(Protocol):
         """
         ...
 
-    async def versions(self) -> dict[str, str]:
-        """Which version of each model answers, by model name."""
+    async def in_use(self) -> ModelsInUse:
+        """Which models answer now: it may be others later.
+
+        Raises:
+            NotReady.
+        """
         ...
 
     async def charset_sha256(self) -> str:

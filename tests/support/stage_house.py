@@ -40,7 +40,7 @@ from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, Priority
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import Job, NewDocument, NewJob, ResultRow, Stage, StoreRules, new_job_id
-from ocr_core.contracts.ports import Recognition, TextModels
+from ocr_core.contracts.ports import ModelsInUse, Recognition, TextModels
 from ocr_core.contracts.queues import Delivery, OutgoingMessage, Queue, QueueName
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.contracts.schema_names import AUTO, SchemaName
@@ -149,9 +149,10 @@ class DigitModels:
         ids, probabilities = zip(*(recognise(crop) for crop in crops), strict=True)
         return Recognition(class_ids=np.stack(ids), probabilities=np.stack(probabilities))
 
-    async def versions(self) -> dict[str, str]:
+    async def in_use(self) -> ModelsInUse:
         """See ``TextModels``."""
-        return {"text_detection": "1", "text_recognition": "1"}
+        versions = {"text_detection": "1", "text_recognition": "1"}
+        return ModelsInUse(versions=versions, charset_sha256=self.charset, sha256=self.charset)
 
     async def charset_sha256(self) -> str:
         """See ``TextModels``."""
