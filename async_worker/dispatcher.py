@@ -29,7 +29,7 @@ from ocr_core.contracts.job_store import Dispatch, JobStore, WorkQueue
 from ocr_core.contracts.jobs import Clock, Stage
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.queues import OutgoingMessage, QueueName, QueueSet
-from ocr_core.settings import BulkSettings
+from ocr_core.settings import BulkSettings, RememberSettings
 from ocr_core.telemetry import Metrics
 
 MAX_MESSAGES_A_STEP = 100
@@ -68,6 +68,7 @@ class Dispatcher:
         settings: BulkSettings,
         metrics: Metrics,
         deletions: TenantDeletions | None = None,
+        keep_remembered_s: float = RememberSettings.model_fields["keep_s"].default,
         clock: Clock | None = None,
     ) -> None:
         """Store what it works with.
@@ -80,6 +81,7 @@ class Dispatcher:
             settings: Window, lease and how long things are kept.
             metrics: Of the process.
             deletions: Of tenants; null where there are none.
+            keep_remembered_s: How long what is remembered may lie in object storage.
             clock: For the age of objects; the machine's own where none is given.
         """
         self._deletions = deletions
@@ -88,7 +90,14 @@ class Dispatcher:
         )
         self._sweeper = Sweeper(store=store, blocking=blocking, lease_s=settings.lease_s, metrics=metrics)
         self._dead_letters = DeadLetters(store=store, queues=queues, blocking=blocking, metrics=metrics)
-        self._leftovers = Leftovers(store=store, objects=objects, blocking=blocking, settings=settings, clock=clock)
+        self._leftovers = Leftovers(
+            store=store,
+            objects=objects,
+            blocking=blocking,
+            settings=settings,
+            keep_remembered_s=keep_remembered_s,
+            clock=clock,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """See ``Role``. A message that was taken and could not be marked any more goes out again; that is no harm."""

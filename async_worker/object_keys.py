@@ -8,6 +8,8 @@
     readings/{tenant}/{job}/{document}/{token}.pages        the images of these pages, where the job wants them in a PDF
     results/{tenant}/{job}/{document}/{token}.{extension}   the answer, in JSON and in the further formats
     results/{tenant}/by-source/{bucket}/{quoted key}.json   the result line of a document that came by the intake
+    remembered/{tenant}/{document's sha256}/{digest}        answers and readings that are remembered, of tenants whose
+                                                            documents are kept (``ocr_core/contracts/remembered.py``)
 
 The token is the lease's: each attempt writes under its own, and the job store's row points to the one that won.
 """

@@ -26,6 +26,7 @@ from ocr_core.contracts.access_store import Administration
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import MAX_DELETES, ObjectStore
+from ocr_core.contracts.remembered import REMEMBERED
 from ocr_core.settings import BulkSettings
 
 MAX_DOCUMENTS_A_STEP = 5_000
@@ -116,7 +117,7 @@ class TenantDeletions:
         ):
             jobs += deleted
         objects = 0
-        for area in (UPLOADS, READINGS, RESULTS):
+        for area in (UPLOADS, READINGS, RESULTS, REMEMBERED):
             objects += await self._delete_below(f"{area}/{tenant.name}/")
         if jobs or objects:
             _log.info(

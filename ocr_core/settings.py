@@ -301,6 +301,33 @@ class PdfSettings(SettingsGroup):
         return self
 
 
+class RememberSettings(SettingsGroup):
+    """Answers that are remembered: the same bytes again are not read again (docs/remembered.md)."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_REMEMBER_")
+
+    enabled: bool = False
+    """Remember answers. What a document says then outlives its request, in the process's memory at least."""
+    shared: bool = False
+    """In object storage (``OCR_OBJECTS_``), for all replicas: for tenants whose documents are kept."""
+    max_bytes: int = Field(default=256_000_000, ge=1_000_000)
+    """What one process remembers; what was longest not asked for goes first."""
+    max_entry_bytes: int = Field(default=8_000_000, ge=1_000)
+    """A larger answer is not remembered: page images, most of all."""
+    keep_s: float = Field(default=3_600.0, gt=0, le=86_400)
+    """For how long, at most."""
+    wait_s: float = Field(default=0.05, gt=0, le=5)
+    """How long object storage may take to say what it has; later, the document is read."""
+    generation: str = Field(default="", max_length=200)
+    """A part of every key: another one forgets everything. For what the house cannot see (docs/remembered.md)."""
+
+    @model_validator(mode="after")
+    def _check_shared(self) -> Self:
+        if self.shared and not self.enabled:
+            raise ValueError("shared is on and enabled is not: nothing would be remembered")
+        return self
+
+
 class PostprocessSettings(SettingsGroup):
     """The text side: internal."""
 
@@ -496,6 +523,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     PreprocessSettings,
     PageSettings,
     PdfSettings,
+    RememberSettings,
     PostprocessSettings,
     QueueSettings,
     ObjectStoreSettings,

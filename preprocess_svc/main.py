@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
+from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.postprocess import HttpStructurer
+from ocr_core.adapters.remembered import Kind, Memory
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.access import HouseTenant
@@ -30,9 +32,11 @@ from ocr_core.settings import (
     FileOpenerSettings,
     LimitSettings,
     LogSettings,
+    ObjectStoreSettings,
     PageSettings,
     PdfSettings,
     PreprocessSettings,
+    RememberSettings,
     StorageSettings,
     TritonSettings,
     check_exposure,
@@ -42,7 +46,10 @@ from ocr_core.settings import (
 from ocr_core.telemetry import Metrics, configure_logging
 from preprocess_svc.admission import Admission
 from preprocess_svc.admission_metrics import AdmissionMetrics
+from preprocess_svc.door import LOOKED_AT_ONCE, Door
 from preprocess_svc.pdf_answers import PdfAnswers, image_budget
+from preprocess_svc.pixel_identity import pixel_identity
+from preprocess_svc.remembered_answers import RememberedAnswers
 from preprocess_svc.routes import components, make_router
 from preprocess_svc.sagemaker import make_router as make_contract_router
 from preprocess_svc.sagemaker_settings import (
@@ -78,11 +85,14 @@ def make_app(
     page: PageSettings,
     access: AccessSettings,
     bulk: BulkSettings,
+    remember: RememberSettings | None = None,
+    objects: ObjectStoreSettings | None = None,
     sagemaker: Contract | None = None,
 ) -> FastAPI:
     """The public application. Its adapters are started and closed with it.
 
-    Where ``sagemaker`` says so it serves that contract, for its tenant, and nothing else.
+    Where ``sagemaker`` says so it serves that contract, for its tenant, and nothing else. Without ``remember`` no
+    answer is remembered; ``objects`` says where those lie that all replicas share.
     """
     metrics = Metrics()
     house = HouseTenant(name=bulk.tenant, source_prefixes=storage.allow)
@@ -98,6 +108,19 @@ def make_app(
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")
     images = image_budget(pdf)
+    remember = remember if remember is not None and remember.enabled else None
+    shared = None if remember is None or objects is None or not remember.shared else S3ObjectStore(objects, storage)
+    memory = None if remember is None else Memory(remember, kind=Kind.ANSWER, metrics=metrics, objects=shared)
+    remembered = None
+    if remember is not None and memory is not None:
+        house_sha256 = pixel_identity(
+            limits=limits.to_open_limits(),
+            second_look=settings.second_look,
+            opener=file_opener,
+            pdf=pdf,
+            generation=remember.generation,
+        )
+        remembered = RememberedAnswers(memory, models=models, structurer=structurer, house_sha256=house_sha256)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -106,6 +129,7 @@ def make_app(
             adapters: list[_Adapter] = [models, opener, structurer]
             if storage.allow or access.keys:  # with keys on, any tenant may get a source that it may read
                 adapters.append(store)
+            adapters += [each for each in (shared, memory) if each is not None]
             for adapter in adapters:
                 await adapter.start()
                 stack.push_async_callback(adapter.close)
@@ -129,6 +153,8 @@ def make_app(
         shown_pages=ShownPages(jpeg_quality=pdf.jpeg_quality, budget=images),
         metrics=metrics,
         second_look=settings.second_look,
+        remembered=remembered,
+        door=Door(0 if memory is None else LOOKED_AT_ONCE),
     )
     own_version = version("yomitori")
     # The opener's start does nothing where it runs already; else it is started anew.
@@ -217,6 +243,8 @@ def main() -> None:
         page=load(PageSettings),
         access=access,
         bulk=bulk,
+        remember=load(RememberSettings),
+        objects=load(ObjectStoreSettings),
         sagemaker=contract,
     )
     serve(app, host=serving.host, port=serving.port, shutdown_grace_s=serving.shutdown_grace_s)

@@ -67,6 +67,7 @@ async def read_document(
     on_page: Callable[[], None] = _go_on,
     keep_page: KeepPage | None = None,
     second_look: bool = True,
+    sha256: str | None = None,
 ) -> Reading:
     """Open a document and read its pages.
 
@@ -86,6 +87,7 @@ async def read_document(
         on_page: Told of each page that has been read, or could not be.
         keep_page: Given each page's pixels; what it raises ends the reading.
         second_look: Whether doubtful narrow print is read a second time.
+        sha256: Of the file, where it is known already.
 
     Raises:
         ReadingDeclined: ``on_opened`` did.
@@ -106,7 +108,7 @@ async def read_document(
     walk = _Walk(tools, pages_in_flight, keep_page, on_page)
     with _plain_errors():
         async with asyncio.timeout(deadline.remaining_s()), asyncio.TaskGroup() as group:
-            sha256 = group.create_task(tools.in_thread(_sha256, untrusted_bytes))
+            hashing = group.create_task(_digest(untrusted_bytes, sha256, tools))
             charset_before = group.create_task(models.charset_sha256())
             opening = opener.open(
                 untrusted_bytes, selection=selection, limits=limits, deadline=deadline, text_layer=text_layer
@@ -124,7 +126,7 @@ async def read_document(
                 raise NotReady("the recogniser was replaced while it read the document")
     return Reading(
         document=DocumentInfo(
-            file_name=file_name, media_type=media_type, page_count=page_count, sha256=sha256.result()
+            file_name=file_name, media_type=media_type, page_count=page_count, sha256=hashing.result()
         ),
         pages=walk.pages_in_order(),
         model_versions=in_use.versions,
@@ -231,6 +233,12 @@ def _first_foreseen(group: BaseExceptionGroup) -> BaseException | None:
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
     return first
+
+
+async def _digest(content: bytes, known_sha256: str | None, tools: Tools) -> str:
+    if known_sha256 is not None:
+        return known_sha256
+    return await tools.in_thread(_sha256, content)
 
 
 def _sha256(content: bytes) -> str:

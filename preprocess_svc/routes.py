@@ -40,9 +40,17 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 _TIMINGS = {
     "fetch": "Fetching the source from object storage; absent without one.",
+    "recall": "Looking whether the answer is remembered; absent where nothing is.",
     "wait": "Waiting for a place among the documents that are read at once.",
 }
 """What this service knows beyond the text side's answer."""
+
+_FROM_MEMORY = {
+    "type": "boolean",
+    "const": True,
+    "description": "The answer to an earlier request for the same bytes, asked in the same way: it was not read again. "
+    "Absent otherwise.",
+}
 
 _ERRORS = (
     InvalidRequest,
@@ -91,7 +99,8 @@ def make_router(road: SyncRoad) -> APIRouter:
 def components() -> dict[str, dict[str, Any]]:
     """The schemas that the routes' documentation refers to."""
     _, of_parameters = openapi_parameters(REF)
-    schemas = result_schemas(timings=_TIMINGS, page_images=IMAGE_SCHEMA, sent_sometimes={"fetch"})
+    schemas = result_schemas(timings=_TIMINGS, page_images=IMAGE_SCHEMA, sent_sometimes={"fetch", "recall"})
+    schemas["OcrResult"]["properties"]["from_memory"] = _FROM_MEMORY
     return {**schemas, **of_parameters}
 
 
@@ -103,6 +112,10 @@ _SUCCESS: dict[str, Any] = {
         WARNINGS_HEADER: {
             "description": "Codes of the warnings, and of pages that could not be read, each once; absent without any.",
             "schema": {"type": "string", "examples": ["page_rendered_smaller, unreadable_page"]},
+        },
+        "Age": {
+            "description": "Seconds since the answer was made, where it is remembered; absent where it is fresh.",
+            "schema": {"type": "integer"},
         },
         "Content-Disposition": {
             "description": "With `format=pdf`: the name to save it under.",

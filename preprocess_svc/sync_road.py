@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic_core import from_json, to_json
 
@@ -22,10 +22,12 @@ from ocr_core.service import RequestContext
 from ocr_core.service.quotas import SyncQuotas
 from ocr_core.telemetry import Metrics
 from preprocess_svc.admission import Admission, Permit
+from preprocess_svc.door import Door
 from preprocess_svc.page_guess import guess_pages
 from preprocess_svc.parameters import OcrParameters
 from preprocess_svc.pdf_answers import PdfAnswer, PdfAnswers
 from preprocess_svc.pipeline import read_document
+from preprocess_svc.remembered_answers import Recall, RememberedAnswers, sha256_of
 from preprocess_svc.shown_pages import ShownAnswer, ShownPages
 from preprocess_svc.sources import AllowList, S3Location, Sources
 from preprocess_svc.uploads import Upload
@@ -35,6 +37,28 @@ _MAX_BYTES_ON_THE_LOOP = 128 << 10
 
 _MAX_BYTES_GUESSED_ON_THE_LOOP = 1 << 20
 """Of a document that is searched for its pages there: 1.3 ms."""
+
+
+_MAX_BYTES_HASHED_ON_THE_LOOP = 1 << 20
+"""Of a document: 0.6 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request wants, beside its document."""
+
+    caller: Caller
+    parameters: OcrParameters
+    deadline: Deadline
+    context: RequestContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    untrusted_bytes: bytes
+    file_name: str | None
+    sha256: str | None
+    """Null where nobody needs it yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,46 +78,98 @@ class SyncRoad:
     metrics: Metrics
     second_look: bool
     """Whether doubtful narrow print is read a second time."""
+    remembered: RememberedAnswers | None = None
+    """Where answers are remembered."""
+    door: Door = field(default_factory=Door)
+    """Who is turned away, and may be answered from memory all the same."""
 
     async def answer(
         self,
         submission: Upload | S3Location,
+        asked: Asked,
         *,
-        caller: Caller,
-        parameters: OcrParameters,
         permit: Permit,
-        deadline: Deadline,
-        context: RequestContext,
     ) -> RenderedResult:
-        """Fetch, wait for a place, read, structure.
+        """Fetch; look whether the answer is remembered; else wait for a place, read, structure.
 
         Raises:
             Overloaded: now that more is known of the document, it would take too long.
             OcrError: whatever else stands in the way.
         """
+        document = await self._fetch(submission, asked)
+        recall = await self._recall(document, asked)
+        if (answer := await self._repeat(recall, document, asked)) is not None:
+            return answer
+        permit.expect(await self._guess_pages(document.untrusted_bytes, asked.parameters))
+        with self._images_for(asked) as images:
+            result = await self._read(document, asked, permit=permit, images=images)
+        if self.remembered is not None and recall is not None:
+            self.remembered.keep(recall, result)
+        return result
+
+    async def answer_from_memory(
+        self,
+        submission: Upload | S3Location,
+        asked: Asked,
+    ) -> RenderedResult | None:
+        """The answer, if it is remembered; null where the document would have to be read.
+
+        Raises:
+            OcrError: the source cannot be fetched.
+        """
+        document = await self._fetch(submission, asked)
+        recall = await self._recall(document, asked)
+        return await self._repeat(recall, document, asked)
+
+    async def _fetch(self, submission: Upload | S3Location, asked: Asked) -> _Document:
         if isinstance(submission, S3Location):
-            with _stage(context, "fetch"):
+            with _stage(asked.context, "fetch"):
                 content = await self.sources.fetch(
                     submission,
-                    allow_list=AllowList(caller.policy.source_prefixes),
+                    allow_list=AllowList(asked.caller.policy.source_prefixes),
                     max_bytes=self.limits.max_body_bytes,
-                    deadline=deadline,
+                    deadline=asked.deadline,
                 )
-            file_name = submission.file_name
         else:
-            content, file_name = submission.untrusted_bytes, submission.file_name
-        context.facts["body_bytes"] = len(content)
-        permit.expect(await self._guess_pages(content, parameters))
-        with self._images_for(parameters, deadline) as images:
-            return await self._read(content, file_name, parameters, deadline, context, permit=permit, images=images)
+            content = submission.untrusted_bytes
+        asked.context.facts["body_bytes"] = len(content)
+        sha256 = None
+        if self.remembered is not None:
+            is_small = len(content) <= _MAX_BYTES_HASHED_ON_THE_LOOP
+            sha256 = sha256_of(content) if is_small else await asyncio.to_thread(sha256_of, content)
+        return _Document(untrusted_bytes=content, file_name=submission.file_name, sha256=sha256)
 
-    def _images_for(
-        self, parameters: OcrParameters, deadline: Deadline
-    ) -> AbstractContextManager[PdfAnswer | ShownAnswer | None]:
+    async def _recall(self, document: _Document, asked: Asked) -> Recall | None:
+        """Null where nothing is remembered at all."""
+        if self.remembered is None or document.sha256 is None:
+            return None
+        with _stage(asked.context, "recall"):
+            return await self.remembered.look_up(
+                document.sha256,
+                file_name=document.file_name,
+                parameters=asked.parameters,
+                caller=asked.caller,
+                deadline=asked.deadline,
+            )
+
+    async def _repeat(self, recall: Recall | None, document: _Document, asked: Asked) -> RenderedResult | None:
+        """The answer that was found; null where none was."""
+        if self.remembered is None or recall is None or recall.found is None:
+            return None
+        asked.context.facts["from_memory"] = True
+        asked.context.stages_ms["total"] = asked.context.elapsed_ms()
+        return await self.remembered.renewed(
+            recall.found,
+            output_format=asked.parameters.format,
+            file_name=document.file_name,
+            context=asked.context,
+        )
+
+    def _images_for(self, asked: Asked) -> AbstractContextManager[PdfAnswer | ShownAnswer | None]:
         """Who keeps page images for the answer; nobody where it shows none."""
-        if parameters.format is OutputFormat.PDF:
-            return self.pdfs.answer(deadline)
-        return self.shown_pages.answer() if parameters.page_images else nullcontext()
+        if asked.parameters.format is OutputFormat.PDF:
+            return self.pdfs.answer(asked.deadline)
+        return self.shown_pages.answer() if asked.parameters.page_images else nullcontext()
 
     async def _guess_pages(self, content: bytes, parameters: OcrParameters) -> int | None:
         most = self.limits.max_pages
@@ -103,22 +179,21 @@ class SyncRoad:
 
     async def _read(
         self,
-        content: bytes,
-        file_name: str | None,
-        parameters: OcrParameters,
-        deadline: Deadline,
-        context: RequestContext,
+        document: _Document,
+        asked: Asked,
         *,
         permit: Permit,
         images: PdfAnswer | ShownAnswer | None,
     ) -> RenderedResult:
         """Wait for a place, read, structure, and put the pages' images to it where they are wanted."""
+        parameters, deadline, context = asked.parameters, asked.deadline, asked.context
         waiting = _Watch(context, "wait")
         async with permit.reading_place():
             waiting.stop()
             reading = await read_document(
-                content,
-                file_name=file_name,
+                document.untrusted_bytes,
+                sha256=document.sha256,
+                file_name=document.file_name,
                 selection=parameters.selection,
                 text_layer=parameters.text_layer is TextLayerUse.PREFER,
                 limits=self.limits,

@@ -13,6 +13,7 @@ from functools import partial
 from async_worker.object_keys import reading_key
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.page_images import KeptImages, kept_images, needs_page_images
+from async_worker.stages.remembered_readings import RecalledReading, RememberedReadings
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.work import Closing, NotBegun, insist
 from ocr_core.contracts.deadline import Deadline
@@ -49,6 +50,7 @@ class ReadStage:
         pdf: PdfSettings,
         metrics: StageMetrics,
         second_look: bool,
+        remembered: RememberedReadings | None = None,
     ) -> None:
         self._store = store
         self._objects = objects
@@ -61,6 +63,7 @@ class ReadStage:
         self._pdf = pdf
         self._metrics = metrics
         self._second_look = second_look
+        self._remembered = remembered
 
     async def work(self, lease: Lease, deadline: Deadline) -> Closing:
         """See ``StageWork``."""
@@ -70,7 +73,7 @@ class ReadStage:
             raise NotBegun(error) from error
         try:
             if not needs_page_images(lease):
-                return await self._keep(lease, await self._read(lease, content, deadline), deadline)
+                return await self._recall_or_read(lease, content, deadline)
             with kept_images(self._pdf) as images:
                 reading = await self._read(lease, content, deadline, keep_page=images.keep)
                 return await self._keep(lease, reading, deadline, images=images)
@@ -79,8 +82,23 @@ class ReadStage:
             commit = partial(self._store.split_into_ranges, lease.token, ranges=ranges, page_count=long.page_count)
             return Closing(outcome="split", commit=commit)
 
+    async def _recall_or_read(self, lease: Lease, content: bytes, deadline: Deadline) -> Closing:
+        if self._remembered is None:
+            return await self._keep(lease, await self._read(lease, content, deadline), deadline)
+        recalled = await self._remembered.look_up(lease, content, file_name=_file_name(lease))
+        if recalled.found is not None:
+            return await self._keep(lease, recalled.found, deadline, recalled=recalled)
+        reading = await self._read(lease, content, deadline, sha256=recalled.document_sha256)
+        return await self._keep(lease, reading, deadline, recalled=recalled)
+
     async def _read(
-        self, lease: Lease, content: bytes, deadline: Deadline, *, keep_page: KeepPage | None = None
+        self,
+        lease: Lease,
+        content: bytes,
+        deadline: Deadline,
+        *,
+        keep_page: KeepPage | None = None,
+        sha256: str | None = None,
     ) -> Reading:
         look = _FirstLook(lease, at_most_pages=self._range_pages)
         pages = () if lease.pages is None else ((lease.pages.first, lease.pages.last),)
@@ -99,6 +117,7 @@ class ReadStage:
                 on_opened=look,
                 keep_page=keep_page,
                 second_look=self._second_look,
+                sha256=sha256,
             )
         except Overloaded as error:
             if look.opened is None:  # it was not even opened
@@ -134,15 +153,25 @@ class ReadStage:
         )
 
     async def _keep(
-        self, lease: Lease, reading: Reading, deadline: Deadline, *, images: KeptImages | None = None
+        self,
+        lease: Lease,
+        reading: Reading,
+        deadline: Deadline,
+        *,
+        images: KeptImages | None = None,
+        recalled: RecalledReading | None = None,
     ) -> Closing:
         """Store the reading under the attempt's own key, and what is kept of its pages beside it."""
         encoded = await asyncio.get_running_loop().run_in_executor(self._workers, encode_reading, reading)
         key = reading_key(lease)
         written_keys = (key,) if images is None else (key, await images.store(self._objects, key, deadline))
         await insist(lambda: self._objects.put(key, encoded, content_type=READING_CONTENT_TYPE), deadline)
+        is_recalled = recalled is not None and recalled.found is not None
         for page in reading.pages:
-            self._metrics.pages.labels("read" if isinstance(page, PageReading) else "unreadable").inc()
+            outcome = "remembered" if is_recalled else "read" if isinstance(page, PageReading) else "unreadable"
+            self._metrics.pages.labels(outcome).inc()
+        if self._remembered is not None and recalled is not None and not is_recalled:
+            await self._remembered.keep(recalled, reading, encoded)
         if lease.stage is Stage.READ_RANGE:
             commit = partial(self._store.finish_range, lease.token, reading_key=key)
         else:

@@ -141,6 +141,10 @@ class RenderedResult:
     them."""
     file_name: str | None = None
     """Under which a caller should save it; none where it is shown rather than saved."""
+    made_with_sha256: str | None = None
+    """``Structurer.identity`` of whoever wrote it; null where that changed meanwhile, or is not known."""
+    age_s: int | None = None
+    """How long ago it was made; null: for this very request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +192,14 @@ class Structurer(Protocol):
 
         Raises:
             InvalidRequest: naming those that there are not.
+            NotReady, DeadlineExceeded, InternalError.
+        """
+        ...
+
+    async def identity(self, *, deadline: Deadline) -> str:
+        """A digest of all that results are made with there (code, schemas, charsets, table of partners), as of now.
+
+        Raises:
             NotReady, DeadlineExceeded, InternalError.
         """
         ...

@@ -29,6 +29,7 @@ from ocr_core.settings import (
     PostprocessSettings,
     PreprocessSettings,
     QueueSettings,
+    RememberSettings,
     SettingsGroup,
     StorageSettings,
     TritonSettings,
@@ -51,17 +52,20 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
         PreprocessSettings,
         PageSettings,
         PdfSettings,
+        RememberSettings,
+        ObjectStoreSettings,
     ),
     "postprocess": (*ALL_SERVICES, PostprocessSettings),
     "bulk-api": (*BULK, WebhookSettings),
     "bulk-dispatcher": (*BULK, WebhookSettings),
-    "bulk-read": (*BULK, LimitSettings, TritonSettings, FileOpenerSettings, PdfSettings),
+    "bulk-read": (*BULK, LimitSettings, TritonSettings, FileOpenerSettings, PdfSettings, RememberSettings),
     "bulk-structure": (*BULK, PdfSettings),
 }
 """The groups that each service makes use of."""
 READS_BESIDES = {
     "preprocess": {"OCR_BULK_DATABASE_URL", "OCR_BULK_TENANT"},
     "bulk-api": {"OCR_POSTPROCESS_SCHEMAS_DIR"},
+    "bulk-dispatcher": {"OCR_REMEMBER_KEEP_S"},
     "bulk-read": {"OCR_PREPROCESS_CPU_THREADS", "OCR_PREPROCESS_SECOND_LOOK"},
     "bulk-structure": {
         "OCR_POSTPROCESS_CHARSET_FILES",
