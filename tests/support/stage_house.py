@@ -25,6 +25,7 @@ from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.read_stage import ReadStage
+from async_worker.stages.remembered_readings import RememberedReadings
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.structure_stage import StructureStage
 from async_worker.stages.work import StageWork
@@ -185,7 +186,13 @@ class StageHouse:
     # --- workers -----------------------------------------------------------------------------------------------------
 
     def reader(
-        self, *, places: int = 2, models: TextModels | None = None, work: StageWork | None = None, **settings: Any
+        self,
+        *,
+        places: int = 2,
+        models: TextModels | None = None,
+        work: StageWork | None = None,
+        remembered: RememberedReadings | None = None,
+        **settings: Any,
     ) -> StageConsumer:
         """A read worker; ``work`` takes the place of the read stage."""
         changed = self.settings.model_copy(update=settings)
@@ -206,6 +213,7 @@ class StageHouse:
             pdf=self.pdf,
             metrics=self.stage_metrics,
             second_look=True,
+            remembered=remembered,
         )
         return self._consumer(QueueName.READ, {Stage.READ, Stage.READ_RANGE}, stage, places, changed)
 
