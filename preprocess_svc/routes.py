@@ -47,7 +47,6 @@ _TIMINGS = {
 
 _FROM_MEMORY = {
     "type": "boolean",
-    "const": True,
     "description": "The answer to an earlier request for the same bytes, asked in the same way: it was not read again. "
     "Absent otherwise.",
 }

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.bulk_documents import pdf_document, png_document
+from tests.support.json_schema import mismatches
 from tests.support.sync_house import SyncHouse
 from tests.support.triton_double import Mark
 from tests.support.waiting import wait_until
@@ -82,6 +83,8 @@ def test_the_same_bytes_are_answered_again_without_being_read(house: SyncHouse, 
     assert int(second.headers["Age"]) >= 0
     assert "Age" not in first.headers
     before, after = first.json(), second.json()
+    api = house.http.get("/openapi.json").json()
+    assert mismatches(after, {"$ref": "#/components/schemas/OcrResult"}, api) == []
     assert "from_memory" not in before
     assert after.pop("from_memory") is True
     assert (before["document"].pop("file_name"), after["document"].pop("file_name")) == ("first.pdf", "second.pdf")
