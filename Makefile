@@ -16,11 +16,16 @@ LOCK := .cache/tools/bin/uv pip compile --quiet --universal --python-version 3.1
 # Half of the generated documents are clean.
 GENERATED_DAMAGE := clean scan clean fax clean photo clean heavy
 
+# Tests run in so many processes; a file stays in one, as do those of the running stack (tests/support/scheduling.py).
+# WORKERS=0 runs all in one process, where a debugger and `-s` work.
+WORKERS ?= 2
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=
 
 .PHONY: help demo test test-long up down lint format models tune bench bench-bulk bench-load bench-overhead bench-opener faults-report
-.PHONY: capacity hostile-report fuzz generate train-fields bench-text bench-pixels eval lock clean
+.PHONY: capacity images-check hostile-report fuzz generate train-fields bench-text bench-pixels eval lock clean
 .PHONY: screenshots environment environment-dev environment-triton environment-aws environment-postgres environment-browser
 
 help: ## list the targets
@@ -30,7 +35,7 @@ demo: environment models ## install, start everything, read the sample invoice, 
 	@$(RUN) -m evaluation.demo $(ARGS)
 
 test: environment-dev environment-aws environment-postgres environment-browser models ## install what is missing and run all tests, with the real Triton and models
-	@$(RUN) -m pytest -m "not long" $(ARGS)
+	@$(RUN) -m pytest $(PARALLEL) -m "not long" $(ARGS)
 
 test-long: environment-dev environment-aws environment-postgres environment-browser models ## the tests with their full counts too
 	@$(RUN) -m pytest $(ARGS)
@@ -91,6 +96,9 @@ hostile-report: environment-dev environment-aws models ## good documents among h
 fuzz: environment-dev ## mutated documents through the file opener, for as long as ARGS="--minutes N" says
 	@$(RUN) -m tests.hostile.fuzz $(ARGS)
 
+images-check: environment-dev environment-aws models ## build every image, run the compose file, ask everything of it (root; ARGS=--help)
+	@$(RUN) -m tests.images $(ARGS)
+
 faults-report: environment-dev environment-aws ## a job of a thousand documents under kills and a bad network: a table
 	@$(RUN) -m tests.faults.report $(ARGS)
 
@@ -130,10 +138,11 @@ environment-browser:
 lock: ## resolve the requirements anew
 	@$(ENVIRONMENTS) tools
 	$(LOCK) requirements/build.in -o requirements/build.lock
-	$(LOCK) pyproject.toml client/pyproject.toml --extra evaluation --extra loadtest --extra dev -o requirements/dev.lock
+	$(LOCK) pyproject.toml client/pyproject.toml --extra evaluation --extra export --extra loadtest --extra dev -o requirements/dev.lock
 	$(LOCK) pyproject.toml client/pyproject.toml -c requirements/dev.lock -o requirements/services.lock
 	$(LOCK) requirements/postprocess.in -c requirements/services.lock -o requirements/postprocess.lock
 	$(LOCK) requirements/opener.in -c requirements/services.lock -o requirements/opener.lock
+	$(LOCK) requirements/export.in -c requirements/dev.lock -o requirements/export.lock
 	$(LOCK) requirements/lambda.in -c requirements/dev.lock -o requirements/lambda.lock
 	$(LOCK) requirements/triton.in -o requirements/triton.lock
 	$(LOCK) --no-deps requirements/weights.in -o requirements/weights.lock

@@ -1,6 +1,7 @@
 """``python -m async_worker ROLE [ROLE …]`` runs roles of the bulk road in one process.
 
-``python -m async_worker keys …`` and ``… tenants …`` administer who may call it.
+``python -m async_worker keys …`` and ``… tenants …`` administer who may call it; ``… export`` writes what tenants have
+stored as Parquet.
 """
 
 import sys
@@ -15,6 +16,10 @@ if __name__ == "__main__":
         from async_worker.administration_command import main as administer
 
         administer(sys.argv[1:])
+    if sys.argv[1:2] == ["export"]:
+        from async_worker.export_command import main as export
+
+        export(sys.argv[2:])
     from async_worker.main import main
 
     run_main(main)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
+
+from ocr_core.tracing import with_context
 
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
@@ -36,8 +37,11 @@ class Blocking:
     async def run(
         self, call: Callable[Parameters, Answer], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Answer:
-        """Call it on a thread. Who is cancelled meanwhile no longer hears the answer; the call itself goes on."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, partial(call, *args, **kwargs))
+        """Call it on a thread, in this task's context.
+
+        Who is cancelled meanwhile no longer hears the answer; the call itself goes on.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._executor, with_context(call, *args, **kwargs))
 
     def close(self) -> None:
         """Wait for the calls that run; those that have not begun are dropped."""

@@ -33,6 +33,8 @@ class DeadLetters:
         self._sent = Counter(
             "ocr_bulk_dead_letters", "Dead letters sent, by stage.", ("stage",), registry=metrics.registry
         )
+        for stage in Stage:
+            self._sent.labels(stage.value)  # from zero on, or the first one would be no increase
 
     async def step(self) -> float:
         """Send what is due; the seconds until the next look.

@@ -6,6 +6,7 @@
     Sweeper       leases of the dead, moments from another clock; the backlog's figures
     DeadLetters   documents that killed their every attempt ─► dead-letter queues
     Leftovers     old jobs, and objects that belong to nothing any more
+    DocumentRetention   stored documents whose time is over, or that somebody deleted
     TenantDeletions   tenants that are to be gone, with all that they have
 """
 
@@ -20,15 +21,18 @@ from prometheus_client import Counter
 
 from async_worker.blocking import Blocking
 from async_worker.dead_letters import DeadLetters
+from async_worker.document_retention import DocumentRetention
 from async_worker.leftovers import Leftovers
 from async_worker.loops import Backoff, repeat
 from async_worker.sweeper import Sweeper
 from async_worker.tenant_deletions import TenantDeletions
+from ocr_core import tracing
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.job_store import Dispatch, JobStore, WorkQueue
 from ocr_core.contracts.jobs import Clock, Stage
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.queues import OutgoingMessage, QueueName, QueueSet
+from ocr_core.contracts.stored_documents import DocumentStore
 from ocr_core.settings import BulkSettings, RememberSettings
 from ocr_core.telemetry import Metrics
 
@@ -67,6 +71,8 @@ class Dispatcher:
         blocking: Blocking,
         settings: BulkSettings,
         metrics: Metrics,
+        documents: DocumentStore,
+        retention: DocumentRetention | None = None,
         deletions: TenantDeletions | None = None,
         keep_remembered_s: float = RememberSettings.model_fields["keep_s"].default,
         clock: Clock | None = None,
@@ -80,11 +86,14 @@ class Dispatcher:
             blocking: Threads for the store.
             settings: Window, lease and how long things are kept.
             metrics: Of the process.
+            documents: Of what tenants keep; called through ``blocking`` only.
+            retention: Of these; null where nobody ends them.
             deletions: Of tenants; null where there are none.
             keep_remembered_s: How long what is remembered may lie in object storage.
             clock: For the age of objects; the machine's own where none is given.
         """
         self._deletions = deletions
+        self._retention = retention
         self._sender = WorkSender(
             store=store, queues=queues, blocking=blocking, window=settings.window, metrics=metrics
         )
@@ -92,6 +101,7 @@ class Dispatcher:
         self._dead_letters = DeadLetters(store=store, queues=queues, blocking=blocking, metrics=metrics)
         self._leftovers = Leftovers(
             store=store,
+            documents=documents,
             objects=objects,
             blocking=blocking,
             settings=settings,
@@ -106,6 +116,8 @@ class Dispatcher:
             loops.create_task(self._sweeper.run(stop))
             loops.create_task(repeat(self._dead_letters.step, name="dead_letters", stop=stop))
             loops.create_task(self._leftovers.run(stop))
+            if self._retention is not None:
+                loops.create_task(self._retention.run(stop))
             if self._deletions is not None:
                 loops.create_task(self._deletions.run(stop))
 
@@ -181,10 +193,13 @@ class WorkSender:
 
     async def _send(self, name: QueueName, dispatches: Sequence[Dispatch]) -> list[Dispatch]:
         """Those that the queue took."""
-        messages = [
-            OutgoingMessage(body=dispatch.message.encode(), group_id=dispatch.message.tenant) for dispatch in dispatches
-        ]
-        failed = {failure.index for failure in await self._queues.queue(name).send_batch(messages)}
+        spans = [_span(dispatch) for dispatch in dispatches]
+        messages = [_message(dispatch, span) for dispatch, span in zip(dispatches, spans, strict=True)]
+        failed = {failure.index: failure.code for failure in await self._queues.queue(name).send_batch(messages)}
+        for index, span in enumerate(spans):
+            if index in failed:
+                span.fail(failed[index])
+            span.end()
         return [dispatch for index, dispatch in enumerate(dispatches) if index not in failed]
 
 
@@ -261,6 +276,29 @@ class Pace:
         if in_flight >= _BUSY_PIECES:
             return _BUSY_S
         return min(max((now_s - self._last_sent_s) * _PATIENCE, _FASTEST_S), _SLOWEST_S)
+
+
+def _span(dispatch: Dispatch) -> tracing.Span:
+    """Of one message's way into its queue. Its work is part of it; so what goes again begins a trace anew."""
+    if not tracing.is_on():
+        return tracing.NO_SPAN
+    message = dispatch.message
+    facts: tracing.Facts = {
+        "messaging.system": "aws_sqs",
+        "ocr.tenant": message.tenant,
+        "ocr.document_id": message.document_id,
+        "ocr.attempts": dispatch.attempts,
+        "ocr.sent_before": dispatch.send_count,
+    }
+    name = f"send {message.kind.value}"
+    return tracing.span_of(name, dispatch.origin, facts, kind=tracing.Kind.PRODUCER, again=dispatch.again)
+
+
+def _message(dispatch: Dispatch, span: tracing.Span) -> OutgoingMessage:
+    trace = span.context
+    if trace is None and dispatch.origin is not None and not (dispatch.origin.apart or dispatch.again):
+        trace = dispatch.origin.context  # this process traces nothing, but others do
+    return OutgoingMessage(body=dispatch.message.encode(), group_id=dispatch.message.tenant, trace=trace)
 
 
 def queue_of(stage: Stage) -> QueueName:

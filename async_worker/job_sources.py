@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from async_worker.object_keys import READINGS, RESULTS, UPLOADS, uploads_prefix
+from async_worker.object_keys import EXPORTS, READINGS, RESULTS, UPLOADS, uploads_prefix
 from ocr_core.contracts.errors import Forbidden
 from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.stored_documents import DOCUMENTS
 from preprocess_svc.sources import AllowList, S3Location
 
-_OWN_AREAS = (UPLOADS, READINGS, RESULTS)
+_OWN_AREAS = (UPLOADS, READINGS, RESULTS, DOCUMENTS, EXPORTS)
 
 
 class JobSources:

@@ -11,6 +11,7 @@ having been counted when it went:
 ``results/{tenant}/{job}/{document}/…``  gone when no such job exists
 ``results/{tenant}/by-source/…``         gone when older than ``OCR_BULK_KEEP_JOBS_DAYS``
 ``remembered/{tenant}/…``                gone when older than ``OCR_REMEMBER_KEEP_S``; looked for every ten minutes
+``documents/{tenant}/{document}/…``      gone when no such document is stored, nor being read
 =======================================  ==============================================================
 
 What may still be on its way into the database is too young to be judged. What lies elsewhere is not ours and stays.
@@ -36,6 +37,7 @@ from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import ObjectInfo, ObjectStore
 from ocr_core.contracts.remembered import REMEMBERED
+from ocr_core.contracts.stored_documents import DOCUMENTS, DocumentStore, document_of
 from ocr_core.settings import BulkSettings, RememberSettings
 
 DAY_S = 86_400.0
@@ -71,6 +73,7 @@ class Leftovers:
         self,
         *,
         store: JobStore,
+        documents: DocumentStore,
         objects: ObjectStore,
         blocking: Blocking,
         settings: BulkSettings,
@@ -81,22 +84,24 @@ class Leftovers:
         """Store what it works with.
 
         Args:
-            store: Called through ``blocking`` only.
+            store: Of jobs.
+            documents: Of what tenants keep; both are called through ``blocking`` only.
             objects: Where left over objects are looked for.
-            blocking: Threads for the store.
+            blocking: Threads for the two.
             settings: How long things are kept.
             keep_remembered_s: How long what is remembered is.
             clock: For the age of objects; the machine's own where none is given.
             reference: What the clock is compared with, in seconds since the epoch; object storage where none is given.
         """
         self._store = store
+        self._documents = documents
         self._objects = objects
         self._blocking = blocking
         self._keep_jobs_s = settings.keep_jobs_days * DAY_S
         self._keep_uploads_s = settings.keep_uploads_days * DAY_S
         self._keep_remembered_s = keep_remembered_s
         self._clock = clock or SystemClock()
-        self._ownership = Ownership(store=store, objects=objects, blocking=blocking)
+        self._ownership = Ownership(store=store, documents=documents, objects=objects, blocking=blocking)
         self._clock_check = ClockCheck(objects=objects, clock=self._clock, reference=reference)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -163,7 +168,7 @@ class Leftovers:
         deleted = 0
         if not (await self._ownership.is_ours() and await self._clock_check.is_right()):
             return deleted
-        for folder in (READINGS, UPLOADS, RESULTS):
+        for folder in (READINGS, UPLOADS, RESULTS, DOCUMENTS):
             async for found in _in_steps(self._objects.scan(f"{folder}/")):
                 left_over = await self._left_over(found)
                 if left_over:
@@ -183,6 +188,7 @@ class Leftovers:
         now_s = self._clock.now().timestamp()
         of_jobs: dict[str, list[str]] = {}
         of_documents: dict[str, list[str]] = {}
+        stored: dict[str, list[str]] = {}
         left_over: list[str] = []
         for item in found:
             age_s = now_s - item.modified_at_s
@@ -192,6 +198,9 @@ class Leftovers:
             elif (match := _READING.fullmatch(item.key)) is not None:
                 if age_s > _YOUNG_READING_S:
                     of_documents.setdefault(match["document"], []).append(item.key)
+            elif (document := document_of(item.key)) is not None:
+                if age_s > _YOUNG_READING_S:
+                    stored.setdefault(document, []).append(item.key)
             elif _PRESIGNED.fullmatch(item.key):
                 left_over += [item.key] if age_s > self._keep_uploads_s else []
             elif _BY_SOURCE.fullmatch(item.key):
@@ -202,6 +211,10 @@ class Leftovers:
         if of_documents:
             going = await self._blocking.run(self._store.unfinished_documents, list(of_documents))
             left_over += _keys_without(of_documents, going)
+        if stored:
+            there = await self._blocking.run(self._documents.existing_documents, list(stored))
+            going = await self._blocking.run(self._store.unfinished_documents, list(stored))
+            left_over += _keys_without(stored, there | going)
         return left_over
 
 

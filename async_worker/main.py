@@ -22,7 +22,8 @@ import uvloop
 from async_worker.preparing import make_database_folder, prepare
 from async_worker.roles import RoleName
 from async_worker.wiring import House, WorkerSettings
-from ocr_core.settings import ExposureSettings, LogSettings, check_exposure, load
+from ocr_core import tracing
+from ocr_core.settings import ExposureSettings, LogSettings, TracingSettings, check_exposure, load
 from ocr_core.telemetry import configure_logging
 
 _log = logging.getLogger(__name__)
@@ -116,7 +117,9 @@ def _exit_late() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and the settings, work until told to stop."""
     roles = parse_roles(arguments)
-    configure_logging("bulk-" + "-".join(role for role in RoleName if role in roles), load(LogSettings))
+    name = "bulk-" + "-".join(role for role in RoleName if role in roles)
+    configure_logging(name, load(LogSettings))
+    tracing.begin(name, load(TracingSettings))
     settings = WorkerSettings()
     if RoleName.API in roles or settings.bulk.vitals_port is not None:
         check_exposure(settings.bulk.host, load(ExposureSettings), settings.access)

@@ -8,8 +8,11 @@
     readings/{tenant}/{job}/{document}/{token}.pages        the images of these pages, where the job wants them in a PDF
     results/{tenant}/{job}/{document}/{token}.{extension}   the answer, in JSON and in the further formats
     results/{tenant}/by-source/{bucket}/{quoted key}.json   the result line of a document that came by the intake
-    remembered/{tenant}/{document's sha256}/{digest}        answers and readings that are remembered, of tenants whose
-                                                            documents are kept (``ocr_core/contracts/remembered.py``)
+    remembered/{tenant}/{document's sha256}/{digest}        answers that are remembered, of tenants whose documents are
+                                                            kept (``ocr_core/contracts/remembered.py``)
+    exports/{data set}/tenant={tenant}/date={day}/…         what is exported (exports/layout.py)
+
+Stored documents lie beside them (``contracts/stored_documents.py``); the sync road keeps them too.
 
 The token is the lease's: each attempt writes under its own, and the job store's row points to the one that won.
 """
@@ -26,6 +29,7 @@ from ocr_core.contracts.result import OutputFormat
 UPLOADS = "uploads"
 READINGS = "readings"
 RESULTS = "results"
+EXPORTS = "exports"
 
 MAX_QUOTED_CHARACTERS = 700
 """Of a source's key within ours: with the tenant, the bucket and our own prefix it stays within a key's 1,024 bytes."""
@@ -73,6 +77,16 @@ def reading_objects(lease: Lease) -> tuple[str, ...]:
 def result_key(lease: Lease, extension: str = "json") -> str:
     """The result that the holder of ``lease`` writes, by the format's file name extension."""
     return f"{RESULTS}/{_attempt(lease)}.{extension}"
+
+
+def result_prefix(tenant: str, job_id: str, document_id: str) -> str:
+    """Below which all attempts' results of a document lie."""
+    return f"{RESULTS}/{tenant}/{job_id}/{document_id}/"
+
+
+def reading_prefix(tenant: str, job_id: str, document_id: str) -> str:
+    """Below which all that was read of a document lies."""
+    return f"{READINGS}/{tenant}/{job_id}/{document_id}/"
 
 
 def by_source_key(tenant: str, bucket: str, source_key: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from async_worker.blocking import Blocking
 from async_worker.object_keys import READINGS, RESULTS, UPLOADS
@@ -16,6 +16,7 @@ from ocr_core.contracts.errors import NotFound
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.stored_documents import DOCUMENTS, DocumentStore, document_of
 
 OWNER_KEY = "installation"
 """The object that holds the name."""
@@ -33,8 +34,9 @@ _log = logging.getLogger(__name__)
 class Ownership:
     """The bucket's and the database's names."""
 
-    def __init__(self, *, store: JobStore, objects: ObjectStore, blocking: Blocking) -> None:
+    def __init__(self, *, store: JobStore, documents: DocumentStore, objects: ObjectStore, blocking: Blocking) -> None:
         self._store = store
+        self._documents = documents
         self._objects = objects
         self._blocking = blocking
 
@@ -64,18 +66,38 @@ class Ownership:
             return None
 
     async def _may_be_taken(self) -> bool:
-        """A bucket without a name: it is empty, or has objects of a job that is in this database."""
+        """A bucket without a name: it is empty, or has objects of a job or document that is in this database."""
+        looks = (
+            await self._look((RESULTS, UPLOADS, READINGS), _job_of, self._store.existing_jobs),
+            await self._look((DOCUMENTS,), document_of, self._documents.existing_documents),
+        )
+        return True in looks or looks == (None, None)
+
+    async def _look(
+        self,
+        folders: Sequence[str],
+        id_of: Callable[[str], str | None],
+        existing: Callable[[list[str]], Collection[str]],
+    ) -> bool | None:
+        """Whether some object there is of something in this database; null where there is none at all."""
         empty, ids = True, set[str]()
-        for folder in (RESULTS, UPLOADS, READINGS):
+        for folder in folders:
             async for item in self._objects.scan(f"{folder}/"):
                 empty = False
-                if (match := _JOB.fullmatch(item.key)) is not None:
-                    ids.add(match[1])
+                if (found := id_of(item.key)) is not None:
+                    ids.add(found)
                 if len(ids) == _IDS_AT_ONCE:
-                    if await self._blocking.run(self._store.existing_jobs, list(ids)):
+                    if await self._blocking.run(existing, list(ids)):
                         return True
                     ids.clear()
-        return empty or bool(ids and await self._blocking.run(self._store.existing_jobs, list(ids)))
+        if ids:
+            return bool(await self._blocking.run(existing, list(ids)))
+        return None if empty else False
+
+
+def _job_of(key: str) -> str | None:
+    match = _JOB.fullmatch(key)
+    return None if match is None else match[1]
 
 
 class ClockCheck:

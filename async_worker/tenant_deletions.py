@@ -3,7 +3,8 @@
 ::
 
     DELETE /v1/admin/tenants/{tenant}    revokes the keys; nothing new is let in (``begin_deletion``)
-    here, at once and again              jobs and all their rows; then every object below the tenant's prefixes
+    here, at once and again              jobs and stored documents with all their rows; then every object below the
+                                         tenant's prefixes, exports too
     here, when all has settled           the tenant's own row, and with it the keys
 
 What was on its way when the deletion began may still arrive: a form's files, what a worker has in hand, a document put
@@ -17,16 +18,19 @@ import logging
 from datetime import timedelta
 
 from async_worker.blocking import Blocking
+from async_worker.exports.layout import exports_of
 from async_worker.loops import repeat
 from async_worker.object_keys import READINGS, RESULTS, UPLOADS
 from async_worker.ownership import Ownership
+from async_worker.removal import delete_below
 from ocr_core.adapters.database import SystemClock
 from ocr_core.contracts.access import Tenant
 from ocr_core.contracts.access_store import Administration
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
-from ocr_core.contracts.objects import MAX_DELETES, ObjectStore
+from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.remembered import REMEMBERED
+from ocr_core.contracts.stored_documents import DocumentStore, tenant_prefix
 from ocr_core.settings import BulkSettings
 
 MAX_DOCUMENTS_A_STEP = 5_000
@@ -55,6 +59,7 @@ class TenantDeletions:
         blocking: Blocking,
         settings: BulkSettings,
         keep_audit_days: float,
+        documents: DocumentStore,
         clock: Clock | None = None,
     ) -> None:
         """Store what it works with.
@@ -66,15 +71,17 @@ class TenantDeletions:
             blocking: Threads for the two.
             settings: How long things may be on their way.
             keep_audit_days: How long lines of the audit log are kept.
+            documents: What they have stored; called through ``blocking`` only.
             clock: The machine's own where none is given.
         """
         self._administration = administration
+        self._documents = documents
         self._store = store
         self._objects = objects
         self._blocking = blocking
         self._keep_audit_s = keep_audit_days * DAY_S
         self._clock = clock or SystemClock()
-        self._ownership = Ownership(store=store, objects=objects, blocking=blocking)
+        self._ownership = Ownership(store=store, documents=documents, objects=objects, blocking=blocking)
         self.settles_after_s = _SETTLED_MARGIN_S + max(
             settings.url_ttl_s, settings.body_timeout_s, settings.stage_timeout_s + settings.lease_s
         )
@@ -116,13 +123,28 @@ class TenantDeletions:
             self._store.delete_jobs_of, tenant.name, max_documents=MAX_DOCUMENTS_A_STEP
         ):
             jobs += deleted
+        documents = 0
+        while deleted := await self._blocking.run(
+            self._documents.delete_documents_of, tenant.name, limit=MAX_DOCUMENTS_A_STEP
+        ):
+            documents += deleted
         objects = 0
-        for area in (UPLOADS, READINGS, RESULTS, REMEMBERED):
-            objects += await self._delete_below(f"{area}/{tenant.name}/")
-        if jobs or objects:
+        for prefix in (
+            *(f"{area}/{tenant.name}/" for area in (UPLOADS, READINGS, RESULTS, REMEMBERED)),
+            tenant_prefix(tenant.name),
+            *exports_of(tenant.name),
+        ):
+            objects += await delete_below(self._objects, prefix)
+        if jobs or documents or objects:
             _log.info(
                 "What a tenant had was deleted",
-                extra={"action": "tenant.deleting", "tenant": tenant.name, "jobs": jobs, "objects": objects},
+                extra={
+                    "action": "tenant.deleting",
+                    "tenant": tenant.name,
+                    "jobs": jobs,
+                    "documents": documents,
+                    "objects": objects,
+                },
             )
             return True
         if has_settled:
@@ -134,14 +156,3 @@ class TenantDeletions:
         """Whether nothing can be on its way any more."""
         began_at = tenant.deleted_at
         return began_at is not None and self._clock.now() >= began_at + timedelta(seconds=self.settles_after_s)
-
-    async def _delete_below(self, prefix: str) -> int:
-        count, keys = 0, list[str]()
-        async for found in self._objects.scan(prefix):
-            keys.append(found.key)
-            if len(keys) == MAX_DELETES:
-                await self._objects.delete_many(keys)
-                count, keys = count + len(keys), []
-        if keys:
-            await self._objects.delete_many(keys)
-        return count + len(keys)

@@ -12,14 +12,17 @@ from typing import Protocol
 
 from async_worker.blocking import Blocking
 from async_worker.dispatcher import Dispatcher
+from async_worker.document_retention import DocumentRetention
 from async_worker.intake.role import Intake
 from async_worker.job_sources import JobSources
 from async_worker.preparing import Step
+from async_worker.removal import DocumentRemoval
 from async_worker.roles import Role, RoleName
 from async_worker.stages.attempt import Workshop
 from async_worker.stages.consumer import StageConsumer
 from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
+from async_worker.stages.keeping import DocumentKeeping
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.read_stage import ReadStage, bulk_limits
 from async_worker.stages.remembered_readings import RememberedReadings
@@ -31,8 +34,11 @@ from async_worker.tenants import TenantPolicies
 from async_worker.vitals import HttpRole, make_vitals_app, no_lifespan
 from async_worker.webhooks.role import WebhookSender
 from ocr_core.adapters.access_store import SqlAccessStore
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.model_metrics import ModelMetrics
 from ocr_core.adapters.object_store import S3ObjectStore
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.adapters.remembered import Kind, Memory
@@ -49,6 +55,7 @@ from ocr_core.service.opening_access import open_access
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     FileOpenerSettings,
     LimitSettings,
     ObjectStoreSettings,
@@ -95,6 +102,7 @@ class WorkerSettings:
     postprocess: PostprocessSettings = field(default_factory=partial(load, PostprocessSettings))
     access: AccessSettings = field(default_factory=partial(load, AccessSettings))
     remember: RememberSettings = field(default_factory=partial(load, RememberSettings))
+    documents: DocumentSettings = field(default_factory=partial(load, DocumentSettings))
 
     @property
     def database_url(self) -> str:
@@ -109,6 +117,7 @@ class WorkerSettings:
             name=self.bulk.tenant,
             source_prefixes=self.storage.allow,
             webhook_secret=None if secret is None else secret.get_secret_value(),
+            retention_days=self.documents.retention_days,
         )
 
 
@@ -139,6 +148,7 @@ class House:
         )
         self._store = stack.enter_context(SqlJobStore(settings.database_url, rules=rules, pool_size=threads))
         self._access_store = stack.enter_context(SqlAccessStore(settings.database_url, pool_size=STORE_THREADS))
+        self._documents = stack.enter_context(SqlDocumentStore(settings.database_url, pool_size=STORE_THREADS))
         self._policies = TenantPolicies(
             house=settings.house,
             accounts=self._access_store if settings.access.keys else None,
@@ -147,16 +157,12 @@ class House:
         self._objects = S3ObjectStore(settings.objects, settings.storage)
         self._queues = SqsQueues(settings.queue, visibility_timeout_s=bulk.lease_s)
         self._storage = S3Storage(settings.storage)
-        self._models = TritonModels(settings.triton)
-        self._opener = make_file_opener(settings.opener, settings.storage)
+        self._models = TritonModels(settings.triton, ModelMetrics(self.metrics))
+        self._opener = make_file_opener(settings.opener, settings.storage, OpenerMetrics(self.metrics))
         self._memory = None
         if settings.remember.enabled and RoleName.READ in roles:
-            self._memory = Memory(
-                settings.remember,
-                kind=Kind.READING,
-                metrics=self.metrics,
-                objects=self._objects if settings.remember.shared else None,
-            )
+            # In this process alone: of tenants whose documents are kept the pages' images are wanted, each time.
+            self._memory = Memory(settings.remember, kind=Kind.READING, metrics=self.metrics)
 
     async def start(self) -> None:
         """Start the adapters that these roles use."""
@@ -233,6 +239,7 @@ class House:
                 schemas=make_catalogue(self._settings.postprocess),
                 access=access,
                 administration=self._access_store,
+                documents=self._documents,
             )
             return HttpRole(app, host=bulk.host, port=bulk.port, shutdown_grace_s=bulk.shutdown_grace_s)
         vitals = make_vitals_app(metrics=self.metrics, readiness=readiness, access=access)
@@ -249,6 +256,11 @@ class House:
         }
         return [make() for name, make in makers.items() if name in self._roles]
 
+    def _removal(self) -> DocumentRemoval:
+        return DocumentRemoval(
+            documents=self._documents, jobs=self._store, objects=self._objects, blocking=self._blocking
+        )
+
     def _dispatcher(self) -> Role:
         return Dispatcher(
             store=self._store,
@@ -257,6 +269,16 @@ class House:
             blocking=self._blocking,
             settings=self._settings.bulk,
             metrics=self.metrics,
+            documents=self._documents,
+            retention=DocumentRetention(
+                documents=self._documents,
+                removal=self._removal(),
+                accounts=self._access_store,
+                house=self._settings.house,
+                objects=self._objects,
+                blocking=self._blocking,
+                metrics=self.metrics,
+            ),
             deletions=TenantDeletions(
                 administration=self._access_store,
                 store=self._store,
@@ -264,6 +286,7 @@ class House:
                 blocking=self._blocking,
                 settings=self._settings.bulk,
                 keep_audit_days=self._settings.access.keep_audit_days,
+                documents=self._documents,
             ),
             keep_remembered_s=self._settings.remember.keep_s,
         )
@@ -290,6 +313,16 @@ class House:
             shutdown_grace_s=self._settings.bulk.shutdown_grace_s,
         )
 
+    def _keeping(self, workers: Executor) -> DocumentKeeping:
+        return DocumentKeeping(
+            policies=self._policies,
+            objects=self._objects,
+            store=self._documents,
+            blocking=self._blocking,
+            workers=workers,
+            jpeg_quality=self._settings.pdf.jpeg_quality,
+        )
+
     def _read(self) -> Role:
         settings = self._settings
         limits = settings.limits.to_open_limits()
@@ -312,6 +345,7 @@ class House:
             metrics=self._stage_metrics,
             second_look=settings.preprocess.second_look,
             remembered=self._remembered(limits, workers),
+            keeping=self._keeping(workers),
         )
         kinds = frozenset({Stage.READ, Stage.READ_RANGE})
         return self._consumer(RoleName.READ, QueueName.READ, kinds, stage, settings.bulk.read_documents)
@@ -336,12 +370,14 @@ class House:
         partners = make_partners(postprocess, self.metrics)
         if partners is not None:
             self._stack.callback(partners.close)
+        workers = self._threads(bulk.structure_documents, "text")
         stage = StructureStage(
             store=self._store,
             objects=self._objects,
-            pipeline=make_pipeline(postprocess, partners),
-            workers=self._threads(bulk.structure_documents, "text"),
+            pipeline=make_pipeline(postprocess, partners, self.metrics),
+            workers=workers,
             pdf=self._settings.pdf,
+            keeping=self._keeping(workers),
         )
         kinds = frozenset({Stage.STRUCTURE})
         return self._consumer(RoleName.STRUCTURE, QueueName.STRUCTURE, kinds, stage, bulk.structure_documents)

@@ -40,6 +40,7 @@ from evaluation.markdown import number, table
 from local_stack.aws import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, AwsConfig, AwsServer
 from local_stack.ports import Ports
 from ocr_core.adapters.aws_clients import s3_client
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.queue import SqsQueues
@@ -142,6 +143,7 @@ async def _measure(count: int, work_s: float) -> tuple[float, float, float]:
         url = f"sqlite:///{folder / 'jobs.sqlite3'}"
         upgrade(url)
         store = exits.enter_context(SqlJobStore(url))
+        documents = exits.enter_context(SqlDocumentStore(url))
         objects = S3ObjectStore(ObjectStoreSettings(create_bucket=True), storage_settings)
         queues = SqsQueues(queue_settings)
         storage = S3Storage(storage_settings)
@@ -151,7 +153,7 @@ async def _measure(count: int, work_s: float) -> tuple[float, float, float]:
         await objects.ensure_bucket()
         await queues.ensure_queues()
         _put_document(storage_settings)
-        roles = _Roles(store=store, objects=objects, queues=queues, storage=storage, work_s=work_s)
+        roles = _Roles(store=store, documents=documents, objects=objects, queues=queues, storage=storage, work_s=work_s)
         stop = asyncio.Event()
         running = asyncio.create_task(roles.run(stop))
         await _run_job(store, _WARM_UP)
@@ -170,9 +172,17 @@ class _Roles:
     """The three roles, made as ``async_worker/wiring.py`` makes them."""
 
     def __init__(
-        self, *, store: SqlJobStore, objects: S3ObjectStore, queues: SqsQueues, storage: S3Storage, work_s: float
+        self,
+        *,
+        store: SqlJobStore,
+        documents: SqlDocumentStore,
+        objects: S3ObjectStore,
+        queues: SqsQueues,
+        storage: S3Storage,
+        work_s: float,
     ) -> None:
         self._store = store
+        self._documents = documents
         self._objects = objects
         self._queues = queues
         self._settings = BulkSettings()
@@ -192,6 +202,7 @@ class _Roles:
             stage_metrics = StageMetrics(self._metrics)
             dispatcher = Dispatcher(
                 store=self._store,
+                documents=self._documents,
                 queues=self._queues,
                 objects=self._objects,
                 blocking=blocking,

@@ -17,6 +17,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ocr_core.contracts.access import MAX_RETENTION_DAYS
 from ocr_core.contracts.document import OpenLimits
 from ocr_core.contracts.jobs import TENANT_PATTERN
 from ocr_core.contracts.lambda_wire import MAX_PAGES_PER_CALL
@@ -26,6 +27,14 @@ _DEFAULT_LIMITS = OpenLimits()
 _MIN_TOKEN_CHARACTERS = 16
 _SHARED_PREFIXES = frozenset({"OCR_", "SAGEMAKER_"})
 """Of variables that other programs read too: the project's common one, and SageMaker's own in its containers."""
+_OTEL_VARIABLES = (
+    "OTEL_SDK_DISABLED",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+)
+"""Of OpenTelemetry's own, those that switch it on or off:
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/"""
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PositiveCount = Annotated[int, Field(ge=1, le=4_096)]
@@ -112,6 +121,33 @@ class LogSettings(SettingsGroup):
 
     level: LogLevel = LogLevel.INFO
     format: LogFormat = LogFormat.JSON
+
+
+class TracingSettings(SettingsGroup):
+    """Traces (docs/observability.md). Off unless there is an address to send them to."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_TRACING_")
+
+    endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Base URL of whatever takes OTLP over HTTP, mostly a collector's port 4318. Empty: where the standard's own
+    ``OTEL_EXPORTER_OTLP_ENDPOINT`` or ``…_TRACES_ENDPOINT`` says; nowhere, and off, without either."""
+    sample_ratio: float = Field(default=1.0, ge=0, le=1)
+    """Share of the traces that are recorded; the service where a trace begins decides, the others follow."""
+    trust_callers: bool = False
+    """Make a caller's ``traceparent`` the parent of what is done for it. Otherwise a trace of ours only links to it:
+    strangers neither decide how much is recorded, nor write into traces of others whose ids they know."""
+
+    _empty_is_unset = field_validator("endpoint", mode="before")(empty_to_none)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether spans go anywhere, by the standard's variables too."""
+        # docker-compose hands variables on empty.
+        standard = {name: os.environ.get(name, "").strip().lower() for name in _OTEL_VARIABLES}
+        if standard["OTEL_SDK_DISABLED"] == "true" or standard["OTEL_TRACES_EXPORTER"] == "none":
+            return False
+        endpoints = (standard["OTEL_EXPORTER_OTLP_ENDPOINT"], standard["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+        return self.endpoint is not None or any(endpoints)
 
 
 class LimitSettings(SettingsGroup):
@@ -387,7 +423,7 @@ class QueueSettings(SettingsGroup):
 
 
 class ObjectStoreSettings(SettingsGroup):
-    """Where the bulk road keeps uploads, readings and results. Endpoint and keys are those of ``OCR_STORAGE_``."""
+    """Where the house keeps its own objects. Endpoint and keys are those of ``OCR_STORAGE_``."""
 
     model_config = SettingsConfigDict(env_prefix="OCR_OBJECTS_")
 
@@ -402,6 +438,19 @@ class ObjectStoreSettings(SettingsGroup):
     """Calls of one process at the same time."""
 
     _empty_is_unset = field_validator("public_endpoint_url", mode="before")(empty_to_none)
+
+
+class DocumentSettings(SettingsGroup):
+    """Stored documents (docs/stored-documents.md). All services of a house have the same."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_DOCUMENTS_")
+
+    retention_days: float = Field(default=0.0, ge=0, le=MAX_RETENTION_DAYS)
+    """How long documents that were read are kept of the tenant that ``OCR_BULK_TENANT`` names, where its own policy
+    does not say it; with keys off, of everybody. 0: nothing is kept. What was kept goes when this is switched off."""
+    keep_timeout_s: float = Field(default=1.0, gt=0, le=30)
+    """How long an answer of the sync API waits, when all else is done, for its document to be kept; then it goes out
+    with a warning in place of it."""
 
 
 class BulkSettings(SettingsGroup):
@@ -516,6 +565,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     ExposureSettings,
     AccessSettings,
     LogSettings,
+    TracingSettings,
     LimitSettings,
     TritonSettings,
     FileOpenerSettings,
@@ -527,6 +577,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     PostprocessSettings,
     QueueSettings,
     ObjectStoreSettings,
+    DocumentSettings,
     BulkSettings,
     WebhookSettings,
 )

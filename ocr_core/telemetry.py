@@ -14,8 +14,11 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.exposition import choose_encoder
 
+from ocr_core import tracing
+from ocr_core.cores import usable_cores
 from ocr_core.settings import LogFormat, LogSettings
 
 request_id_of_task: ContextVar[str | None] = ContextVar("request_id_of_task", default=None)
@@ -51,6 +54,9 @@ class JsonFormatter(logging.Formatter):
         }
         if (request_id := request_id_of_task.get()) is not None:
             content["request_id"] = request_id
+        if (context := tracing.current()) is not None:
+            content["trace_id"] = context.trace_id
+            content["span_id"] = context.span_id
         content.update({name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES})
         if record.exc_info:
             content["exception"] = describe_exception(record.exc_info)
@@ -127,7 +133,37 @@ class Metrics:
             "ocr_admission_refusals", "Documents refused because the house was full.", registry=self.registry
         )
         self.pages = Counter("ocr_pages", "Pages answered, read or not.", ("outcome",), registry=self.registry)
+        self.dependency_up = Gauge(
+            "ocr_dependency_up",
+            "Whether a dependency answered when readiness was last asked for: 1 or 0.",
+            ("dependency",),
+            registry=self.registry,
+        )
+        # With process_cpu_seconds_total: how much of its processors a service uses.
+        self.cores = Gauge("ocr_process_cores", "Processors that this process may use.", registry=self.registry)
+        self.cores.set(usable_cores())
+        ProcessCollector(registry=self.registry)
 
     def exposition(self) -> bytes:
         """The registry in Prometheus' text format."""
         return generate_latest(self.registry)
+
+    def exposition_for(self, accept: str) -> tuple[bytes, str]:
+        """The registry as a scraper asks for it, and its content type.
+
+        Args:
+            accept: Its ``Accept``. OpenMetrics, where it asks for that, carries exemplars: the trace of one of the
+                observations in a bucket. Prometheus' text format, which it gets otherwise, has no place for them.
+        """
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+
+def observe(histogram: Histogram, value: float) -> None:
+    """Note an observation, with the trace that it was made in as its exemplar.
+
+    Args:
+        histogram: Its labels filled in.
+        value: In the unit of its name.
+    """
+    histogram.observe(value, tracing.exemplar())

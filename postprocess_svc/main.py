@@ -10,11 +10,13 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from ocr_core import tracing
 from ocr_core.service import Readiness, create_app, serve
 from ocr_core.settings import (
     ExposureSettings,
     LogSettings,
     PostprocessSettings,
+    TracingSettings,
     check_exposure,
     load,
 )
@@ -35,7 +37,7 @@ def make_app(settings: PostprocessSettings) -> FastAPI:
     metrics = Metrics()
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="text")
     partners = make_partners(settings, metrics)
-    pipeline = make_pipeline(settings, partners)
+    pipeline = make_pipeline(settings, partners, metrics)
     identity = TextIdentity(pipeline)
 
     @asynccontextmanager
@@ -69,6 +71,7 @@ def make_app(settings: PostprocessSettings) -> FastAPI:
 def main() -> None:
     """Read the settings, serve until told to stop."""
     configure_logging("postprocess", load(LogSettings))
+    tracing.begin("postprocess", load(TracingSettings))
     settings = load(PostprocessSettings)
     check_exposure(settings.host, load(ExposureSettings))
     serve(make_app(settings), host=settings.host, port=settings.port, shutdown_grace_s=settings.shutdown_grace_s)

@@ -9,11 +9,12 @@ from postprocess_svc.fields.registry import shipped_families
 from postprocess_svc.partners.master import PartnersInvalid
 from postprocess_svc.partners.store import PartnerStore
 from postprocess_svc.pipeline import TextPipeline
+from postprocess_svc.quality import Quality
 from postprocess_svc.schemas import Catalogue, SchemasInvalid, load_schemas
 
 
-def make_pipeline(settings: PostprocessSettings, partners: PartnerStore | None) -> TextPipeline:
-    """The pipeline.
+def make_pipeline(settings: PostprocessSettings, partners: PartnerStore | None, metrics: Metrics) -> TextPipeline:
+    """The pipeline; how well it reads goes to the metrics.
 
     Raises:
         SettingsError: a charset or a schema cannot be read.
@@ -23,7 +24,11 @@ def make_pipeline(settings: PostprocessSettings, partners: PartnerStore | None) 
     except (OSError, ValueError) as error:
         raise SettingsError(f"{_variable('charset_files')}: {error} (`make models` makes it)") from None
     return TextPipeline(
-        charsets=charsets, families=shipped_families(), schemas=make_catalogue(settings), partners=partners
+        charsets=charsets,
+        families=shipped_families(),
+        schemas=make_catalogue(settings),
+        partners=partners,
+        quality=Quality(metrics),
     )
 
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ocr_core import tracing
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.page import Notice, PageError
 from ocr_core.contracts.ports import RenderedResult, StructureOptions
@@ -36,6 +37,7 @@ from postprocess_svc.japanese_forms import in_japanese_forms, japanese_variants
 from postprocess_svc.lines import PageLines, TextLine, text_line
 from postprocess_svc.partners.issuer import CONTEXT, ISSUER, settle_issuer
 from postprocess_svc.partners.match import PartnersInUse
+from postprocess_svc.quality import Quality
 from postprocess_svc.reading_order import followed_by_stamps, in_reading_order
 from postprocess_svc.schemas import Catalogue, answer_schema, shipped_schemas
 from postprocess_svc.tables import TextTable, find_tables, split_at_rulings
@@ -59,6 +61,8 @@ class TextPipeline:
     schemas: Catalogue = field(default_factory=shipped_schemas)
     partners: PartnersInUse | None = None
     """Where there is a table of business partners."""
+    quality: Quality | None = None
+    """Told how well each document could be read, where anybody wants to know."""
 
     def __post_init__(self) -> None:
         """Have the dictionaries ready before the first document."""
@@ -82,10 +86,12 @@ class TextPipeline:
             DeadlineExceeded: before the answer was complete.
         """
         _check(deadline)  # it may have waited long for its thread
-        reading = decode_reading(untrusted_reading)
+        with tracing.span("decode reading"):
+            reading = decode_reading(untrusted_reading)
         result = self.structure(reading, options=options, request_id=request_id, deadline=deadline)
         _check(deadline)
-        return formats.render(result, options.output_format)
+        with tracing.span("render", {"ocr.format": options.output_format.value}):
+            return formats.render(result, options.output_format)
 
     def structure(
         self,
@@ -115,12 +121,16 @@ class TextPipeline:
         digests = charsets_by_page or {}
         warnings = list(reading.warnings)
         pages = []
-        for page in reading.pages:
-            if isinstance(page, PageReading):
-                _check(deadline)
-                charset = self.charsets.named(digests.get(page.number, reading.charset_sha256))
-                pages.append(self._page_lines(page, charset, warnings))
-        answers = self._answer_schemas(pages, options, warnings, deadline)
+        with tracing.span("lines"):
+            for page in reading.pages:
+                if isinstance(page, PageReading):
+                    _check(deadline)
+                    charset = self.charsets.named(digests.get(page.number, reading.charset_sha256))
+                    pages.append(self._page_lines(page, charset, warnings))
+        if self.quality is not None:
+            self.quality.note_pages(pages)
+        with tracing.span("fields"):
+            answers = self._answer_schemas(pages, options, warnings, deadline)
         structure_ms = (time.perf_counter() - started_s) * 1000
         return OcrResult(
             id=f"doc_{uuid.uuid4().hex}",
@@ -170,6 +180,8 @@ class TextPipeline:
             sources = frozenset().union(*(schemas[name].sources for name in wanted if read_as[name] is kind))
             found[kind] = self._find_fields(context.read_as(kind), sources)
             warnings += [notice for notice in found[kind].warnings if notice not in warnings]
+            if self.quality is not None and kind is document_type:
+                self.quality.note_fields(kind, found[kind].fields)
         by_schema: dict[str, dict[str, FieldAnswer]] = {}
         for name, schema in schemas.items():
             answer = answer_schema(

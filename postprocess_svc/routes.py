@@ -31,6 +31,7 @@ from ocr_core.service import context_of, problem_responses
 from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
 from ocr_core.service.race import finish_in_time
 from ocr_core.telemetry import Metrics
+from ocr_core.tracing import with_context
 from postprocess_svc.schemas import Catalogue, shipped_schemas
 
 _DEFAULT_REMAINING_S = 5.0
@@ -76,7 +77,8 @@ class TextRoad:
         await self.places.acquire()
         try:
             body = await _read_body(request, self.max_body_bytes, deadline)
-            work = self.workers.submit(self.structure, body, options, context_of(request).request_id, deadline)
+            request_id = context_of(request).request_id
+            work = self.workers.submit(with_context(self.structure, body, options, request_id, deadline))
         except BaseException:
             self.places.release()
             raise

@@ -13,7 +13,11 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
+from ocr_core import tracing
+from ocr_core.adapters.document_store import SqlDocumentStore
+from ocr_core.adapters.model_metrics import ModelMetrics
 from ocr_core.adapters.object_store import S3ObjectStore
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.postprocess import HttpStructurer
 from ocr_core.adapters.remembered import Kind, Memory
@@ -28,6 +32,7 @@ from ocr_core.service.quotas import SyncQuotas
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     ExposureSettings,
     FileOpenerSettings,
     LimitSettings,
@@ -38,6 +43,7 @@ from ocr_core.settings import (
     PreprocessSettings,
     RememberSettings,
     StorageSettings,
+    TracingSettings,
     TritonSettings,
     check_exposure,
     is_loopback,
@@ -47,6 +53,7 @@ from ocr_core.telemetry import Metrics, configure_logging
 from preprocess_svc.admission import Admission
 from preprocess_svc.admission_metrics import AdmissionMetrics
 from preprocess_svc.door import LOOKED_AT_ONCE, Door
+from preprocess_svc.keeping import STORE_THREADS, DocumentKeeper
 from preprocess_svc.pdf_answers import PdfAnswers, image_budget
 from preprocess_svc.pixel_identity import pixel_identity
 from preprocess_svc.remembered_answers import RememberedAnswers
@@ -85,31 +92,42 @@ def make_app(
     page: PageSettings,
     access: AccessSettings,
     bulk: BulkSettings,
+    objects: ObjectStoreSettings,
+    documents: DocumentSettings,
     remember: RememberSettings | None = None,
-    objects: ObjectStoreSettings | None = None,
     sagemaker: Contract | None = None,
 ) -> FastAPI:
     """The public application. Its adapters are started and closed with it.
 
     Where ``sagemaker`` says so it serves that contract, for its tenant, and nothing else. Without ``remember`` no
-    answer is remembered; ``objects`` says where those lie that all replicas share.
+    answer is remembered.
     """
     metrics = Metrics()
-    house = HouseTenant(name=bulk.tenant, source_prefixes=storage.allow)
+    house = HouseTenant(name=bulk.tenant, source_prefixes=storage.allow, retention_days=documents.retention_days)
     gate = open_access(
         access,
         database_url=bulk.database_url.get_secret_value(),
         house=house if sagemaker is None else sagemaker.house,
         metrics=metrics,
     )
-    models = TritonModels(triton)
-    opener = make_file_opener(file_opener, storage)
+    models = TritonModels(triton, ModelMetrics(metrics))
+    opener = make_file_opener(file_opener, storage, OpenerMetrics(metrics))
     structurer = HttpStructurer(settings.structure_url)
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")
     images = image_budget(pdf)
+    keeper = None
+    if access.keys or documents.retention_days:  # with keys on, any tenant may get retention
+        keeper = DocumentKeeper(
+            objects=S3ObjectStore(objects, storage),
+            store=SqlDocumentStore(bulk.database_url.get_secret_value(), pool_size=STORE_THREADS),
+            budget=image_budget(pdf),
+            jpeg_quality=pdf.jpeg_quality,
+            keep_timeout_s=documents.keep_timeout_s,
+            metrics=metrics,
+        )
     remember = remember if remember is not None and remember.enabled else None
-    shared = None if remember is None or objects is None or not remember.shared else S3ObjectStore(objects, storage)
+    shared = None if remember is None or not remember.shared else S3ObjectStore(objects, storage)
     memory = None if remember is None else Memory(remember, kind=Kind.ANSWER, metrics=metrics, objects=shared)
     remembered = None
     if remember is not None and memory is not None:
@@ -120,7 +138,9 @@ def make_app(
             pdf=pdf,
             generation=remember.generation,
         )
-        remembered = RememberedAnswers(memory, models=models, structurer=structurer, house_sha256=house_sha256)
+        remembered = RememberedAnswers(
+            memory, models=models, structurer=structurer, keeper=keeper, house_sha256=house_sha256
+        )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -129,6 +149,8 @@ def make_app(
             adapters: list[_Adapter] = [models, opener, structurer]
             if storage.allow or access.keys:  # with keys on, any tenant may get a source that it may read
                 adapters.append(store)
+            if keeper is not None:
+                adapters.append(keeper)
             adapters += [each for each in (shared, memory) if each is not None]
             for adapter in adapters:
                 await adapter.start()
@@ -153,6 +175,7 @@ def make_app(
         shown_pages=ShownPages(jpeg_quality=pdf.jpeg_quality, budget=images),
         metrics=metrics,
         second_look=settings.second_look,
+        keeper=keeper,
         remembered=remembered,
         door=Door(0 if memory is None else LOOKED_AT_ONCE),
     )
@@ -216,11 +239,13 @@ def main() -> None:
     parser.add_argument("command", nargs="?", choices=[SERVE], help="what SageMaker runs its containers with")
     options = parser.parse_args()
     configure_logging("preprocess", load(LogSettings))
-    settings, access, storage, bulk = (
+    tracing.begin("preprocess", load(TracingSettings))
+    settings, access, storage, bulk, documents = (
         load(PreprocessSettings),
         load(AccessSettings),
         load(StorageSettings),
         load(BulkSettings),
+        load(DocumentSettings),
     )
     contract = settle_contract(
         load(SageMakerSettings),
@@ -230,6 +255,7 @@ def main() -> None:
         access=access,
         storage=storage,
         bulk=bulk,
+        documents=documents,
     )
     serving: PreprocessSettings | Contract = contract or settings
     check_exposure(serving.host, load(ExposureSettings), access)
@@ -243,8 +269,9 @@ def main() -> None:
         page=load(PageSettings),
         access=access,
         bulk=bulk,
-        remember=load(RememberSettings),
         objects=load(ObjectStoreSettings),
+        documents=documents,
+        remember=load(RememberSettings),
         sagemaker=contract,
     )
     serve(app, host=serving.host, port=serving.port, shutdown_grace_s=serving.shutdown_grace_s)

@@ -21,6 +21,8 @@ from preprocess_svc.sources import S3Location
 from preprocess_svc.sync_road import Asked, SyncRoad
 from preprocess_svc.uploads import Upload, read_submission
 
+DOCUMENT_ID_HEADER = "Yomitori-Document-Id"
+
 
 async def answer_one_document(request: Request, wanted: OcrParameters, *, road: SyncRoad) -> Response:
     """Quota, admission, deadline, the body, and who ends the work early.
@@ -86,6 +88,8 @@ def _response(result: RenderedResult, context: RequestContext) -> Response:
     response = Response(result.body, headers={"Content-Type": result.content_type})
     if result.warning_codes:
         response.headers[WARNINGS_HEADER] = join_codes(result.warning_codes)
+    if result.stored_id is not None:
+        response.headers[DOCUMENT_ID_HEADER] = result.stored_id
     if result.file_name is not None:
         response.headers["Content-Disposition"] = disposition(result.file_name)
     if result.age_s is not None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_core import tracing
 from ocr_core.contracts.geometry import turn_quad
 from ocr_core.contracts.page import Notice, PageImage, TextLayerWord
 from ocr_core.contracts.reading import LineReading, PageReading, Ruling, Stamp
@@ -175,13 +176,15 @@ class _StageClock:
     async def detect(self, work: Awaitable[T]) -> T:
         """Wait for a step of detection."""
         start_s = time.perf_counter()
-        answer = await work
+        with tracing.span("detect"):
+            answer = await work
         self.detect_ms += (time.perf_counter() - start_s) * 1000
         return answer
 
     async def recognise(self, work: Awaitable[T]) -> T:
         """Wait for a step of recognition."""
         start_s = time.perf_counter()
-        answer = await work
+        with tracing.span("recognise"):
+            answer = await work
         self.recognise_ms += (time.perf_counter() - start_s) * 1000
         return answer

@@ -94,6 +94,12 @@ class OcrParameters(BaseModel):
         description="`true` gives each page of the JSON result an `image`: its pixels, upright, for a browser.",
     )
 
+    store: Annotated[bool, BeforeValidator(_parse_switch)] = Field(
+        default=True,
+        description="`false` keeps nothing of this document, also where the tenant has retention. Without retention "
+        "nothing is kept anyway.",
+    )
+
     @model_validator(mode="after")
     def _check_images(self) -> Self:
         if self.page_images and self.format is not OutputFormat.JSON:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 
+from ocr_core import tracing
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import DocumentInfo, OpenLimits, PageSelection, Priority
 from ocr_core.contracts.errors import DeadlineExceeded, NotReady, OcrError, UnreadableDocument, UnreadablePage
@@ -176,7 +177,9 @@ class _Walk:
         rotation_deg = 0
         try:
             try:
-                read = await read_page(page, self._tools)
+                with tracing.span("read page", {"ocr.page": page.number}) as span:
+                    read = await read_page(page, self._tools)
+                    span.tell({"ocr.lines": len(read.reading.lines), "ocr.rotation_deg": read.reading.rotation_deg})
                 rotation_deg = read.reading.rotation_deg
                 self.warnings.extend(read.warnings)
                 self._read.append(read)

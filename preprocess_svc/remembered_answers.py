@@ -19,6 +19,7 @@ import hashlib
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pydantic_core import from_json, to_json
 
@@ -31,6 +32,7 @@ from ocr_core.contracts.remembered import REPEATABLE_WARNINGS, MemoryKey, Rememb
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.contracts.warning_codes import join_codes, split_codes
 from ocr_core.service import RequestContext
+from preprocess_svc.keeping import DocumentKeeper
 from preprocess_svc.parameters import OcrParameters
 
 PATIENCE_S = 0.25
@@ -42,7 +44,7 @@ _CHANGES_NO_ANSWER = {"timeout_s"}
 _NAMES_THE_FILE = frozenset({OutputFormat.MARKDOWN, OutputFormat.HOCR, OutputFormat.ALTO, OutputFormat.PDF})
 """Formats that have the file's name written into them; JSON gets it anew, and a text has none."""
 _STAGES_OF_A_READING = ("open", "detect", "recognise", "wait", "structure")
-_WARNINGS, _FILE_NAME = "warnings", "file_name"
+_WARNINGS, _FILE_NAME, _STORED_ID = "warnings", "file_name", "stored_id"
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +65,15 @@ class Recall:
 class RememberedAnswers:
     """Of one process. Nothing of it raises, or waits for long. Used from one event loop only."""
 
-    def __init__(self, memory: Memory, *, models: TextModels, structurer: Structurer, house_sha256: str) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        *,
+        models: TextModels,
+        structurer: Structurer,
+        house_sha256: str,
+        keeper: DocumentKeeper | None = None,
+    ) -> None:
         """Store whom it asks.
 
         Args:
@@ -71,7 +81,9 @@ class RememberedAnswers:
             models: Say which they are.
             structurer: Says what it makes results with.
             house_sha256: Of this side's code, and of its settings that show in an answer.
+            keeper: Knows which documents are stored: an answer that names one is about one that is still there.
         """
+        self._keeper = keeper
         self._memory = memory
         self._models = models
         self._structurer = structurer
@@ -102,12 +114,15 @@ class RememberedAnswers:
                 "kind": "answer",
                 "parameters": parameters.model_dump(mode="json", exclude=_CHANGES_NO_ANSWER),
                 "file_name": file_name if parameters.format in _NAMES_THE_FILE else None,
+                "retention_days": caller.policy.retention_days,
                 "house": self._house_sha256,
                 "models": models.sha256,
                 "text": text_sha256,
             },
         )
         found = await self._memory.find(key, caller.policy)
+        if found is not None and not await self._is_there(caller, found.notes.get(_STORED_ID), deadline):
+            found = None
         return Recall(found=found, key=key, caller=caller, models_sha256=models.sha256, text_sha256=text_sha256)
 
     async def renewed(
@@ -119,6 +134,7 @@ class RememberedAnswers:
             body=found.body,
             warning_codes=split_codes(found.notes.get(_WARNINGS)),
             file_name=found.notes.get(_FILE_NAME),
+            stored_id=found.notes.get(_STORED_ID),
             age_s=self._memory.age_s(found),
         )
         if output_format is not OutputFormat.JSON:
@@ -151,8 +167,25 @@ class RememberedAnswers:
         notes = {_WARNINGS: join_codes(result.warning_codes)}
         if result.file_name is not None:
             notes[_FILE_NAME] = result.file_name
+        if result.stored_id is not None:
+            notes[_STORED_ID] = result.stored_id
         thing = self._memory.made_now(result.body, content_type=result.content_type, notes=notes)
-        self._memory.keep(key, thing, recall.caller.policy)
+        still_wanted = partial(self._is_stored, recall.caller, result.stored_id)
+        self._memory.keep(key, thing, recall.caller.policy, still_wanted)
+
+    async def _is_there(self, caller: Caller, stored_id: str | None, deadline: Deadline) -> bool:
+        """The same, for somebody who waits."""
+        try:
+            async with asyncio.timeout(min(PATIENCE_S, deadline.remaining_s())):
+                return await self._is_stored(caller, stored_id)
+        except TimeoutError:
+            return False
+
+    async def _is_stored(self, caller: Caller, stored_id: str | None) -> bool:
+        """Whether the stored document that an answer names has not been deleted; one that names none is always well."""
+        if stored_id is None:
+            return True
+        return self._keeper is not None and await self._keeper.is_there(caller.tenant, stored_id)
 
     def _run_later(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)

@@ -29,7 +29,7 @@ from ocr_core.contracts.ports import SchemaList
 from ocr_core.contracts.warning_codes import WARNINGS_HEADER
 from ocr_core.service import needs, problem_responses
 from ocr_core.service.result_schema import REF, result_schemas
-from preprocess_svc.one_document import answer_one_document
+from preprocess_svc.one_document import DOCUMENT_ID_HEADER, answer_one_document
 from preprocess_svc.parameters import OcrParameters, openapi_parameters
 from preprocess_svc.shown_pages import IMAGE_SCHEMA
 from preprocess_svc.sync_road import SyncRoad
@@ -42,6 +42,7 @@ _TIMINGS = {
     "fetch": "Fetching the source from object storage; absent without one.",
     "recall": "Looking whether the answer is remembered; absent where nothing is.",
     "wait": "Waiting for a place among the documents that are read at once.",
+    "keep": "Keeping the document, as far as the answer waited for it; absent where the tenant has no retention.",
 }
 """What this service knows beyond the text side's answer."""
 
@@ -98,7 +99,9 @@ def make_router(road: SyncRoad) -> APIRouter:
 def components() -> dict[str, dict[str, Any]]:
     """The schemas that the routes' documentation refers to."""
     _, of_parameters = openapi_parameters(REF)
-    schemas = result_schemas(timings=_TIMINGS, page_images=IMAGE_SCHEMA, sent_sometimes={"fetch", "recall"})
+    schemas = result_schemas(
+        timings=_TIMINGS, page_images=IMAGE_SCHEMA, sent_sometimes={"fetch", "keep", "recall"}, may_be_stored=True
+    )
     schemas["OcrResult"]["properties"]["from_memory"] = _FROM_MEMORY
     return {**schemas, **of_parameters}
 
@@ -115,6 +118,10 @@ _SUCCESS: dict[str, Any] = {
         "Age": {
             "description": "Seconds since the answer was made, where it is remembered; absent where it is fresh.",
             "schema": {"type": "integer"},
+        },
+        DOCUMENT_ID_HEADER: {
+            "description": "The stored document's id, where it was kept: see `GET /v1/documents/{id}`.",
+            "schema": {"type": "string"},
         },
         "Content-Disposition": {
             "description": "With `format=pdf`: the name to save it under.",

@@ -12,6 +12,7 @@ from ocr_core.contracts.jobs import TENANT_PATTERN
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     Port,
     PreprocessSettings,
     SettingsError,
@@ -69,6 +70,7 @@ def settle_contract(
     access: AccessSettings,
     storage: StorageSettings,
     bulk: BulkSettings,
+    documents: DocumentSettings,
 ) -> Contract | None:
     """How the contract is served; null where it is not.
 
@@ -80,6 +82,7 @@ def settle_contract(
         access: Keys, which must be off.
         storage: Which sources the tenant may name.
         bulk: Whose tenant must not be another one.
+        documents: How long its documents are kept.
 
     Raises:
         SettingsError: naming what does not go together.
@@ -104,7 +107,9 @@ def settle_contract(
     if problems:
         raise SettingsError("; ".join(problems))
     return Contract(
-        house=HouseTenant(name=sagemaker.tenant, source_prefixes=storage.allow),
+        house=HouseTenant(
+            name=sagemaker.tenant, source_prefixes=storage.allow, retention_days=documents.retention_days
+        ),
         host=settings.host if "host" in settings.model_fields_set else "0.0.0.0",  # noqa: S104
         port=platform.bind_to_port,
         shutdown_grace_s=settings.shutdown_grace_s if is_grace_set else SHUTDOWN_GRACE_S,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from ocr_core import tracing
 from ocr_core.contracts.access import Caller
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, Priority, TextLayerUse
-from ocr_core.contracts.page import PageError
+from ocr_core.contracts.page import PageError, PageImage
 from ocr_core.contracts.ports import FileOpener, RenderedResult, Structurer, TextModels
 from ocr_core.contracts.reading import Reading
 from ocr_core.contracts.result import OutputFormat
@@ -23,10 +25,11 @@ from ocr_core.service.quotas import SyncQuotas
 from ocr_core.telemetry import Metrics
 from preprocess_svc.admission import Admission, Permit
 from preprocess_svc.door import Door
+from preprocess_svc.keeping import DocumentKeeper, KeptDocument
 from preprocess_svc.page_guess import guess_pages
 from preprocess_svc.parameters import OcrParameters
 from preprocess_svc.pdf_answers import PdfAnswer, PdfAnswers
-from preprocess_svc.pipeline import read_document
+from preprocess_svc.pipeline import KeepPage, read_document
 from preprocess_svc.remembered_answers import Recall, RememberedAnswers, sha256_of
 from preprocess_svc.shown_pages import ShownAnswer, ShownPages
 from preprocess_svc.sources import AllowList, S3Location, Sources
@@ -78,6 +81,8 @@ class SyncRoad:
     metrics: Metrics
     second_look: bool
     """Whether doubtful narrow print is read a second time."""
+    keeper: DocumentKeeper | None = None
+    """Keeps documents of tenants that have retention; null where none can have."""
     remembered: RememberedAnswers | None = None
     """Where answers are remembered."""
     door: Door = field(default_factory=Door)
@@ -101,8 +106,14 @@ class SyncRoad:
         if (answer := await self._repeat(recall, document, asked)) is not None:
             return answer
         permit.expect(await self._guess_pages(document.untrusted_bytes, asked.parameters))
-        with self._images_for(asked) as images:
-            result = await self._read(document, asked, permit=permit, images=images)
+        with ExitStack() as held:
+            images = held.enter_context(self._images_for(asked))
+            kept, caller, parameters = None, asked.caller, asked.parameters
+            if self.keeper is not None and parameters.store and (days := caller.policy.retention_days):
+                kept = held.enter_context(
+                    self.keeper.document(caller.tenant, schemas=parameters.schemas, retention_days=days)
+                )
+            result = await self._read(document, asked, permit=permit, images=images, kept=kept)
         if self.remembered is not None and recall is not None:
             self.remembered.keep(recall, result)
         return result
@@ -184,12 +195,13 @@ class SyncRoad:
         *,
         permit: Permit,
         images: PdfAnswer | ShownAnswer | None,
+        kept: KeptDocument | None,
     ) -> RenderedResult:
-        """Wait for a place, read, structure, and put the pages' images to it where they are wanted."""
+        """Wait for a place, read, structure, and put the pages' images to it where they are wanted; keep it."""
         parameters, deadline, context = asked.parameters, asked.deadline, asked.context
-        waiting = _Watch(context, "wait")
-        async with permit.reading_place():
-            waiting.stop()
+        async with AsyncExitStack() as place:
+            with _stage(context, "wait"):
+                await place.enter_async_context(permit.reading_place())
             reading = await read_document(
                 document.untrusted_bytes,
                 sha256=document.sha256,
@@ -204,7 +216,7 @@ class SyncRoad:
                 workers=self.workers,
                 on_opened=lambda opened: permit.expect(parameters.selection.count(opened.page_count)),
                 on_page=permit.page_done,
-                keep_page=None if images is None else images.keep,
+                keep_page=_keeper_of(images, kept),
                 second_look=self.second_look,
             )
         self._note(reading, context)
@@ -215,10 +227,39 @@ class SyncRoad:
         if isinstance(images, PdfAnswer):
             with _stage(context, "write"):
                 result = await images.write(result)
+        if kept is not None:
+            with _stage(context, "keep"):
+                await self._keep(kept, reading, result, parameters=parameters, deadline=deadline, context=context)
+            result = kept.tell_by_headers(result)
         context.stages_ms["total"] = context.elapsed_ms()
         if parameters.format is not OutputFormat.JSON:
             return result
-        return await _complete(result, context, images if isinstance(images, ShownAnswer) else None)
+        return await _complete(result, context, images if isinstance(images, ShownAnswer) else None, kept)
+
+    async def _keep(
+        self,
+        kept: KeptDocument,
+        reading: Reading,
+        result: RenderedResult,
+        *,
+        parameters: OcrParameters,
+        deadline: Deadline,
+        context: RequestContext,
+    ) -> None:
+        """Keep the document; of an answer in another format the JSON is made as well."""
+
+        async def as_json() -> dict[str, Any]:
+            rendered = result
+            if parameters.format is not OutputFormat.JSON:
+                options = replace(parameters.structure_options, output_format=OutputFormat.JSON)
+                rendered = await self.structurer.structure(
+                    reading, options=options, request_id=context.request_id, deadline=deadline
+                )
+            answer: dict[str, Any] = await asyncio.to_thread(from_json, rendered.body)
+            return answer
+
+        timing_ms = _rounded({**context.stages_ms, "total": context.elapsed_ms()})
+        await kept.finish(as_json, timing_ms=timing_ms, deadline=deadline)
 
     def _note(self, reading: Reading, context: RequestContext) -> None:
         unread = sum(isinstance(page, PageError) for page in reading.pages)
@@ -234,38 +275,56 @@ class SyncRoad:
         }
 
 
-async def _complete(result: RenderedResult, context: RequestContext, images: ShownAnswer | None) -> RenderedResult:
+def _keeper_of(images: PdfAnswer | ShownAnswer | None, kept: KeptDocument | None) -> KeepPage | None:
+    """Who is given each page's pixels."""
+    if kept is None:
+        return None if images is None else images.keep
+    if images is None:
+        return kept.keep
+
+    def both(page: PageImage, rotation_deg: int) -> None:
+        if isinstance(images, ShownAnswer):  # compressed once for both
+            kept.take(images.keep_shown(page, rotation_deg))
+        else:
+            images.keep(page, rotation_deg)
+            kept.keep(page, rotation_deg)
+
+    return both
+
+
+async def _complete(
+    result: RenderedResult, context: RequestContext, images: ShownAnswer | None, kept: KeptDocument | None
+) -> RenderedResult:
     """Put in what only this side knows: the total time, what the way to the text side took, and the pages' images."""
-    timing_ms = {stage: round(ms, 1) for stage, ms in context.stages_ms.items()}
+    timing_ms = _rounded(context.stages_ms)
     if images is None and len(result.body) <= _MAX_BYTES_ON_THE_LOOP:
-        body = _completed(result.body, timing_ms, None)
+        body = _completed(result.body, timing_ms, None, kept)
     else:
-        body = await asyncio.to_thread(_completed, result.body, timing_ms, images)
+        body = await asyncio.to_thread(_completed, result.body, timing_ms, images, kept)
     return replace(result, body=body)
 
 
-def _completed(body: bytes, timing_ms: dict[str, float], images: ShownAnswer | None) -> bytes:
+def _completed(
+    body: bytes, timing_ms: dict[str, float], images: ShownAnswer | None, kept: KeptDocument | None
+) -> bytes:
     answer = from_json(body)
     answer["timing_ms"] = timing_ms
+    if kept is not None:
+        kept.put_into(answer)
     if images is not None:
         images.put_into(answer)
     return to_json(answer)
 
 
-class _Watch:
-    def __init__(self, context: RequestContext, stage: str) -> None:
-        self._context = context
-        self._stage = stage
-        self._started_s = time.monotonic()
-
-    def stop(self) -> None:
-        self._context.stages_ms[self._stage] = (time.monotonic() - self._started_s) * 1_000
+def _rounded(stages_ms: Mapping[str, float]) -> dict[str, float]:
+    return {stage: round(ms, 1) for stage, ms in stages_ms.items()}
 
 
 @contextmanager
 def _stage(context: RequestContext, stage: str) -> Iterator[None]:
-    watch = _Watch(context, stage)
+    started_s = time.monotonic()
     try:
-        yield
+        with tracing.span(stage):
+            yield
     finally:
-        watch.stop()
+        context.stages_ms[stage] = (time.monotonic() - started_s) * 1_000

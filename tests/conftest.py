@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from local_stack.stack import REPOSITORY_ROOT, LocalStack
 from tests.support.aws import aws_server  # noqa: F401 - a fixture
 from tests.support.bulk_api import api_house, refusing_api, refusing_house  # noqa: F401 - fixtures
+from tests.support.databases import postgres_url  # noqa: F401 - a fixture
 from tests.support.job_stores import (  # noqa: F401 - fixtures
     empty_job_database,
     job_clock,
@@ -20,6 +22,8 @@ from tests.support.job_stores import (  # noqa: F401 - fixtures
     job_store,
 )
 from tests.support.object_store import ObjectStore
+from tests.support.scheduling import STACK, FileScheduling, check_group, group_of
+from tests.support.stored_documents import document_store  # noqa: F401 - a fixture
 
 SHARED_DATA_VARIABLE = "OCR_SHARED_DATA"
 ALLOWED_SOURCES = "documents/inbox,archive"
@@ -91,9 +95,20 @@ def bulk_api(running_stack: LocalStack) -> Iterator[httpx.Client]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the running stack is marked so, and has time for the models to load."""
+    """Whatever uses the running stack is marked so, has time for the models to load, and comes first.
+
+    It takes longest: begun at once, it leaves no process of ``make test`` alone with it at the end.
+    """
     for item in items:
         if "running_stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.stack)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(420))
+        check_group(item)
+    items.sort(key=lambda item: group_of(item.nodeid.partition("::")[0]) != STACK)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling | None:
+    """See ``tests.support.scheduling``."""
+    return FileScheduling(config, log) if config.getoption("dist") == "loadfile" else None

@@ -12,10 +12,13 @@ from starlette.middleware.cors import CORSMiddleware
 
 from async_worker.api.admin import AdminApi, make_admin_router
 from async_worker.api.admin_values import admin_components
+from async_worker.api.document_values import document_components
+from async_worker.api.documents import RESULTS_BYTES, DocumentsApi, make_documents_router
 from async_worker.api.form_uploads import Discards
 from async_worker.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from async_worker.api.idempotency import REPLAYED_HEADER
 from async_worker.api.json_jobs import JsonJobs
+from async_worker.api.line_budget import LineBudget
 from async_worker.api.openapi import components
 from async_worker.api.places import Places
 from async_worker.api.results import Results
@@ -26,10 +29,12 @@ from async_worker.api.upload_targets import UploadDesk
 from async_worker.api.watches import Watches
 from async_worker.blocking import Blocking
 from async_worker.job_sources import JobSources
+from async_worker.removal import DocumentRemoval
 from async_worker.result_lines import ResultLines
 from ocr_core.contracts.access_store import Administration
-from ocr_core.contracts.job_store import JobRecords
+from ocr_core.contracts.job_store import ApiStore
 from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.stored_documents import DocumentStore
 from ocr_core.service import Readiness, create_app
 from ocr_core.service.access import KEY_HEADER, Access
 from ocr_core.service.app import Lifespan
@@ -43,7 +48,7 @@ _DESCRIPTION = "Jobs of up to a hundred thousand documents: send them, watch the
 
 def make_app(
     *,
-    store: JobRecords,
+    store: ApiStore,
     blocking: Blocking,
     objects: ObjectStore,
     bulk: BulkSettings,
@@ -55,6 +60,7 @@ def make_app(
     schemas: Catalogue,
     access: Access,
     administration: Administration,
+    documents: DocumentStore,
 ) -> FastAPI:
     """The bulk API. Its collaborators are started and closed by ``lifespan`` or by whoever made them.
 
@@ -72,6 +78,7 @@ def make_app(
         schemas: Those that a job may ask for; the structure workers have the same.
         access: Who may call which route; closed with the application.
         administration: Tenants and keys, called through ``blocking`` only.
+        documents: What tenants keep, likewise.
     """
     watches = Watches(store=store, blocking=blocking)
     discards = Discards()
@@ -119,15 +126,25 @@ def make_app(
                 await discards.finish()
 
     admin = AdminApi(administration=administration, blocking=blocking, timeout_s=bulk.body_timeout_s)
+    stored = DocumentsApi(
+        store=documents,
+        objects=objects,
+        blocking=blocking,
+        removal=DocumentRemoval(documents=documents, jobs=store, objects=objects, blocking=blocking),
+        schemas=schemas,
+        timeout_s=bulk.body_timeout_s,
+        budget=LineBudget(RESULTS_BYTES),
+    )
+    own_components = components()
     app = create_app(
         title="Yomitori bulk",
         version=version("yomitori"),
         description=_DESCRIPTION,
         metrics=metrics,
         readiness=readiness,
-        routers=[make_router(api), make_admin_router(admin)],
+        routers=[make_router(api), make_documents_router(stored), make_admin_router(admin)],
         lifespan=whole_lifespan,
-        components={**components(), **admin_components()},
+        components={**own_components, **document_components(own_components["OcrResult"]), **admin_components()},
         access=access,
     )
     if bulk.cors_origins:

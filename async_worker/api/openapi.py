@@ -58,7 +58,13 @@ def components() -> dict[str, JsonSchema]:
     )
     _, lines = models_json_schema([(ResultLine, "serialization"), (ResultProblem, "serialization")], ref_template=REF)
     results = result_schemas(
-        timings={"fetch": "Fetching the source.", "wait": "Waiting for a place."}, sent_sometimes={"fetch", "wait"}
+        timings={
+            "fetch": "Fetching the source.",
+            "wait": "Waiting for a place.",
+            "keep": "Keeping the document, on the sync road.",
+        },
+        sent_sometimes={"fetch", "wait", "keep"},
+        may_be_stored=True,
     )
     schemas: dict[str, JsonSchema] = {**results, **requests["$defs"], **lines["$defs"]}
     schemas["OcrResult"]["properties"]["links"] = {

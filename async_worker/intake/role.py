@@ -23,6 +23,7 @@ from async_worker.job_sources import JobSources
 from async_worker.loops import repeat
 from async_worker.object_keys import READINGS, RESULTS, UPLOADS, by_source_key
 from async_worker.tenants import TenantPolicies
+from ocr_core import tracing
 from ocr_core.contracts.errors import NotReady, OcrError
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.jobs import MAX_REFERENCE_CHARACTERS, IdempotencyKey, NewDocument, NewJob, new_job_id
@@ -80,6 +81,8 @@ class Intake:
             ("outcome",),
             registry=metrics.registry,
         )
+        for outcome in ("taken", "nothing_new", "refused", "failed"):
+            self._messages.labels(outcome)
 
     async def run(self, stop: asyncio.Event) -> None:
         """See ``Role``."""
@@ -116,6 +119,10 @@ class Intake:
                 waiting.cancel()  # a receive that is cancelled gives back what still comes in
 
     async def _take(self, delivery: Delivery) -> None:
+        with _span(delivery):
+            await self._take_within(delivery)
+
+    async def _take_within(self, delivery: Delivery) -> None:
         try:
             created = await self._make_jobs(delivery)
         except NotReady:
@@ -198,3 +205,17 @@ class Intake:
                 keep_s=float(MAX_RETENTION_S),  # a message may come again for as long as the queue keeps it
             ),
         )
+
+
+def _span(delivery: Delivery) -> tracing.Span:
+    """Of one message. A producer is a stranger, as a caller of the APIs is."""
+    if not tracing.is_on():
+        return tracing.NO_SPAN
+    joins = tracing.trusts_callers()
+    return tracing.span(
+        "process intake",
+        {"messaging.system": "aws_sqs", "messaging.message.id": delivery.message_id},
+        kind=tracing.Kind.CONSUMER,
+        parent=delivery.trace if joins else None,
+        link=None if joins else delivery.trace,
+    )

@@ -30,6 +30,8 @@ class Faults:
     def __init__(self, *, role: str, metrics: StageMetrics, pace: Backoff = PACE) -> None:
         self._role = role
         self._metrics = metrics
+        metrics.faults.labels(role)
+        metrics.malformed.labels(role)
         self._pace = pace
         self._documents: set[str] = set()
         self._last: BaseException | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from ocr_core.contracts.jobs import Stage
 from ocr_core.telemetry import Metrics
 
 # From the text of one page to a range of fifty.
@@ -18,9 +19,18 @@ class StageMetrics:
         self.attempts = Counter(
             "ocr_bulk_attempts", "Attempts ended, by stage and outcome.", ("stage", "outcome"), registry=registry
         )
+        for stage in Stage:
+            self.attempts.labels(stage.value, "failed")
         self.duration = Histogram(
             "ocr_bulk_stage_duration_seconds",
             "Time from claim to close of an attempt that came to an end of its own.",
+            ("stage",),
+            buckets=_STAGE_BUCKETS_S,
+            registry=registry,
+        )
+        self.queue_wait = Histogram(
+            "ocr_bulk_queue_wait_seconds",
+            "Time from a message's sending to the claim of its work, by stage.",
             ("stage",),
             buckets=_STAGE_BUCKETS_S,
             registry=registry,
@@ -47,3 +57,4 @@ class StageMetrics:
             "ocr_bulk_receive_errors", "Receives that the queue did not answer.", ("role",), registry=registry
         )
         self.pages = metrics.pages
+        self.steps = metrics.stage_duration

@@ -8,25 +8,29 @@ import hashlib
 import itertools
 import math
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from functools import partial
 
 from async_worker.object_keys import reading_key
+from async_worker.stages.keeping import DocumentKeeping, PagesToKeep
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.page_images import KeptImages, kept_images, needs_page_images
 from async_worker.stages.remembered_readings import RecalledReading, RememberedReadings
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.work import Closing, NotBegun, insist
+from ocr_core import tracing
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import DocumentInfo, OpenLimits, PageSelection, Priority
 from ocr_core.contracts.errors import NotReady, Overloaded, UnreadableDocument, UnreadablePage
 from ocr_core.contracts.job_store import Leases
 from ocr_core.contracts.jobs import Lease, PageRange, Stage
 from ocr_core.contracts.objects import ObjectStore
-from ocr_core.contracts.page import PageError
+from ocr_core.contracts.page import PageError, PageImage
 from ocr_core.contracts.ports import FileOpener, OpenedDocument, TextModels
 from ocr_core.contracts.reading import PageReading, Reading
 from ocr_core.contracts.reading_codec import encode_reading
 from ocr_core.settings import BulkSettings, PdfSettings
+from ocr_core.telemetry import observe
 from preprocess_svc.pipeline import KeepPage, ReadingDeclined, read_document
 
 SOURCE_CHANGED = "the object at the source was replaced while its pages were being read"
@@ -51,7 +55,9 @@ class ReadStage:
         metrics: StageMetrics,
         second_look: bool,
         remembered: RememberedReadings | None = None,
+        keeping: DocumentKeeping | None = None,
     ) -> None:
+        self._keeping = keeping
         self._store = store
         self._objects = objects
         self._sources = sources
@@ -68,14 +74,22 @@ class ReadStage:
     async def work(self, lease: Lease, deadline: Deadline) -> Closing:
         """See ``StageWork``."""
         try:
-            content = await self._sources.fetch(lease, max_bytes=self._limits.max_body_bytes, deadline=deadline)
+            with tracing.span("fetch"):
+                content = await self._sources.fetch(lease, max_bytes=self._limits.max_body_bytes, deadline=deadline)
         except NotReady as error:
             raise NotBegun(error) from error
         try:
-            if not needs_page_images(lease):
+            pages_kept = self._keeping is not None and bool(await self._keeping.days(lease))
+            if not pages_kept and not needs_page_images(lease):
                 return await self._recall_or_read(lease, content, deadline)
-            with kept_images(self._pdf) as images:
-                reading = await self._read(lease, content, deadline, keep_page=images.keep)
+            with ExitStack() as held:
+                images = held.enter_context(kept_images(self._pdf)) if needs_page_images(lease) else None
+                pages = None
+                if self._keeping is not None and pages_kept:
+                    pages = held.enter_context(self._keeping.pages())
+                reading = await self._read(lease, content, deadline, keep_page=_keeper_of(images, pages))
+                if pages is not None:
+                    await pages.store(lease, deadline)
                 return await self._keep(lease, reading, deadline, images=images)
         except _IsLong as long:
             ranges = split_pages(long.page_count, self._range_pages)
@@ -162,11 +176,34 @@ class ReadStage:
         recalled: RecalledReading | None = None,
     ) -> Closing:
         """Store the reading under the attempt's own key, and what is kept of its pages beside it."""
+        with tracing.span("store"):
+            return await self._kept(lease, reading, deadline, images, recalled)
+
+    def _note_steps(self, reading: Reading) -> None:
+        """As the sync road does, under the same names: which of a document's steps takes how long."""
+        steps = {
+            "open": reading.timing.open_ms,
+            "detect": reading.timing.detect_ms,
+            "recognise": reading.timing.recognise_ms,
+        }
+        for step, elapsed_ms in steps.items():
+            observe(self._metrics.steps.labels(step), elapsed_ms / 1_000)
+
+    async def _kept(
+        self,
+        lease: Lease,
+        reading: Reading,
+        deadline: Deadline,
+        images: KeptImages | None,
+        recalled: RecalledReading | None,
+    ) -> Closing:
         encoded = await asyncio.get_running_loop().run_in_executor(self._workers, encode_reading, reading)
         key = reading_key(lease)
         written_keys = (key,) if images is None else (key, await images.store(self._objects, key, deadline))
         await insist(lambda: self._objects.put(key, encoded, content_type=READING_CONTENT_TYPE), deadline)
         is_recalled = recalled is not None and recalled.found is not None
+        if not is_recalled:
+            self._note_steps(reading)
         for page in reading.pages:
             outcome = "remembered" if is_recalled else "read" if isinstance(page, PageReading) else "unreadable"
             self._metrics.pages.labels(outcome).inc()
@@ -178,6 +215,19 @@ class ReadStage:
             page_count = reading.document.page_count
             commit = partial(self._store.finish_read, lease.token, reading_key=key, page_count=page_count)
         return Closing(outcome="read", commit=commit, written_keys=written_keys)
+
+
+def _keeper_of(*holders: KeptImages | PagesToKeep | None) -> KeepPage | None:
+    """Who is given each page's pixels."""
+    keepers = [holder.keep for holder in holders if holder is not None]
+    if not keepers:
+        return None
+
+    def keep(page: PageImage, rotation_deg: int) -> None:
+        for keeper in keepers:
+            keeper(page, rotation_deg)
+
+    return keep
 
 
 def bulk_limits(limits: OpenLimits, settings: BulkSettings) -> OpenLimits:

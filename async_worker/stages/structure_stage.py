@@ -14,9 +14,11 @@ from pydantic_core import to_json
 
 from async_worker.object_keys import reading_objects, result_key
 from async_worker.result_lines import MAX_RESULT_BYTES
+from async_worker.stages.keeping import DocumentKeeping
 from async_worker.stages.merging import merge_readings
 from async_worker.stages.pdf_assembly import PdfAssembly, ReadPart
 from async_worker.stages.work import Closing, NotBegun, insist
+from ocr_core import tracing
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import (
     DeadlineExceeded,
@@ -62,16 +64,28 @@ class _Structured:
     result: OcrResult
     parts: tuple[ReadPart, ...]
     """What it was made of, in page order."""
+    value: dict[str, json_format.Json]
+    """The JSON result."""
+    links: dict[str, str]
+    """To the further formats."""
     objects: tuple[_Object, ...]
-    """To be stored; the JSON result last."""
+    """The further formats, to be stored, but for those that are written page by page."""
 
 
 class StructureStage:
     """``StageWork`` of ``Stage.STRUCTURE``."""
 
     def __init__(
-        self, *, store: Leases, objects: ObjectStore, pipeline: TextPipeline, workers: Executor, pdf: PdfSettings
+        self,
+        *,
+        store: Leases,
+        objects: ObjectStore,
+        pipeline: TextPipeline,
+        workers: Executor,
+        pdf: PdfSettings,
+        keeping: DocumentKeeping | None = None,
     ) -> None:
+        self._keeping = keeping
         self._store = store
         self._objects = objects
         self._pipeline = pipeline
@@ -80,22 +94,44 @@ class StructureStage:
 
     async def work(self, lease: Lease, deadline: Deadline) -> Closing:
         """See ``StageWork``."""
-        untrusted_readings = await self._load(lease, deadline)
-        structure = partial(self._structure, untrusted_readings, lease, deadline)
-        structured = await asyncio.get_running_loop().run_in_executor(self._workers, structure)
+        with tracing.span("fetch"):
+            untrusted_readings = await self._load(lease, deadline)
+        with tracing.span("structure"):
+            structure = tracing.with_context(self._structure, untrusted_readings, lease, deadline)
+            structured = await asyncio.get_running_loop().run_in_executor(self._workers, structure)
         keys = [written.key for written in structured.objects]
-        if OutputFormat.PDF in lease.formats:
-            keys.append(result_key(lease, FILE_EXTENSIONS[OutputFormat.PDF]))
-            await self._pdfs.store(keys[-1], structured.result, structured.parts, deadline)
-        # The JSON links to the others, so it comes last.
-        for written in structured.objects:
-            await insist(partial(self._put, written), deadline)
+        with tracing.span("store"):
+            if OutputFormat.PDF in lease.formats:
+                keys.append(result_key(lease, FILE_EXTENSIONS[OutputFormat.PDF]))
+                await self._pdfs.store(keys[-1], structured.result, structured.parts, deadline)
+            for written in structured.objects:
+                await insist(partial(self._put, written), deadline)
+            # The JSON links to the others, so it comes last.
+            result = await self._result(structured, lease, deadline)
+            await insist(partial(self._put, result), deadline)
+            keys.append(result.key)
         return Closing(
             outcome="done",
-            commit=partial(self._store.finish_document, lease.token, result_key=structured.objects[-1].key),
+            commit=partial(self._store.finish_document, lease.token, result_key=result.key),
             written_keys=tuple(keys),
             spent_keys=reading_objects(lease),
         )
+
+    async def _result(self, structured: _Structured, lease: Lease, deadline: Deadline) -> _Object:
+        """The JSON result as it is to be stored; where the tenant has retention, the document is kept first."""
+        loop = asyncio.get_running_loop()
+        links: dict[str, json_format.Json] = {"links": dict(structured.links)} if structured.links else {}
+        body = await loop.run_in_executor(self._workers, to_json, structured.value | links)
+        if len(body) > MAX_RESULT_BYTES:  # the job's results could not tell it
+            raise DocumentTooLarge(f"the result is over the limit of {MAX_RESULT_BYTES} bytes (max_result_bytes)")
+        if self._keeping is not None and (days := await self._keeping.days(lease)):
+            until = await self._keeping.keep(lease, structured.value, days, deadline)
+            if until is not None:
+                news: dict[str, json_format.Json] = {"stored_until": until}
+                # The links stay last: there ``ResultLines`` looks for them.
+                body = await loop.run_in_executor(self._workers, to_json, structured.value | news | links)
+        key = result_key(lease, FILE_EXTENSIONS[OutputFormat.JSON])
+        return _Object(key=key, content_type=json_format.CONTENT_TYPE, body=body)
 
     async def _load(self, lease: Lease, deadline: Deadline) -> list[bytes]:
         try:
@@ -142,15 +178,8 @@ class StructureStage:
                 objects.append(_Object(key=key, content_type=rendered.content_type, body=rendered.body))
             links[output_format.value] = self._objects.uri(key)
         value = json_format.to_json_value(result)
-        if links:
-            value["links"] = dict(links)
-        body = to_json(value)
-        if len(body) > MAX_RESULT_BYTES:  # the job's results could not tell it
-            raise DocumentTooLarge(f"the result is over the limit of {MAX_RESULT_BYTES} bytes (max_result_bytes)")
-        key = result_key(lease, FILE_EXTENSIONS[OutputFormat.JSON])
-        objects.append(_Object(key=key, content_type=json_format.CONTENT_TYPE, body=body))
         parts = [
             ReadPart(reading_key=reading_key, page_count=len(reading.pages))
             for reading_key, reading in zip(lease.reading_keys, readings, strict=True)
         ]
-        return _Structured(result=result, parts=tuple(parts), objects=tuple(objects))
+        return _Structured(result=result, parts=tuple(parts), value=value, links=links, objects=tuple(objects))

@@ -16,7 +16,7 @@ from ocr_core.contracts.webhooks import WebhookDelivery
 
 SCHEME = "s3://"
 _ROWS_A_PAGE = 100
-_MADE_AT = "job-created-at"
+MADE_AT = "job-created-at"
 """The note with a filed line that tells which of two jobs of one source is the newer."""
 
 
@@ -46,7 +46,7 @@ class Filing:
             if await self._filed_at(key) > made_at:
                 return Outcome(delivered=True)
             line = await self._lines.line(row)
-            await self._objects.put(key, line, content_type="application/json", notes={_MADE_AT: made_at})
+            await self._objects.put(key, line, content_type="application/json", notes={MADE_AT: made_at})
         except NotReady:
             return Outcome(delivered=False, error="object storage does not answer", ours=True)
         except NotFound:
@@ -61,7 +61,7 @@ class Filing:
     async def _filed_at(self, key: str) -> str:
         """The same of the job whose line lies there; empty where none does."""
         try:
-            return (await self._objects.head(key)).notes.get(_MADE_AT, "")
+            return (await self._objects.head(key)).notes.get(MADE_AT, "")
         except NotFound:
             return ""
 

@@ -19,6 +19,7 @@ from async_worker.webhooks.calls import Caller
 from async_worker.webhooks.filing import SCHEME, Filing
 from async_worker.webhooks.messages import body_of, headers_of
 from async_worker.webhooks.outcomes import Outcome, retry_after_s
+from ocr_core import tracing
 from ocr_core.adapters.job_store import SystemClock
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.job_store import JobStore
@@ -80,6 +81,8 @@ class WebhookSender:
         self._attempts = prometheus_client.Counter(
             "ocr_bulk_webhook_attempts", "Attempts at deliveries, by outcome.", ("outcome",), registry=metrics.registry
         )
+        for outcome in ("delivered", "failed", "given_up"):
+            self._attempts.labels(outcome)
 
     async def run(self, stop: asyncio.Event) -> None:
         """See ``Role``."""
@@ -139,6 +142,10 @@ class WebhookSender:
 
     async def _deliver(self, delivery: WebhookDelivery, stop: asyncio.Event) -> None:
         """One attempt and its note. It raises nothing: its neighbours go on, and the delivery comes again."""
+        with _span(delivery) as span:
+            await self._deliver_within(delivery, stop, span)
+
+    async def _deliver_within(self, delivery: WebhookDelivery, stop: asyncio.Event, span: tracing.Span) -> None:
         try:
             outcome = await self._attempt(delivery)
         except Exception:
@@ -146,6 +153,9 @@ class WebhookSender:
                 "A delivery failed inside the server", extra={"action": "webhooks.fault", "delivery_id": delivery.id}
             )
             outcome = Outcome(delivered=False, error="an error inside the server")
+        span.tell({"http.response.status_code": outcome.status_code})
+        if not outcome.delivered:
+            span.fail("not_delivered")
         wait_s = retry_after_s(outcome, delivery.attempts, self._settings)
         self._tell(delivery, outcome, wait_s)
         await self._note(delivery, outcome, wait_s, stop)
@@ -206,6 +216,15 @@ class WebhookSender:
                 return
             else:
                 return
+
+
+def _span(delivery: WebhookDelivery) -> tracing.Span:
+    """Of one attempt. Its URL is not told, as receivers keep secrets in them, nor our trace to the receiver."""
+    if not tracing.is_on():
+        return tracing.NO_SPAN
+    attempt = delivery.attempts
+    facts: tracing.Facts = {"ocr.tenant": delivery.tenant, "ocr.job_id": delivery.job_id, "ocr.attempt": attempt}
+    return tracing.span_of("webhook", delivery.origin, facts, kind=tracing.Kind.CLIENT, again=attempt > 1)
 
 
 def origin_of(url: str) -> str:

@@ -1,6 +1,10 @@
 """Python client of the Yomitori document-reading server."""
 
-from ocr_client.client import DEFAULT_URL, OcrClient
+from ocr_client.async_client import AsyncOcrClient
+from ocr_client.async_jobs import AsyncJobsClient
+from ocr_client.async_stored_documents import AsyncStoredDocumentsClient
+from ocr_client.client import OcrClient
+from ocr_client.document_calls import DEFAULT_URL
 from ocr_client.errors import (
     AnswerTimedOut,
     ApiError,
@@ -12,9 +16,11 @@ from ocr_client.errors import (
     ServerUnreachable,
     UnexpectedAnswer,
 )
+from ocr_client.job_calls import DEFAULT_BULK_URL
 from ocr_client.job_types import Job, JobCounts, JobStatus, LineError, LineStatus, ResultLine
-from ocr_client.jobs import DEFAULT_BULK_URL, JobsClient
+from ocr_client.jobs import JobsClient
 from ocr_client.retry import RetryPolicy
+from ocr_client.stored_documents import StoredDocumentsClient
 from ocr_client.submission import JobDocument
 from ocr_client.types import OcrResult
 
@@ -23,6 +29,9 @@ __all__ = [
     "DEFAULT_URL",
     "AnswerTimedOut",
     "ApiError",
+    "AsyncJobsClient",
+    "AsyncOcrClient",
+    "AsyncStoredDocumentsClient",
     "DocumentRefused",
     "Job",
     "JobCounts",
@@ -40,5 +49,6 @@ __all__ = [
     "ServerBusy",
     "ServerFailed",
     "ServerUnreachable",
+    "StoredDocumentsClient",
     "UnexpectedAnswer",
 ]

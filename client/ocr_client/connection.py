@@ -1,67 +1,31 @@
-"""HTTP to one server of this house: its URL, its error answers, and what is sent again."""
+"""HTTP to one server of this house, for the sync clients: walks flows with blocking calls."""
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from typing import Never, TypeVar
 
 import httpx
 
-from ocr_client.errors import AnswerTimedOut, OcrClientError, ServerUnreachable, UnexpectedAnswer, api_error_class
-from ocr_client.retry import Retries, RetryPolicy, parse_retry_after_s
+from ocr_client.calls import Call, Request
+from ocr_client.endpoint import LIMITS, Endpoint, error_of, media_type_of, timeout_extension
+from ocr_client.errors import OcrClientError
+from ocr_client.flows import Ask, Emit, End, Flow, Open, Read, Reply, Step, advance, called
 
-CONNECT_TIMEOUT_S = 5.0
-API_KEY_VARIABLE = "OCR_API_KEY"
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-def api_key_or_default(api_key: str | None) -> str | None:
-    """The key that was given, or the environment's.
-
-    Raises:
-        ValueError: it could not stand in a header.
-    """
-    key = (os.environ.get(API_KEY_VARIABLE, "") if api_key is None else api_key).strip()
-    if not all("!" <= character <= "~" for character in key):
-        raise ValueError(f"the API key ({API_KEY_VARIABLE}) holds other than printable ASCII characters")
-    return key or None
+Value = TypeVar("Value")
+Result = TypeVar("Result")
 
 
 class Connection:
     """Connections to one server; safe to share between threads, to be closed after use."""
 
-    def __init__(
-        self, url: str, *, retry: RetryPolicy | None, headers: Mapping[str, str] | None, api_key: str | None = None
-    ) -> None:
-        """Connect when first used.
-
-        Args:
-            url: The server's.
-            retry: What to do about answers that say "later".
-            headers: Sent with every request.
-            api_key: Likewise, as ``Authorization``; null: none is sent, whatever the environment says.
-
-        Raises:
-            ValueError: The URL is none.
-        """
-        try:
-            base_url = httpx.URL(url.rstrip("/"))
-        except httpx.InvalidURL as error:
-            raise ValueError(f"{url!r}: {error}") from error
-        if base_url.scheme not in {"http", "https"} or not base_url.host:
-            raise ValueError(f"{url!r} is not the URL of a server, like http://127.0.0.1:8000")
-        all_headers = httpx.Headers({"Authorization": f"Bearer {api_key}"} if api_key else {})
-        all_headers.update(dict(headers or {}))  # whoever sets his own Authorization means it
-        self._retry = retry if retry is not None else RetryPolicy()
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Connect when first used."""
+        self.endpoint = endpoint
         self._closed = threading.Event()
         self._http = httpx.Client(
-            # A proxy for the outside world must not see documents on their way to this machine.
-            trust_env=base_url.host not in LOOPBACK_HOSTS,
-            base_url=base_url,
-            headers=all_headers,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
+            base_url=endpoint.url, headers=endpoint.headers, limits=LIMITS, trust_env=endpoint.trusts_environment
         )
 
     def close(self) -> None:
@@ -69,102 +33,142 @@ class Connection:
         self._closed.set()
         self._http.close()
 
-    def pause(self, duration_s: float) -> None:
-        """Wait, unless the client is closed meanwhile.
+    def call(self, call: Call[Result]) -> Result:
+        """The answer to a call; what may pass is waited for.
 
         Raises:
-            OcrClientError: it was.
+            OcrClientError: See ``ocr_client.errors``.
+            OSError: The body's file cannot be read.
+        """
+        return self.run(called(call, self.endpoint.new_retries(repeatable=call.repeatable)))
+
+    def run(self, flow: Flow[Never, Result]) -> Result:
+        """Walk a flow that has nothing to say before its end."""
+        walk = _Walk(self)
+        try:
+            step = advance(flow)
+            while not isinstance(step, End):
+                step = walk.on(flow, step)
+            return step.result
+        finally:
+            walk.close()
+
+    def iterate(self, flow: Flow[Value, None]) -> Iterator[Value]:
+        """What a flow has to say, as it comes; leaving the iteration early closes what is open."""
+        walk = _Walk(self)
+        try:
+            step = advance(flow)
+            while not isinstance(step, End):
+                if isinstance(step, Emit):
+                    yield step.value
+                step = walk.on(flow, step)
+        finally:
+            flow.close()
+            walk.close()
+
+    def send(self, request: Request, silence_s: float) -> httpx.Response:
+        """Send once; the body of a success is left open.
+
+        Raises:
+            OcrClientError: See ``ocr_client.errors``.
+        """
+        if self._closed.is_set():
+            raise OcrClientError("the client was closed")
+        built = self._http.build_request(
+            request.method,
+            request.path,
+            params=dict(request.params) or None,  # an empty one would take a URL's own query away
+            headers=dict(request.headers),
+            content=_body(request),
+            extensions=timeout_extension(silence_s),
+        )
+        with self.endpoint.told(silence_s):
+            response = self._http.send(built, stream=True)
+            if response.is_success:
+                return response
+            try:
+                response.read()
+            finally:
+                response.close()
+        raise error_of(response)
+
+    def wait(self, duration_s: float) -> None:
+        """Let time pass.
+
+        Raises:
+            OcrClientError: The client was closed meanwhile.
         """
         if self._closed.wait(duration_s):
             raise OcrClientError("the client was closed")
 
-    def new_retries(self, policy: RetryPolicy | None = None, *, repeatable: bool) -> Retries:
-        """Counts the repeats of one operation; its waits end when the connection is closed."""
-        return Retries(policy if policy is not None else self._retry, self._closed, repeatable=repeatable)
-
-    def answer(self, build: Callable[[], httpx.Request], retries: Retries, *, answer_timeout_s: float) -> bytes:
-        """The body of the first answer that is a success; what may pass is waited for.
-
-        Args:
-            build: Makes the request, anew for each attempt: a body that streams is used up by one.
-            retries: What is waited for, and for how long.
-            answer_timeout_s: Of each attempt.
-
-        Raises:
-            ServerUnreachable, AnswerTimedOut, UnexpectedAnswer, ApiError: See ``ocr_client.errors``.
-        """
-        while True:
-            try:
-                with self.stream(build(), read_timeout_s=answer_timeout_s) as response:
-                    return response.read()
-            except OcrClientError as error:
-                retries.wait_after(error)
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | Iterator[bytes] | None = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
-    ) -> httpx.Request:
-        """A request below the server's URL, not sent yet."""
-        return self._http.build_request(method, path, params=params, headers=headers, content=content, files=files)
-
-    @contextmanager
-    def stream(self, request: httpx.Request, *, read_timeout_s: float) -> Iterator[httpx.Response]:
-        """Send once; the answer's body is read within the context, and its faults are raised in our words there.
-
-        Raises:
-            ServerUnreachable, AnswerTimedOut, UnexpectedAnswer, ApiError: See ``ocr_client.errors``.
-        """
-        if self._closed.is_set():
-            raise OcrClientError("the client was closed")
-        request.extensions["timeout"] = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S).as_dict()
-        try:
-            response = self._http.send(request, stream=True)
-            try:
-                if not response.is_success:
-                    response.read()
-                    raise error_of(response)
-                yield response
-            finally:
-                response.close()
-        except httpx.ConnectTimeout as error:
-            message = f"no connection to {self._http.base_url} in {CONNECT_TIMEOUT_S:g} s"
-            raise ServerUnreachable(message, connected=False) from error
-        except httpx.TimeoutException as error:
-            raise AnswerTimedOut(f"no answer from {self._http.base_url} in {read_timeout_s:g} s") from error
-        except httpx.TransportError as error:
-            message = f"{self._http.base_url}: {error or type(error).__name__}"
-            raise ServerUnreachable(message, connected=not isinstance(error, httpx.ConnectError)) from error
-        except httpx.DecodingError as error:
-            raise UnexpectedAnswer(f"{self._http.base_url}: {error}") from error
-
-    def is_ready(self, *, answer_timeout_s: float) -> bool:
+    def is_ready(self, *, timeout_s: float) -> bool:
         """Whether the server says that it is ready; false also where nothing answers."""
         try:
-            return self._http.get("/readyz", timeout=answer_timeout_s).status_code == httpx.codes.OK
+            return self._http.get("/readyz", timeout=timeout_s).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
 
-def error_of(response: httpx.Response) -> OcrClientError:
-    """The exception for an error answer: an ``ApiError``, unless it is not this API that answered."""
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = None
-    if not isinstance(problem, dict) or not isinstance(problem.get("code"), str):
-        message = f"the server answered {response.status_code} without a problem description"
-        return UnexpectedAnswer(message, status=response.status_code)
-    request_id = problem.get("request_id")
-    return api_error_class(response.status_code)(
-        code=problem["code"],
-        status=response.status_code,
-        detail=str(problem.get("detail", "")),
-        request_id=request_id if isinstance(request_id, str) else None,
-        retry_after_s=parse_retry_after_s(response.headers),
-    )
+class _Walk:
+    """Does the steps of one flow; at most one answer is open."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._response: httpx.Response | None = None
+        self._chunks: Iterator[bytes] = iter(())
+        self._silence_s = 0.0
+
+    def on(self, flow: Flow[Value, Result], step: Step | Emit[Value]) -> Step | Emit[Value] | End[Result]:
+        """Do a step; the one after it."""
+        try:
+            reply = None if isinstance(step, Emit) else self._do(step)
+        except OcrClientError as error:
+            return advance(flow, error=error)
+        return advance(flow, reply)
+
+    def close(self) -> None:
+        if self._response is not None:
+            self._response.close()
+            self._response = None
+
+    def _do(self, step: Step) -> Reply:
+        connection = self._connection
+        match step:
+            case Ask():
+                self.close()
+                self._open(step.request, step.timeout_s)
+                return b"".join(iter(self._next, None))
+            case Open():
+                self.close()
+                return media_type_of(self._open(step.request, step.silence_s))
+            case Read():
+                return self._next()
+            case _:
+                self.close()
+                connection.wait(step.duration_s)
+                return None
+
+    def _open(self, request: Request, silence_s: float) -> httpx.Response:
+        self._response = response = self._connection.send(request, silence_s)
+        self._chunks, self._silence_s = response.iter_bytes(), silence_s
+        return response
+
+    def _next(self) -> bytes | None:
+        with self._connection.endpoint.told(self._silence_s):
+            return next(self._chunks, None)
+
+
+def _body(request: Request) -> bytes | Iterator[bytes] | None:
+    if not callable(request.body):
+        return request.body
+    chunks = request.body()
+    return chunks if request.on_sent is None else _counted(request, chunks)
+
+
+def _counted(request: Request, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    total, sent = int(request.headers["Content-Length"]), 0
+    for chunk in chunks:
+        yield chunk
+        sent += len(chunk)
+        if request.on_sent is not None:
+            request.on_sent(sent, total)

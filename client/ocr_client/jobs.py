@@ -6,21 +6,18 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self, Unpack
-from urllib.parse import quote
 
-import httpx
-
-from ocr_client.connection import Connection, api_key_or_default
-from ocr_client.following import follow_changes, follow_results
+from ocr_client.calls import OnSent
+from ocr_client.connection import Connection
+from ocr_client.endpoint import Endpoint, api_key_or_default
+from ocr_client.job_calls import DEFAULT_BULK_URL, changes_flow, form_call, job_call, json_call, results_flow
 from ocr_client.job_types import Job, ResultLine
-from ocr_client.retry import Retries, RetryPolicy
+from ocr_client.retry import RetryPolicy
 from ocr_client.submission import JobDocument, JobOptions, Source, as_documents, as_form, as_json
 from ocr_client.uploads import LocalFile, OnUploaded, upload_files
 
-DEFAULT_BULK_URL = "http://127.0.0.1:8001"
-ANSWER_TIMEOUT_S = 30.0
-# A form's files are stored before it is answered, and a job of a hundred thousand documents takes its time too.
-SUBMIT_TIMEOUT_S = 300.0
+OnChange = Callable[[Job], None]
+"""Told the job at once and whenever it changes."""
 
 
 class JobsClient:
@@ -55,8 +52,8 @@ class JobsClient:
         Raises:
             ValueError: The URL is none, or the key could not be one.
         """
-        self._retry = retry
-        self._connection = Connection(url, retry=retry, headers=headers, api_key=api_key_or_default(api_key))
+        key = api_key_or_default(api_key)
+        self._connection = Connection(Endpoint.of(url, retry=retry, headers=headers, api_key=key))
 
     def close(self) -> None:
         """Close the connections."""
@@ -76,6 +73,7 @@ class JobsClient:
         *,
         idempotency_key: str | None = None,
         on_uploaded: OnUploaded | None = None,
+        on_sent: OnSent | None = None,
         **options: Unpack[JobOptions],
     ) -> Job:
         """Make a job of local files and ``s3://`` objects, in any mixture.
@@ -90,6 +88,8 @@ class JobsClient:
                 it is left out, which covers the repeats of this one call. Uploads have a new address each time, so
                 over several calls the key holds for multipart and for objects alone.
             on_uploaded: Told how many files are uploaded.
+            on_sent: Where it is one multipart request: told how many of its bytes are on their way, and how many
+                there are.
             options: See ``JobOptions``.
 
         Raises:
@@ -98,15 +98,15 @@ class JobsClient:
             OcrClientError: See ``ocr_client.errors``.
         """
         listed = as_documents(documents)
-        told = on_uploaded if on_uploaded is not None else _tell_nobody
         headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
         form = as_form(listed, options, keyed=idempotency_key is not None)
-        if form is not None:
-            job = self._submit({**headers, **form.headers}, form.body)
-            told(len(listed))
-            return job
-        content = as_json(listed, self._sources(listed, told), options)
-        return self._submit({**headers, "Content-Type": "application/json"}, lambda: content)
+        if form is None:
+            sources = self._sources(listed, on_uploaded)
+            return self._connection.call(json_call(as_json(listed, sources, options), headers))
+        job = self._connection.call(form_call(form, headers, on_sent))
+        if on_uploaded is not None:
+            on_uploaded(len(listed))
+        return job
 
     def status(self, job_id: str) -> Job:
         """The job as it stands, with its webhooks.
@@ -114,7 +114,7 @@ class JobsClient:
         Raises:
             OcrClientError: See ``ocr_client.errors``; 404 where there is no such job.
         """
-        return self._job(job_id, self._connection.new_retries(repeatable=True))
+        return self._connection.call(job_call(job_id))
 
     def changes(self, job_id: str) -> Iterator[Job]:
         """The job at once and whenever it changes, until it has ended; a server's restart is waited out.
@@ -122,16 +122,19 @@ class JobsClient:
         Raises:
             OcrClientError: As for ``status``.
         """
-        return follow_changes(self._connection, _path(job_id), lambda retries: self._job(job_id, retries))
+        return self._connection.iterate(changes_flow(self._connection.endpoint, job_id))
 
-    def wait(self, job_id: str) -> Job:
-        """The job once it has ended.
+    def wait(self, job_id: str, *, on_change: OnChange | None = None) -> Job:
+        """The job once it has ended; ``on_change`` is told of it at once and whenever it changes.
 
         Raises:
             OcrClientError: As for ``status``.
         """
-        *_, job = self.changes(job_id)
-        return job
+        job = None
+        for job in self.changes(job_id):
+            if on_change is not None:
+                on_change(job)
+        return job or self.status(job_id)
 
     def results(self, job_id: str, *, cursor: int = 0, follow: bool = True) -> Iterator[ResultLine]:
         """Result lines, each once and in order, over as many connections as it takes.
@@ -144,11 +147,8 @@ class JobsClient:
         Raises:
             OcrClientError: As for ``status``.
         """
-
-        def get_job(retries: Retries) -> Job:
-            return self._job(job_id, retries)
-
-        return follow_results(self._connection, _path(job_id), get_job, cursor=cursor, follow=follow)
+        flow = results_flow(self._connection.endpoint, job_id, cursor=cursor, follow=follow)
+        return self._connection.iterate(flow)
 
     def cancel(self, job_id: str) -> Job:
         """Drop what has not ended; what is done stays readable. A job that has ended stays as it is.
@@ -156,7 +156,7 @@ class JobsClient:
         Raises:
             OcrClientError: As for ``status``.
         """
-        return self._job(job_id, self._connection.new_retries(repeatable=True), method="DELETE")
+        return self._connection.call(job_call(job_id, method="DELETE"))
 
     def redrive(self, job_id: str) -> Job:
         """Run the job's failed documents again; new lines follow the old ones under the same references.
@@ -164,32 +164,10 @@ class JobsClient:
         Raises:
             OcrClientError: As for ``status``; 400 where the job was cancelled.
         """
-        retries = self._connection.new_retries(repeatable=True)
-        return self._job(job_id, retries, method="POST", action="/redrive")
+        return self._connection.call(job_call(job_id, method="POST", action="/redrive"))
 
-    def _submit(self, headers: Mapping[str, str], body: Callable[[], Iterator[bytes] | bytes]) -> Job:
-        def build() -> httpx.Request:
-            return self._connection.request("POST", "/v1/jobs", headers=headers, content=body())
-
-        retries = self._connection.new_retries(repeatable=True)
-        return Job.decode(self._connection.answer(build, retries, answer_timeout_s=SUBMIT_TIMEOUT_S))
-
-    def _sources(self, documents: Sequence[JobDocument], on_uploaded: OnUploaded) -> list[str]:
+    def _sources(self, documents: Sequence[JobDocument], on_uploaded: OnUploaded | None) -> list[str]:
         """Where each lies in object storage; local files only after they were uploaded there."""
         files = [LocalFile.of(document) for document in documents if document.address is None]
-        uploaded = iter(upload_files(self._connection, files, retry=self._retry, on_uploaded=on_uploaded))
+        uploaded = iter(upload_files(self._connection, files, on_uploaded=on_uploaded))
         return [document.address or next(uploaded) for document in documents]
-
-    def _job(self, job_id: str, retries: Retries, *, method: str = "GET", action: str = "") -> Job:
-        def build() -> httpx.Request:
-            return self._connection.request(method, f"{_path(job_id)}{action}")
-
-        return Job.decode(self._connection.answer(build, retries, answer_timeout_s=ANSWER_TIMEOUT_S))
-
-
-def _path(job_id: str) -> str:
-    return f"/v1/jobs/{quote(job_id, safe='')}"
-
-
-def _tell_nobody(_count: int) -> None:
-    """Nobody asked."""

@@ -15,9 +15,10 @@ from pathlib import Path
 from ocr_client.console import print_error, print_note, reason
 from ocr_client.errors import AnswerTimedOut, OcrClientError, ServerUnreachable
 from ocr_client.exit_status import JOBS_EXIT_STATUS_HELP, ExitStatus
+from ocr_client.job_calls import DEFAULT_BULK_URL
 from ocr_client.job_documents import REFERENCES, job_documents
 from ocr_client.job_types import Job, ResultLine
-from ocr_client.jobs import DEFAULT_BULK_URL, JobsClient
+from ocr_client.jobs import JobsClient
 from ocr_client.jobs_progress import count_progress, job_progress, summary
 from ocr_client.results_file import ResultsFile
 

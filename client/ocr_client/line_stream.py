@@ -5,7 +5,7 @@ httpx splits lines wherever Unicode knows a break, and a document's text holds s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -17,33 +17,44 @@ class ServerEvent:
     data: str
 
 
-def complete_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines without their LF; what stands behind the last LF is half a line, and dropped."""
-    begun: list[bytes] = []
-    for chunk in chunks:
+class LineSplitter:
+    """Puts lines together from pieces; what stands behind the last LF is half a line, and never comes."""
+
+    def __init__(self) -> None:
+        self._begun: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The lines that this piece completes, without their LF."""
         *ended, rest = chunk.split(b"\n")
         for line in ended:
-            yield b"".join((*begun, line))
-            begun.clear()
+            yield b"".join((*self._begun, line))
+            self._begun.clear()
         if rest:
-            begun.append(rest)
+            self._begun.append(rest)
 
 
-def server_events(chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
-    """Events as they are complete; comments (heartbeats) are passed over.
+class EventReader:
+    """Puts events together from pieces; comments (heartbeats) are passed over.
 
     Of https://html.spec.whatwg.org/multipage/server-sent-events.html as much as this API uses: no ids, no lone CR.
     """
-    name, data = "message", list[str]()
-    for raw in complete_lines(chunks):
-        line = raw.decode(errors="replace").removesuffix("\r")
-        if not line:
-            if data:
-                yield ServerEvent(name=name, data="\n".join(data))
-            name, data = "message", []
-            continue
-        field, _, value = line.partition(":")
-        if field == "event":
-            name = value.removeprefix(" ")
-        elif field == "data":
-            data.append(value.removeprefix(" "))
+
+    def __init__(self) -> None:
+        self._lines = LineSplitter()
+        self._name = "message"
+        self._data: list[str] = []
+
+    def feed(self, chunk: bytes) -> Iterator[ServerEvent]:
+        """The events that this piece completes."""
+        for raw in self._lines.feed(chunk):
+            line = raw.decode(errors="replace").removesuffix("\r")
+            if not line:
+                if self._data:
+                    yield ServerEvent(name=self._name, data="\n".join(self._data))
+                self._name, self._data = "message", []
+                continue
+            field, _, value = line.partition(":")
+            if field == "event":
+                self._name = value.removeprefix(" ")
+            elif field == "data":
+                self._data.append(value.removeprefix(" "))

@@ -14,7 +14,7 @@ CHUNK_BYTES = 1 << 16
 class FormFile:
     """A file part."""
 
-    path: Path
+    content: Path | bytes
     file_name: str
     """As the server is to know it."""
     size_bytes: int
@@ -55,7 +55,7 @@ class Form:
             yield self._field(name, value)
         for file in self._files:
             yield self._file_head(file)
-            yield from file_chunks(file.path, file.size_bytes)
+            yield from _chunks(file)
             yield b"\r\n"
         yield self._end()
 
@@ -79,6 +79,14 @@ class Form:
 
     def _end(self) -> bytes:
         return f"--{self._boundary}--\r\n".encode()
+
+
+def _chunks(file: FormFile) -> Iterator[bytes]:
+    if isinstance(file.content, Path):
+        yield from file_chunks(file.content, file.size_bytes)
+    else:
+        for first in range(0, len(file.content), CHUNK_BYTES):
+            yield file.content[first : first + CHUNK_BYTES]
 
 
 def file_chunks(path: Path, size_bytes: int) -> Iterator[bytes]:

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ocr_client.batch import Answer, Outcome, read_all
-from ocr_client.client import DEFAULT_URL, OcrClient
+from ocr_client.client import OcrClient
 from ocr_client.console import print_error, reason
+from ocr_client.document_calls import DEFAULT_URL
 from ocr_client.documents import DocumentFile, find_documents, output_paths, readable_name
 from ocr_client.errors import ServerUnreachable
 from ocr_client.exit_status import EXIT_STATUS_HELP, ExitStatus

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,18 +42,16 @@ class RetryPolicy:
 
 
 class Retries:
-    """Counts what failed one after another, and waits in between; a closed client waits no longer."""
+    """Counts what failed one after another, and says how long to wait in between."""
 
-    def __init__(self, policy: RetryPolicy, closed: threading.Event, *, repeatable: bool) -> None:
+    def __init__(self, policy: RetryPolicy, *, repeatable: bool) -> None:
         """Start at nought.
 
         Args:
             policy: How often, and how long.
-            closed: Set when the client is closed.
             repeatable: To send the request twice does no harm, so one that found no answer is sent again too.
         """
         self._policy = policy
-        self._closed = closed
         self._repeatable = repeatable
         self._count = 0
         self._reached = False
@@ -64,19 +61,18 @@ class Retries:
         self._count = 0
         self._reached = True
 
-    def wait_after(self, error: OcrClientError) -> None:
-        """Return when it is time for another attempt.
+    def wait_s(self, error: OcrClientError) -> float:
+        """Seconds until another attempt, which is counted.
 
         Raises:
-            OcrClientError: ``error`` itself, where no attempt would mend it, the attempts are used up, or the client
-                was closed.
+            OcrClientError: ``error`` itself, where no attempt would mend it, or the attempts are used up.
         """
         if self._count >= self._policy.max_retries or not self._may_pass(error):
             raise error
         retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
-        if self._closed.wait(self._policy.wait_s(self._count, retry_after_s)):
-            raise error
+        duration_s = self._policy.wait_s(self._count, retry_after_s)
         self._count += 1
+        return duration_s
 
     def _may_pass(self, error: OcrClientError) -> bool:
         """Whether the same request may go well later."""

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ocr_client.client import DEFAULT_URL, OcrClient
+from ocr_client.client import OcrClient
 from ocr_client.console import print_error, reason
+from ocr_client.document_calls import DEFAULT_URL
 from ocr_client.errors import OcrClientError, ServerUnreachable
 from ocr_client.exit_status import ExitStatus
 from ocr_client.types import Schema

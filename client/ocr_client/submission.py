@@ -103,7 +103,7 @@ def as_form(documents: Sequence[JobDocument], options: JobOptions, *, keyed: boo
     if len(documents) > max_files or any(_needs_json(document) for document in documents):
         return None
     files = [
-        FormFile(path=document.path, file_name=document.file_name, size_bytes=document.path.stat().st_size)
+        FormFile(content=document.path, file_name=document.file_name, size_bytes=document.path.stat().st_size)
         for document in documents
     ]
     sizes_bytes = [file.size_bytes for file in files]

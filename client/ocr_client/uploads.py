@@ -6,11 +6,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import httpx
 
+from ocr_client.calls import Call, Request
 from ocr_client.connection import Connection
+from ocr_client.endpoint import Endpoint
 from ocr_client.errors import UnexpectedAnswer
 from ocr_client.multipart import file_chunks
 from ocr_client.parallel import map_in_order
@@ -54,9 +58,33 @@ class UploadTarget:
     headers: Mapping[str, str]
 
 
-def upload_files(
-    connection: Connection, files: Sequence[LocalFile], *, retry: RetryPolicy | None, on_uploaded: OnUploaded
-) -> list[str]:
+AnyConnection = TypeVar("AnyConnection")
+
+
+class Storage(Generic[AnyConnection]):
+    """Connections to where the URLs point. None of the API's own headers go there: a key is not for strangers."""
+
+    def __init__(self, retry: RetryPolicy, connect: Callable[[Endpoint], AnyConnection]) -> None:
+        self._retry = retry
+        self._connect = connect
+        self._connections: dict[str, AnyConnection] = {}
+
+    def connection(self, url: str) -> AnyConnection:
+        """To the URL's host.
+
+        Raises:
+            UnexpectedAnswer: It is no URL.
+        """
+        try:
+            origin = str(httpx.URL(url).copy_with(raw_path=b"/"))
+            if origin not in self._connections:
+                self._connections[origin] = self._connect(Endpoint.of(origin, retry=self._retry))
+        except (ValueError, httpx.InvalidURL) as error:
+            raise UnexpectedAnswer("the server gave an upload target that is no URL") from error
+        return self._connections[origin]
+
+
+def upload_files(connection: Connection, files: Sequence[LocalFile], *, on_uploaded: OnUploaded | None) -> list[str]:
     """Upload all; the sources by which a job names them, in the same order.
 
     Raises:
@@ -65,73 +93,64 @@ def upload_files(
     """
     sources: list[str] = []
     with ExitStack() as stack:
-        tasks = _tasks(connection, files, _Storage(retry, stack))
-        for source in map_in_order(tasks, _put, workers=AT_ONCE):
+        storage = Storage(
+            connection.endpoint.retry, lambda endpoint: stack.enter_context(closing(Connection(endpoint)))
+        )
+        for source in map_in_order(_tasks(connection, files, storage), _put, workers=AT_ONCE):
             sources.append(source)
-            on_uploaded(len(sources))
+            if on_uploaded is not None:
+                on_uploaded(len(sources))
     return sources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    file: LocalFile
-    target: UploadTarget
-    storage: Connection
+def _tasks(
+    connection: Connection, files: Sequence[LocalFile], storage: Storage[Connection]
+) -> Iterator[tuple[Connection, LocalFile, UploadTarget]]:
+    for some in in_portions(files):
+        targets = connection.call(targets_call(some))
+        for file, target in zip(some, targets, strict=True):
+            yield storage.connection(target.url), file, target
 
 
-def _put(task: _Task) -> str:
-    size_bytes = task.file.size_bytes
-    headers = {**task.target.headers, "Content-Length": str(size_bytes)}
-
-    def build() -> httpx.Request:
-        content = file_chunks(task.file.path, size_bytes)
-        return task.storage.request("PUT", task.target.url, headers=headers, content=content)
-
-    task.storage.answer(build, task.storage.new_retries(repeatable=True), answer_timeout_s=ANSWER_TIMEOUT_S)
-    return task.target.source
+def _put(task: tuple[Connection, LocalFile, UploadTarget]) -> str:
+    connection, file, target = task
+    return connection.call(put_call(file, target))
 
 
-class _Storage:
-    """Connections to where the URLs point. None of the API's own headers go there: a key is not for strangers."""
-
-    def __init__(self, retry: RetryPolicy | None, stack: ExitStack) -> None:
-        self._retry = retry
-        self._stack = stack
-        self._connections: dict[str, Connection] = {}
-
-    def connection(self, url: str) -> Connection:
-        """To the URL's host; called by one thread, closed with the stack."""
-        try:
-            origin = str(httpx.URL(url).copy_with(raw_path=b"/"))
-            if origin not in self._connections:
-                connection = Connection(origin, retry=self._retry, headers=None)
-                self._connections[origin] = self._stack.enter_context(closing(connection))
-        except (ValueError, httpx.InvalidURL) as error:
-            raise UnexpectedAnswer("the server gave an upload target that is no URL") from error
-        return self._connections[origin]
+def in_portions(files: Sequence[LocalFile]) -> Iterator[Sequence[LocalFile]]:
+    """As many at a time as URLs are asked for."""
+    return (files[first : first + TARGETS_AT_ONCE] for first in range(0, len(files), TARGETS_AT_ONCE))
 
 
-def _tasks(connection: Connection, files: Sequence[LocalFile], storage: _Storage) -> Iterator[_Task]:
-    for first in range(0, len(files), TARGETS_AT_ONCE):
-        some = files[first : first + TARGETS_AT_ONCE]
-        for file, target in zip(some, _ask_for_targets(connection, some), strict=True):
-            yield _Task(file=file, target=target, storage=storage.connection(target.url))
+def put_call(file: LocalFile, target: UploadTarget) -> Call[str]:
+    """Store one file, at an address of its own; the answer is what a job calls it then."""
+    request = Request(
+        method="PUT",
+        path=target.url,
+        headers={**target.headers, "Content-Length": str(file.size_bytes)},
+        body=partial(file_chunks, file.path, file.size_bytes),
+    )
+    return Call(request=request, decode=lambda _body: target.source, timeout_s=ANSWER_TIMEOUT_S, repeatable=True)
 
 
-def _ask_for_targets(connection: Connection, files: Sequence[LocalFile]) -> list[UploadTarget]:
+def targets_call(files: Sequence[LocalFile]) -> Call[list[UploadTarget]]:
+    """Ask where the files may go; as many targets as files."""
     # An empty file has no size that could be asked for. It becomes a document that cannot be read.
     wanted = {"files": [{"file_name": file.file_name, "size_bytes": file.size_bytes or None} for file in files]}
-    content = json.dumps(wanted, ensure_ascii=False).encode()
 
-    def build() -> httpx.Request:
-        headers = {"Content-Type": "application/json"}
-        return connection.request("POST", "/v1/uploads", headers=headers, content=content)
+    def decode(body: bytes) -> list[UploadTarget]:
+        targets = _decode_targets(body)
+        if len(targets) != len(files):
+            raise UnexpectedAnswer(f"the server gave {len(targets)} upload targets for {len(files)} files")
+        return targets
 
-    body = connection.answer(build, connection.new_retries(repeatable=True), answer_timeout_s=ANSWER_TIMEOUT_S)
-    targets = _decode_targets(body)
-    if len(targets) != len(files):
-        raise UnexpectedAnswer(f"the server gave {len(targets)} upload targets for {len(files)} files")
-    return targets
+    request = Request(
+        method="POST",
+        path="/v1/uploads",
+        headers={"Content-Type": "application/json"},
+        body=json.dumps(wanted, ensure_ascii=False).encode(),
+    )
+    return Call(request=request, decode=decode, timeout_s=ANSWER_TIMEOUT_S, repeatable=True)
 
 
 def _decode_targets(body: bytes) -> list[UploadTarget]:

@@ -1,6 +1,6 @@
 """Trains the field scorer on labelled documents: ``python -m evaluation.field_training out/generated/train``.
 
-Drawn pages (``evaluation.mockups``) can stand beside the generated ones; their held-out set is refused.
+Drawn pages (``evaluation.mockups``) can stand beside the generated ones; their held-out sets are refused.
 
 Weights are fitted to all documents; what confidences mean is learned from answers of weights that were fitted to other
 layouts (cross-validation over layouts, which are never parted). The figures printed are those of the held-out folds.
@@ -23,7 +23,7 @@ from evaluation.datasets import REPOSITORY, LabelledDocument, load_generated
 from evaluation.field_training.examples import Example, document_examples
 from evaluation.field_training.fit import PRIOR_DEVIATION, Outcome, fit_calibration, fit_weights, outcomes
 from evaluation.markdown import table
-from evaluation.mockups.documents import HOLDOUT, SETS, load_mockups
+from evaluation.mockups.documents import HOLDOUTS, SETS, load_mockups
 from evaluation.mockups.reading import charset_of, reading_of
 from evaluation.readings import Readings, text_pipeline
 from postprocess_svc.ctc import Charsets
@@ -176,7 +176,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folders", nargs="+", type=Path, help="generated documents, of the training split")
-    seen = [name for name in SETS if name != HOLDOUT]
+    seen = [name for name in SETS if name not in HOLDOUTS]
     parser.add_argument("--mockups", nargs="*", choices=seen, default=[], help="sets of drawn pages")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--deviation", type=float, default=PRIOR_DEVIATION, help="how far weights may go, in log odds")

@@ -1,6 +1,6 @@
 """Fields of the drawn pages beside the truth: ``python -m evaluation.mockups [SET…]``.
 
-Prints figures by set and by field, and with ``--failures`` what is wrong, which is refused for the held-out set: what
+Prints figures by set and by field, and with ``--failures`` what is wrong, which is refused for the held-out sets: what
 has been looked at measures nothing any more.
 """
 
@@ -16,7 +16,7 @@ from evaluation.accuracy.tables import field_table, line_item_table, set_table
 from evaluation.accuracy.through import ALL_CONFIDENCES
 from evaluation.api_reader import DocumentRead, as_read
 from evaluation.markdown import table
-from evaluation.mockups.documents import HOLDOUT, SETS, Mockup, load_mockups
+from evaluation.mockups.documents import HOLDOUTS, SETS, Mockup, load_mockups
 from evaluation.mockups.reading import charset_of, reading_of
 from ocr_core.contracts.ports import StructureOptions
 from postprocess_svc import formats
@@ -110,13 +110,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m evaluation.mockups", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sets", nargs="*", metavar="SET", default=SETS, help=f"of {', '.join(SETS)}; default: all")
-    parser.add_argument("--failures", action="store_true", help=f"also what is wrong; not of {HOLDOUT}")
+    parser.add_argument("--failures", action="store_true", help=f"also what is wrong; not of {' or '.join(HOLDOUTS)}")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.sets) - set(SETS))
     if unknown:
         parser.error(f"no such set: {', '.join(unknown)}")
-    if options.failures and HOLDOUT in options.sets:
-        parser.error(f"{HOLDOUT} is for measuring: name the sets to look at")
+    held_out = [name for name in HOLDOUTS if name in options.sets]
+    if options.failures and held_out:
+        parser.error(f"for measuring: {', '.join(held_out)}; name the sets to look at")
     return options
 
 

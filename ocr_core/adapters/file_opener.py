@@ -20,6 +20,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from ocr_core import tracing
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.sandbox_channel import Conversation, within
 from ocr_core.adapters.sandbox_child import ChildConversation
 from ocr_core.adapters.sandbox_document import SandboxedDocument
@@ -32,6 +34,7 @@ from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, PageSelection
 from ocr_core.contracts.errors import DocumentTooLarge, InvalidRequest, NotReady, Overloaded, UnsupportedMediaType
 from ocr_core.contracts.opening_wire import MAX_RANGES, Failure, OpenRequest
+from ocr_core.contracts.pool_wire import PoolMessage
 from ocr_core.contracts.ports import OpenedDocument
 
 _COPY_IN_THREAD_BYTES = 1 << 20
@@ -58,7 +61,8 @@ class OpenerSettings:
 class LocalFileOpener:
     """``FileOpener`` over a pool process on this machine. ``start`` and ``close`` it with the service."""
 
-    def __init__(self, settings: OpenerSettings | None = None) -> None:
+    def __init__(self, settings: OpenerSettings | None = None, metrics: OpenerMetrics | None = None) -> None:
+        self._metrics = metrics
         self._settings = settings or OpenerSettings()
         self._pool = SandboxPool(self._settings.launcher, start_timeout_s=self._settings.start_timeout_s)
         self._places = asyncio.Semaphore(self._settings.max_children)
@@ -110,6 +114,7 @@ class LocalFileOpener:
             request,
             converse=lambda asked: self._converse(untrusted_bytes, document_fd, asked, deadline),
             deadline=deadline,
+            metrics=self._metrics,
         )
         try:
             await document.begin()
@@ -121,28 +126,47 @@ class LocalFileOpener:
     async def _converse(
         self, untrusted_bytes: bytes, document_fd: int, request: OpenRequest, deadline: Deadline
     ) -> Conversation:
-        """Wait for a place and start a child; the place is free again when that child has ended."""
+        """Wait for a place and start a child; the place is free again when that child has ended.
+
+        The child's span is ours, from its start to its end, with what the pool tells of it then.
+        """
         if self._places.locked() and self._waiting >= self._settings.max_waiting:
             raise Overloaded("too many documents are being opened", retry_after_s=1.0)
         self._waiting += 1
         try:
-            async with within(deadline):
-                await self._places.acquire()
+            with tracing.span("wait for a child"):
+                async with within(deadline):
+                    await self._places.acquire()
         finally:
             self._waiting -= 1
+        span = tracing.span("file opener child")
         try:
             async with within(deadline):
                 conversation = await ChildConversation.begin(
-                    self._pool, document_fd, request, on_exit=partial(report_exit, untrusted_bytes)
+                    self._pool, document_fd, request, on_exit=partial(report_exit, untrusted_bytes, self._metrics)
                 )
-        except OSError as error:
+        except BaseException as error:
             self._places.release()
-            raise NotReady("the service is short of descriptors or memory", retry_after_s=1.0) from error
-        except BaseException:
-            self._places.release()
+            span.end(error)
+            if isinstance(error, OSError):
+                raise NotReady("the service is short of descriptors or memory", retry_after_s=1.0) from error
             raise
         conversation.exited.add_done_callback(lambda _: self._places.release())
+        conversation.exited.add_done_callback(partial(_end_span, span))
         return conversation
+
+
+def _end_span(span: tracing.Span, exited: asyncio.Future[PoolMessage | None]) -> None:
+    told = None if exited.cancelled() else exited.result()
+    if told is not None:
+        span.tell(
+            {
+                "ocr.child.wait_status": told.wait_status,
+                "ocr.child.cpu_ms": told.cpu_ms,
+                "ocr.child.peak_memory_kib": told.peak_memory_kib,
+            }
+        )
+    span.end()
 
 
 def check_request(untrusted_bytes: bytes, selection: PageSelection, limits: OpenLimits) -> None:

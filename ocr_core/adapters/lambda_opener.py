@@ -23,6 +23,7 @@ from ocr_core.adapters.lambda_calls import FunctionCalls
 from ocr_core.adapters.lambda_conversation import LambdaConversation
 from ocr_core.adapters.lambda_exchange import Exchange
 from ocr_core.adapters.object_store import S3ObjectStore
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.sandbox_channel import Conversation, within
 from ocr_core.adapters.sandbox_document import SandboxedDocument
 from ocr_core.adapters.sandbox_evidence import report_exit
@@ -78,10 +79,14 @@ class LambdaFileOpener:
         settings: The function and the bucket.
         storage: Endpoint and region of object storage, and the keys for both. With keys for a while only, a presigned
             URL is good no longer than they are.
+        metrics: Where calls that ended are counted.
     """
 
-    def __init__(self, settings: LambdaOpenerSettings, storage: StorageSettings) -> None:
+    def __init__(
+        self, settings: LambdaOpenerSettings, storage: StorageSettings, metrics: OpenerMetrics | None = None
+    ) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._calls = FunctionCalls(
             storage,
             function=settings.function,
@@ -167,6 +172,7 @@ class LambdaFileOpener:
             request,
             converse=lambda asked: self._converse(untrusted_bytes, exchange, asked, deadline),
             deadline=deadline,
+            metrics=self._metrics,
         )
         try:
             async with within(deadline):
@@ -186,7 +192,7 @@ class LambdaFileOpener:
             request,
             pages_per_call=self._settings.pages_per_call,
             deadline=deadline,
-            on_exit=partial(report_exit, untrusted_bytes),
+            on_exit=partial(report_exit, untrusted_bytes, self._metrics),
         )
         conversation.begin()
         return conversation

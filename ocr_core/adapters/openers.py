@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
 from ocr_core.adapters.lambda_opener import LambdaFileOpener, LambdaOpenerSettings
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.sandbox_launch import ConnectingLauncher, ExecutingLauncher, Launcher
 from ocr_core.contracts.ports import FileOpener
 from ocr_core.settings import FileOpenerSettings, OpenerLauncher, StorageSettings
@@ -27,18 +28,21 @@ class ManagedOpener(FileOpener, Protocol):
         ...
 
 
-def make_file_opener(settings: FileOpenerSettings, storage: StorageSettings) -> ManagedOpener:
+def make_file_opener(
+    settings: FileOpenerSettings, storage: StorageSettings, metrics: OpenerMetrics | None = None
+) -> ManagedOpener:
     """The opener that the settings describe, not started.
 
     Args:
         settings: Which, and how much at once.
         storage: Object storage through which a function gets its documents; of no concern to the others.
+        metrics: Where what was opened is counted.
     """
     match settings.launcher:
         case OpenerLauncher.PROCESS:
-            return _local(settings, ExecutingLauncher(bwrap=settings.bwrap))
+            return _local(settings, ExecutingLauncher(bwrap=settings.bwrap), metrics)
         case OpenerLauncher.SOCKET:
-            return _local(settings, ConnectingLauncher(settings.socket_path))
+            return _local(settings, ConnectingLauncher(settings.socket_path), metrics)
         case OpenerLauncher.LAMBDA:
             return LambdaFileOpener(
                 LambdaOpenerSettings(
@@ -53,10 +57,12 @@ def make_file_opener(settings: FileOpenerSettings, storage: StorageSettings) -> 
                     max_waiting=settings.max_waiting,
                 ),
                 storage,
+                metrics,
             )
 
 
-def _local(settings: FileOpenerSettings, launcher: Launcher) -> LocalFileOpener:
+def _local(settings: FileOpenerSettings, launcher: Launcher, metrics: OpenerMetrics | None) -> LocalFileOpener:
     return LocalFileOpener(
-        OpenerSettings(max_children=settings.max_children, max_waiting=settings.max_waiting, launcher=launcher)
+        OpenerSettings(max_children=settings.max_children, max_waiting=settings.max_waiting, launcher=launcher),
+        metrics,
     )

@@ -10,6 +10,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from ocr_core import tracing
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
 from ocr_core.contracts.ports import RenderedResult, SchemaList, StructureOptions
@@ -141,7 +142,11 @@ class HttpStructurer:
             content=content,
             timeout=httpx.Timeout(remaining_s, connect=min(_CONNECT_TIMEOUT_S, remaining_s)),
         )
-        response = await self._send(request)
+        facts: tracing.Facts = {"ocr.reading_bytes": len(content)}
+        with tracing.span(f"POST {STRUCTURE_PATH}", facts, kind=tracing.Kind.CLIENT) as span:
+            request.headers.update(tracing.headers())
+            response = await self._send(request)
+            span.tell({"http.response.status_code": response.status_code})
         if response.status_code == httpx.codes.BAD_REQUEST:
             await self._check_anew(options.schemas, deadline)
         if response.status_code != httpx.codes.OK:

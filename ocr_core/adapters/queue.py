@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 from ocr_core.adapters.queue_connection import DEAD_LETTERS, ReceiptIsStale, SqsConnection
 from ocr_core.adapters.queue_deletes import DeleteBuffer
-from ocr_core.adapters.queue_messages import batches, dead_letter, delivery_of, send_batch, send_one
+from ocr_core.adapters.queue_messages import (
+    RECEIVED_ATTRIBUTES,
+    batches,
+    dead_letter,
+    delivery_of,
+    send_batch,
+    send_one,
+)
 from ocr_core.contracts.errors import OcrError
 from ocr_core.contracts.queues import (
     MAX_BATCH_MESSAGES,
@@ -142,7 +149,7 @@ class SqsQueue:
                     WaitTimeSeconds=wait_s,
                     VisibilityTimeout=visibility_timeout_s,
                     MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
-                    MessageAttributeNames=["reason"],
+                    MessageAttributeNames=RECEIVED_ATTRIBUTES,
                 ).get("Messages", [])
             ),
         )

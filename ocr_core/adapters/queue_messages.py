@@ -14,6 +14,7 @@ from ocr_core.contracts.queues import (
     OutgoingMessage,
     SendFailure,
 )
+from ocr_core.contracts.trace_context import TRACEPARENT, TraceContext
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
         SendMessageBatchRequestEntryTypeDef,
     )
 
-# The attribute counts as well: its name, its type's name, and at most four bytes a character.
-_MAX_DEAD_BODY_BYTES = MAX_MESSAGE_BYTES - len(REASON_ATTRIBUTE) - len("String") - 4 * MAX_REASON_CHARACTERS
+RECEIVED_ATTRIBUTES = (REASON_ATTRIBUTE, TRACEPARENT)
+
+_TRACE_BYTES = len(f"{TRACEPARENT}String{'0' * 55}")
+# The attributes count as well: their names, their types' names, and at most four bytes a character of the reason.
+_MAX_DEAD_BODY_BYTES = (
+    MAX_MESSAGE_BYTES - _TRACE_BYTES - len(REASON_ATTRIBUTE) - len("String") - 4 * MAX_REASON_CHARACTERS
+)
 _NOBODY = "unknown"
 
 
@@ -34,7 +40,7 @@ def send_one(client: SQSClient, url: str, message: OutgoingMessage) -> None:
         QueueUrl=url,
         MessageBody=message.body,
         MessageGroupId=message.group_id,
-        MessageAttributes=_reason(message.reason) if message.reason is not None else {},
+        MessageAttributes=_attributes(message.reason, message.trace),
     )
 
 
@@ -74,7 +80,7 @@ def dead_letter(client: SQSClient, url: str, message: Delivery, reason: str) -> 
         QueueUrl=url,
         MessageBody=body,
         MessageGroupId=message.group_id or _NOBODY,
-        MessageAttributes=_reason(reason[:MAX_REASON_CHARACTERS] or "unknown"),
+        MessageAttributes=_attributes(reason[:MAX_REASON_CHARACTERS] or "unknown", message.trace),
     )
 
 
@@ -91,6 +97,7 @@ def delivery_of(message: MessageTypeDef) -> Delivery:
         receive_count=int(system.get("ApproximateReceiveCount", "1")),
         sent_at_s=None if sent_ms is None else int(sent_ms) / 1_000,
         reason=attributes[REASON_ATTRIBUTE].get("StringValue") if REASON_ATTRIBUTE in attributes else None,
+        trace=TraceContext.decode(attributes[TRACEPARENT].get("StringValue")) if TRACEPARENT in attributes else None,
     )
 
 
@@ -101,11 +108,12 @@ def _entry(index: int, message: OutgoingMessage) -> SendMessageBatchRequestEntry
         "MessageBody": message.body,
         "MessageGroupId": message.group_id,
     }
-    if message.reason is not None:
-        entry["MessageAttributes"] = _reason(message.reason)
+    if attributes := _attributes(message.reason, message.trace):
+        entry["MessageAttributes"] = attributes
     return entry
 
 
-def _reason(reason: str) -> dict[str, MessageAttributeValueTypeDef]:
-    """Why a message is among the dead letters, as its attribute."""
-    return {REASON_ATTRIBUTE: {"DataType": "String", "StringValue": reason}}
+def _attributes(reason: str | None, trace: TraceContext | None) -> dict[str, MessageAttributeValueTypeDef]:
+    """Why a message is among the dead letters, and what it is part of, as its attributes."""
+    told = {REASON_ATTRIBUTE: reason, TRACEPARENT: None if trace is None else trace.encode()}
+    return {name: {"DataType": "String", "StringValue": value} for name, value in told.items() if value is not None}

@@ -11,6 +11,8 @@ import dataclasses
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from ocr_core import tracing
+from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.sandbox_channel import ChildEnded, Conversation, within
 from ocr_core.adapters.sandbox_errors import cpu_error, exit_error, failure_error, is_violation, page_error, wall_error
 from ocr_core.adapters.sandbox_evidence import report_forgery
@@ -46,6 +48,7 @@ class SandboxedDocument:
         request: What is wanted; its deadline is the argument of that name's.
         converse: Starts a child for a request.
         deadline: When all of it must have ended.
+        metrics: Where forgeries are counted.
     """
 
     def __init__(
@@ -55,7 +58,9 @@ class SandboxedDocument:
         *,
         converse: Callable[[OpenRequest], Awaitable[Conversation]],
         deadline: Deadline,
+        metrics: OpenerMetrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self.media_type = MediaType.PDF
         self.page_count = 0
         self.warnings: tuple[Notice, ...] = ()
@@ -77,7 +82,9 @@ class SandboxedDocument:
         Raises:
             OcrError: as ``FileOpener.open`` says.
         """
-        opened = await self._open(self._request.selection)
+        with tracing.span("open file", {"ocr.body_bytes": len(self._untrusted_bytes)}) as span:
+            opened = await self._open(self._request.selection)
+            span.tell({"ocr.media_type": opened.media_type.value, "ocr.page_count": opened.page_count})
         self.media_type, self.page_count = opened.media_type, opened.page_count
         # Counted before they are listed: the page count is a stranger's number.
         count = self._request.selection.count(opened.page_count)
@@ -107,6 +114,16 @@ class SandboxedDocument:
             yield page
 
     async def _page(self, number: int, *, rest: list[int]) -> PageImage | PageError:
+        with tracing.span("open page", {"ocr.page": number}) as span:
+            page = await self._received_page(number, rest=rest)
+            if isinstance(page, PageError):
+                span.fail(page.code)
+            else:
+                height_px, width_px = page.pixels.shape[:2]
+                span.tell({"ocr.width_px": width_px, "ocr.height_px": height_px, "ocr.words": len(page.text_layer)})
+            return page
+
+    async def _received_page(self, number: int, *, rest: list[int]) -> PageImage | PageError:
         conversation = self._conversation
         if conversation is None:
             raise UnreadableDocument("the document is closed")
@@ -222,7 +239,7 @@ class SandboxedDocument:
 
     def _refused(self, forged: ForgedMessage) -> UnreadableDocument:
         # Only a child that has been taken over, or a fault of ours, gets here. The reason holds numbers only.
-        report_forgery(self._untrusted_bytes, forged)
+        report_forgery(self._untrusted_bytes, self._metrics, forged)
         self.end()
         return UnreadableDocument("the document's decoder answered nonsense")
 

@@ -7,6 +7,7 @@ import contextvars
 import hashlib
 import logging
 
+from ocr_core.adapters.opener_metrics import FORBIDDEN_CALL, FORGERY, OpenerMetrics
 from ocr_core.adapters.sandbox_errors import is_violation
 from ocr_core.contracts.opening_wire import ForgedMessage
 from ocr_core.contracts.pool_wire import PoolMessage
@@ -14,14 +15,20 @@ from ocr_core.contracts.pool_wire import PoolMessage
 logger = logging.getLogger(__name__)
 
 
-def report_exit(untrusted_bytes: bytes, exited: PoolMessage) -> None:
+def report_exit(untrusted_bytes: bytes, metrics: OpenerMetrics | None, exited: PoolMessage) -> None:
     """Look at how a child ended. An honest one never makes a call that its lock ends (the fuzz tests see to that)."""
+    if metrics is not None:
+        metrics.note_exit(exited)
     if is_violation(exited):
+        if metrics is not None:
+            metrics.violations.labels(FORBIDDEN_CALL).inc()
         _report(untrusted_bytes, "opener_violation", "a file's decoder made a forbidden system call and was ended")
 
 
-def report_forgery(untrusted_bytes: bytes, forged: ForgedMessage) -> None:
+def report_forgery(untrusted_bytes: bytes, metrics: OpenerMetrics | None, forged: ForgedMessage) -> None:
     """Something that came out of the sandbox was refused; the reason holds numbers only."""
+    if metrics is not None:
+        metrics.violations.labels(FORGERY).inc()
     _report(untrusted_bytes, "opener_forged", f"refused what came out of the sandbox: {forged}")
 
 

@@ -20,7 +20,10 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from ocr_core import tracing
+from ocr_core.adapters.model_metrics import ModelMetrics
 from ocr_core.adapters.shared_memory import MemoryRefused, Region, RegionPool, is_orphan
+from ocr_core.adapters.triton_statistics import TritonStatistics
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
@@ -99,6 +102,19 @@ class _Call:
     priority: Priority
     deadline: Deadline
 
+    def facts(self) -> tracing.Facts:
+        """For its span."""
+        if not tracing.is_on():
+            return {}
+        return {
+            "rpc.system.name": "triton",
+            "ocr.model": self.model.name,
+            "ocr.priority": self.priority.value,
+            "ocr.batch": self.image.shape[0],
+            "ocr.height_px": self.image.shape[1],
+            "ocr.width_px": self.image.shape[2],
+        }
+
     def output_bytes(self) -> list[int]:
         """Bytes of each answer."""
         return [
@@ -110,10 +126,12 @@ class _Call:
 class TritonModels:
     """``TextModels`` answered by a Triton. Use between ``start`` and ``close``, on one event loop."""
 
-    def __init__(self, settings: TritonSettings) -> None:
+    def __init__(self, settings: TritonSettings, metrics: ModelMetrics | None = None) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._client: InferenceServerClient | None = None
         self._pool: RegionPool | None = None
+        self._statistics = TritonStatistics(timeout_s=settings.control_timeout_s)
 
     async def start(self) -> None:
         """Open the channel. Triton need not be up yet: calls raise ``NotReady`` until it is."""
@@ -132,6 +150,7 @@ class TritonModels:
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
+        await self._statistics.close()
         if self._client is not None:
             await self._client.close()
             self._client = None
@@ -218,6 +237,12 @@ class TritonModels:
         return self._client
 
     async def _infer(self, call: _Call) -> list[NDArray[np.generic]]:
+        if self._metrics is None:
+            return await self._answered(call)
+        with self._metrics.request(call.model.name, call.priority, batch=len(call.image)):
+            return await self._answered(call)
+
+    async def _answered(self, call: _Call) -> list[NDArray[np.generic]]:
         for _ in range(_TRIES_WITH_MEMORY):
             call.deadline.check(call.model.name)
             region = await self._lease(call)
@@ -282,15 +307,21 @@ class TritonModels:
 
     async def _send(self, call: _Call, tensor: InferInput, outputs: Sequence[InferRequestedOutput]) -> InferResult:
         remaining_s = call.deadline.remaining_s()
-        return await self._open_client().infer(
-            call.model.name,
-            [tensor],
-            outputs=list(outputs),
-            priority=_PRIORITIES[call.priority],
-            # Triton throws the request out of its queue then; a client that has gone would not be noticed there.
-            timeout=max(1, int(remaining_s * 1e6)),
-            client_timeout=max(0.001, remaining_s),
-        )
+        client = self._open_client()
+        with tracing.span(f"triton {call.model.name}", call.facts(), kind=tracing.Kind.CLIENT) as span:
+            result = await client.infer(
+                call.model.name,
+                [tensor],
+                outputs=list(outputs),
+                priority=_PRIORITIES[call.priority],
+                # Triton throws the request out of its queue then; a client that has gone would not be noticed there.
+                timeout=max(1, int(remaining_s * 1e6)),
+                client_timeout=max(0.001, remaining_s),
+                headers=tracing.headers(),
+            )
+            if tracing.is_on():
+                span.tell(self._statistics.facts_of(call.model.name, client))
+        return result
 
     def _translated(self, error: InferenceServerException, call: _Call) -> OcrError:
         message, status = str(error.message()), str(error.status())

@@ -91,11 +91,17 @@ class HouseTenant:
     """``OCR_STORAGE_ALLOW``."""
     webhook_secret: str | None = field(default=None, repr=False)
     """``OCR_WEBHOOK_SECRET``."""
+    retention_days: float = 0.0
+    """``OCR_DOCUMENTS_RETENTION_DAYS``."""
 
     @property
     def policy(self) -> TenantPolicy:
         """What it may have by the settings alone."""
-        return TenantPolicy(source_prefixes=self.source_prefixes, webhook_secret=self.webhook_secret)
+        return TenantPolicy(
+            source_prefixes=self.source_prefixes,
+            webhook_secret=self.webhook_secret,
+            retention_days=self.retention_days,
+        )
 
     def complete(self, tenant: str, policy: TenantPolicy) -> TenantPolicy:
         """A tenant's policy, with what the settings add where it is this one."""
@@ -105,6 +111,7 @@ class HouseTenant:
             policy,
             source_prefixes=tuple(dict.fromkeys((*policy.source_prefixes, *self.source_prefixes))),
             webhook_secret=policy.webhook_secret or self.webhook_secret,
+            retention_days=policy.retention_days or self.retention_days,
         )
 
 

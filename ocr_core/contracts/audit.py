@@ -1,4 +1,4 @@
-"""The audit log's values: what was done to tenants and keys, and by whom."""
+"""The audit log's values: what was done to tenants, keys and stored documents, and by whom."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ class AuditAction(StrEnum):
     TENANT_CHANGED = "tenant.changed"
     TENANT_DELETION = "tenant.deletion_begun"
     TENANT_DELETED = "tenant.deleted"
+    DOCUMENT_DELETED = "document.deleted"
+    """A stored document, because somebody asked."""
+    DOCUMENTS_EXPIRED = "documents.expired"
+    """Stored documents, because their time was over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from ocr_core.contracts.jobs import (
     Stage,
 )
 from ocr_core.contracts.messages import StageMessage
+from ocr_core.contracts.trace_context import TraceOrigin
 from ocr_core.contracts.webhooks import WebhookDelivery
 
 
@@ -47,6 +48,13 @@ class Dispatch:
     """How often it has been sent without a lease to show for it."""
     next_send_at: datetime
     """As it stood when this was read: whatever has happened to the work since has moved it or the counts."""
+    origin: TraceOrigin | None = None
+    """What the work came of, where tracing was on."""
+
+    @property
+    def again(self) -> bool:
+        """Whether it was sent or begun before."""
+        return self.attempts > 0 or self.send_count > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,6 +322,17 @@ class Webhooks(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentTraces:
+    """Where a job may have something of a document."""
+
+    job_id: str
+    job_created_at: datetime
+    source: str
+    webhook_url: str | None
+    """The job's; of one that came by the intake, where its line is filed."""
+
+
 class Retention(Protocol):
     """What the one asks who deletes what is old or left over. Bounded steps, so that nobody waits long for them."""
 
@@ -347,12 +366,24 @@ class Retention(Protocol):
         """The database's own name, made up at the first call: what lies in a bucket of another name is not its own."""
         ...
 
+    def traces_of(self, tenant: str, document_id: str) -> DocumentTraces | None:
+        """What leads to the objects that a job has of a document; null where there is no such job or document."""
+        ...
+
+    def forget_document(self, tenant: str, document_id: str) -> None:
+        """Forget a document's source and name. Its line in the results stays, under its reference."""
+        ...
+
     def unfinished_documents(self, document_ids: Collection[str]) -> frozenset[str]:
         """Which of these ids are documents that have not ended; readings of all others are left over.
 
         At most 500 at once.
         """
         ...
+
+
+class ApiStore(JobRecords, Retention, Protocol):
+    """What the bulk API asks: of jobs, and of what they have of a document that is to be gone."""
 
 
 class JobStore(JobRecords, WorkQueue, Leases, Webhooks, Retention, Protocol):

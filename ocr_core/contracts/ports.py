@@ -145,6 +145,8 @@ class RenderedResult:
     """``Structurer.identity`` of whoever wrote it; null where that changed meanwhile, or is not known."""
     age_s: int | None = None
     """How long ago it was made; null: for this very request."""
+    stored_id: str | None = None
+    """The stored document's, where it was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from ocr_core.contracts.errors import InternalError
+from ocr_core.contracts.trace_context import TRACEPARENT, TraceContext
 
 MAX_MESSAGE_BYTES = 262_144
 """256 KiB: UTF-8 body and attributes of one message, and of one batch together. AWS raised its own quota to 1 MiB in
@@ -71,6 +72,8 @@ class OutgoingMessage:
     """The tenant. SQS serves the groups of a queue fairly (``MessageGroupId`` on a standard queue)."""
     reason: str | None = None
     """For what is sent to a dead-letter queue: why; up to 500 characters, no document text."""
+    trace: TraceContext | None = None
+    """The span that it is sent by: a message attribute, since what takes it in goes on from there."""
 
     max_bytes: ClassVar[int] = MAX_MESSAGE_BYTES
 
@@ -88,9 +91,10 @@ class OutgoingMessage:
 
     @property
     def size_bytes(self) -> int:
-        """What the queue counts: the body, and the reason with its attribute's name and type."""
+        """What the queue counts: the body, and each attribute with its name and type."""
         reason_bytes = len(f"{REASON_ATTRIBUTE}String{self.reason}".encode()) if self.reason is not None else 0
-        return len(self.body.encode()) + reason_bytes
+        trace_bytes = len(f"{TRACEPARENT}String{self.trace.encode()}") if self.trace is not None else 0
+        return len(self.body.encode()) + reason_bytes + trace_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,8 @@ class Delivery:
     """Seconds since the epoch by the queue's clock; null where it does not say."""
     reason: str | None = None
     """Why it is among the dead letters; null elsewhere, and where the queue itself moved it."""
+    trace: TraceContext | None = None
+    """The span that it was sent by, as its sender says."""
 
 
 class Queue(Protocol):

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ocr_core.contracts.jobs import JobCounts
+from ocr_core.contracts.trace_context import TraceOrigin
 
 
 class DeliveryStatus(StrEnum):
@@ -38,3 +39,5 @@ class WebhookDelivery:
     last_error: str | None
     token: str | None = None
     """Of the claim; only in what ``claim_webhooks`` returns."""
+    origin: TraceOrigin | None = None
+    """The work that ended the job."""

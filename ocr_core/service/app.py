@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -59,9 +58,12 @@ def create_app(
         docs_url=None,  # the interactive pages load scripts from a public network
         redoc_url=None,
         redirect_slashes=False,
+        # Spans are ours (ocr_core/tracing.py). FastAPI's own, and its log records, carry exceptions' messages.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         responses=problem_responses(NotFound, MethodNotAllowed, InternalError),
     )
-    app.add_middleware(TelemetryMiddleware, metrics=metrics)
+    app.add_middleware(TelemetryMiddleware, metrics=metrics, internal=access is None)
+    readiness.report_to(metrics)
     add_problem_handlers(app)
     app.include_router(_operations(metrics, readiness))
     for router in routers:
@@ -124,10 +126,19 @@ def _operations(metrics: Metrics, readiness: Readiness) -> APIRouter:
         "/metrics",
         summary="Prometheus metrics",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses={
+            200: {
+                "description": "OpenMetrics, with exemplars, where `Accept` asks for it; else Prometheus' text format.",
+                "content": {
+                    "text/plain": {"schema": {"type": "string"}},
+                    "application/openmetrics-text": {"schema": {"type": "string"}},
+                },
+            }
+        },
     )
     @for_scrapers
-    async def exposition() -> Response:
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+    async def exposition(request: Request) -> Response:
+        content, content_type = metrics.exposition_for(request.headers.get("accept", ""))
+        return Response(content, headers={"Content-Type": content_type})
 
     return router

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from ocr_core.contracts.errors import NotReady, OcrError
+from ocr_core.telemetry import Metrics
 
 Check = Callable[[], Awaitable[None]]
 """Returns when the dependency answers; raises an ``OcrError`` or an ``OSError`` that says why it does not."""
@@ -20,6 +21,11 @@ class Readiness:
 
     def __init__(self, checks: Mapping[str, Check] | None = None) -> None:
         self._checks = dict(checks or {})
+        self._metrics: Metrics | None = None
+
+    def report_to(self, metrics: Metrics) -> None:
+        """Have each answer shown as a metric, from the first time that anybody asks."""
+        self._metrics = metrics
 
     async def check(self) -> list[str]:
         """The names of the dependencies that answered.
@@ -33,16 +39,23 @@ class Readiness:
             raise NotReady("; ".join(missing))
         return list(self._checks)
 
-    @staticmethod
-    async def _ask(name: str, check: Check) -> str | None:
-        try:
-            async with asyncio.timeout(_CHECK_TIMEOUT_S):
-                await check()
-        except TimeoutError:
-            return f"{name} did not answer within {_CHECK_TIMEOUT_S:g} s"
-        except OcrError as error:
-            return f"{name}: {error.detail}"
-        except Exception:
-            _logger.exception("A readiness check failed", extra={"action": "readiness.failed", "dependency": name})
-            return f"{name} does not answer"
-        return None
+    async def _ask(self, name: str, check: Check) -> str | None:
+        problem = await _problem(name, check)
+        if self._metrics is not None:
+            self._metrics.dependency_up.labels(name).set(problem is None)
+        return problem
+
+
+async def _problem(name: str, check: Check) -> str | None:
+    """Why a dependency does not answer; null where it does."""
+    try:
+        async with asyncio.timeout(_CHECK_TIMEOUT_S):
+            await check()
+    except TimeoutError:
+        return f"{name} did not answer within {_CHECK_TIMEOUT_S:g} s"
+    except OcrError as error:
+        return f"{name}: {error.detail}"
+    except Exception:
+        _logger.exception("A readiness check failed", extra={"action": "readiness.failed", "dependency": name})
+        return f"{name} does not answer"
+    return None

@@ -24,8 +24,19 @@ _SENT_WHERE_KNOWN = frozenset({"partner"})
 _PAGES = ("PageResult", "UnreadPage")
 
 
+STORED_UNTIL: Mapping[str, Any] = {
+    "type": "string",
+    "format": "date-time",
+    "description": "Sent where the document was kept: until when, as the tenant's retention is now.",
+}
+
+
 def result_schemas(
-    *, timings: Mapping[str, str], sent_sometimes: Collection[str], page_images: Mapping[str, Any] | None = None
+    *,
+    timings: Mapping[str, str],
+    sent_sometimes: Collection[str],
+    page_images: Mapping[str, Any] | None = None,
+    may_be_stored: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """``OcrResult`` and what it refers to, by name.
 
@@ -33,6 +44,7 @@ def result_schemas(
         timings: What the service measures beyond the text side's answer, with its description.
         page_images: The schema of the image that a page carries where the caller asked for it.
         sent_sometimes: The properties that may be absent; all others are always sent.
+        may_be_stored: Whether it tells of documents that are kept.
     """
     result = TypeAdapter(OcrResult).json_schema(mode="serialization", ref_template=REF)
     schemas = result.pop("$defs")
@@ -50,6 +62,8 @@ def result_schemas(
         schemas["PageImage"] = dict(page_images)
         for model in _PAGES:
             schemas[model]["properties"]["image"] = {"$ref": REF.format(model="PageImage")}
+    if may_be_stored:
+        result["properties"]["stored_until"] = dict(STORED_UNTIL)
     return {**schemas, "OcrResult": result}
 
 

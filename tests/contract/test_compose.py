@@ -19,6 +19,7 @@ from ocr_core.settings import (
     GROUPS,
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     ExposureSettings,
     FileOpenerSettings,
     LimitSettings,
@@ -32,6 +33,7 @@ from ocr_core.settings import (
     RememberSettings,
     SettingsGroup,
     StorageSettings,
+    TracingSettings,
     TritonSettings,
     WebhookSettings,
     variable_name,
@@ -39,8 +41,9 @@ from ocr_core.settings import (
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
-ALL_SERVICES = (ExposureSettings, LogSettings)
-BULK = (*ALL_SERVICES, AccessSettings, BulkSettings, QueueSettings, ObjectStoreSettings, StorageSettings)
+ALL_SERVICES = (ExposureSettings, LogSettings, TracingSettings)
+STORING = (ObjectStoreSettings, StorageSettings, DocumentSettings)
+BULK = (*ALL_SERVICES, AccessSettings, BulkSettings, QueueSettings, *STORING)
 READS: dict[str, tuple[type[SettingsGroup], ...]] = {
     "preprocess": (
         *ALL_SERVICES,
@@ -48,7 +51,7 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
         LimitSettings,
         TritonSettings,
         FileOpenerSettings,
-        StorageSettings,
+        *STORING,
         PreprocessSettings,
         PageSettings,
         PdfSettings,
@@ -76,7 +79,8 @@ READS_BESIDES = {
 }
 """What it takes of a group that is not its own."""
 PYTHON_SERVICES = (*READS, "first-key", "file-opener", "aws")
-PROFILES = ["cpu", "gpu", "local"]
+WATCHERS = ("prometheus", "grafana", "otel-collector", "jaeger")
+PROFILES = ["cpu", "gpu", "local", "observability"]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +107,13 @@ def _resolved(profile: str, folder: Path, settings: dict[str, str]) -> dict[str,
 
 
 @pytest.mark.parametrize(
-    ("profile", "adds"), [("cpu", {"triton-cpu"}), ("gpu", {"triton-gpu"}), ("local", {"aws", "postgres"})]
+    ("profile", "adds"),
+    [
+        ("cpu", {"triton-cpu"}),
+        ("gpu", {"triton-gpu"}),
+        ("local", {"aws", "postgres"}),
+        ("observability", set(WATCHERS)),
+    ],
 )
 def test_docker_compose_accepts_it(profile: str, adds: set[str], tmp_path: Path) -> None:
     assert _resolved(profile, tmp_path, {}).keys() >= {*READS, *adds}
@@ -187,6 +197,34 @@ def test_the_python_services_run_without_privileges(services: dict[str, Any]) ->
         assert re.search(r"^USER 10001", dockerfile, flags=re.MULTILINE)
 
 
+def test_what_looks_on_runs_without_privileges_and_reads_its_configuration_from_the_repository(
+    services: dict[str, Any],
+) -> None:
+    for name in WATCHERS:
+        service = services[name]
+        assert service["profiles"] == ["observability"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["read_only"] is True
+        assert "user" not in service  # each image's own, which is not root
+        for volume in service.get("volumes", []):
+            source, _, options = volume.partition(":")
+            if source.startswith("./"):
+                assert (ROOT / source).is_dir()
+                assert options.endswith(":ro")
+
+
+def test_prometheus_reads_metrics_with_the_token_that_the_services_take(tmp_path: Path) -> None:
+    for given in ({}, {"OCR_ACCESS_METRICS_TOKEN": "another-token-of-ours"}):
+        services = _resolved("observability", tmp_path, given)
+        tokens = {
+            services[name]["environment"]["OCR_ACCESS_METRICS_TOKEN"]
+            for name in ("prometheus", "preprocess", "bulk-api", "bulk-dispatcher", "bulk-read", "bulk-structure")
+        }
+        assert len(tokens) == 1
+        assert given.get("OCR_ACCESS_METRICS_TOKEN") in {None, *tokens}
+        assert len(tokens.pop()) >= 16
+
+
 def test_a_service_has_longer_to_stop_than_it_gives_its_work(services: dict[str, Any]) -> None:
     grace_s = max(
         group.model_fields["shutdown_grace_s"].default
@@ -202,6 +240,9 @@ def test_only_the_public_apis_are_published_and_on_loopback(services: dict[str, 
         "preprocess": ["127.0.0.1:${OCR_PREPROCESS_PORT:-8000}:8000"],
         "bulk-api": ["127.0.0.1:${OCR_BULK_PORT:-8001}:8001"],
         "aws": ["127.0.0.1:8020:8020"],
+        "prometheus": ["127.0.0.1:${OCR_PROMETHEUS_PORT:-9090}:9090"],
+        "grafana": ["127.0.0.1:${OCR_GRAFANA_PORT:-3000}:3000"],
+        "jaeger": ["127.0.0.1:${OCR_JAEGER_PORT:-16686}:16686"],
     }
 
 
@@ -245,7 +286,7 @@ def test_triton_on_a_cpu_stands_under_its_guard(services: dict[str, Any]) -> Non
     dockerfile = (ROOT / services["triton-cpu"]["build"]["dockerfile"]).read_text()
     entrypoint = re.search(r'^ENTRYPOINT .*"/opt/yomitori/(\S+)"\]$', dockerfile, flags=re.MULTILINE)
     assert entrypoint is not None
-    assert (ROOT / entrypoint[1]).is_file()
+    assert "return Guard(command).run()" in (ROOT / entrypoint[1]).read_text()
     assert services["triton-cpu"]["restart"] == "unless-stopped"
     assert services["triton-cpu"]["command"][0] == "tritonserver"
 
@@ -255,7 +296,7 @@ def test_base_images_are_pinned() -> None:
     images = [
         image for file in dockerfiles for image in re.findall(r"^FROM (\S+)", file.read_text(), flags=re.MULTILINE)
     ]
-    images += re.findall(r"image: (nvcr\S+|postgres\S+)", COMPOSE_FILE.read_text())
+    images += re.findall(r"image: ((?!yomitori/)\S+)", COMPOSE_FILE.read_text())
     assert images
     for image in images:
-        assert re.search(r":[0-9]+\.[0-9]+", image), f"{image} names no version"
+        assert re.search(r":v?[0-9]+\.[0-9]+", image), f"{image} names no version"

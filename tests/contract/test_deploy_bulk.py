@@ -268,14 +268,16 @@ def test_who_may_touch_which_objects() -> None:
 
     remembered = f"{REMEMBERED}/*"
     assert objects("PreprocessRole", "s3:GetObject") == {"${InboxBucket}/*", remembered}
-    assert objects("PreprocessRole", "s3:PutObject") == {remembered}
-    assert set(granted("PreprocessRole")) == {"s3:GetObject", "s3:PutObject", "s3:ListBucket"}
-    assert objects("BulkReadRole", "s3:PutObject") == {"readings/*", remembered}
-    assert remembered in objects("BulkReadRole", "s3:GetObject")
-    assert objects("BulkStructureRole", "s3:PutObject") == {"results/*"}
+    assert objects("PreprocessRole", "s3:PutObject") == {"documents/*", remembered}
+    assert objects("PreprocessRole", "s3:DeleteObject") == {"documents/*", remembered}
+    assert set(granted("PreprocessRole")) == {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"}
+    assert objects("BulkReadRole", "s3:PutObject") == {"readings/*", "documents/*"}
+    assert objects("BulkStructureRole", "s3:PutObject") == {"results/*", "documents/*"}
     assert objects("BulkApiRole", "s3:PutObject") == {"uploads/*"}
-    assert objects("BulkApiRole", "s3:GetObject") == {"results/*"}
-    assert objects("BulkDispatcherRole", "s3:DeleteObject") == {"uploads/*", "readings/*", "results/*", remembered}
+    assert objects("BulkApiRole", "s3:GetObject") == {"results/*", "documents/*"}
+    areas = {"uploads/*", "readings/*", "results/*", "documents/*", remembered}
+    assert objects("BulkApiRole", "s3:DeleteObject") == areas
+    assert objects("BulkDispatcherRole", "s3:DeleteObject") == {*areas, "exports/*"}
     assert objects("BulkDispatcherRole", "s3:PutObject") == {ownership.OWNER_KEY, ownership.CLOCK_KEY}
 
 

@@ -14,8 +14,10 @@ from async_worker.webhooks import addresses
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     FileOpenerSettings,
     LimitSettings,
+    ObjectStoreSettings,
     PageSettings,
     PdfSettings,
     PreprocessSettings,
@@ -161,6 +163,8 @@ def _sync_routes() -> set[str]:
         page=PageSettings(),
         access=AccessSettings(),
         bulk=BulkSettings(),
+        objects=ObjectStoreSettings(),
+        documents=DocumentSettings(),
     )
     return set(_paths(app.routes))
 

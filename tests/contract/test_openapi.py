@@ -16,8 +16,10 @@ from ocr_core.contracts.result import OutputFormat
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     FileOpenerSettings,
     LimitSettings,
+    ObjectStoreSettings,
     PageSettings,
     PdfSettings,
     PreprocessSettings,
@@ -47,6 +49,8 @@ def app() -> FastAPI:
         page=PageSettings(),
         access=AccessSettings(),
         bulk=BulkSettings(),
+        objects=ObjectStoreSettings(),
+        documents=DocumentSettings(),
     )
 
 
@@ -74,7 +78,14 @@ def test_refusals_that_pass_tell_when_to_come_back(document: dict[str, Any]) -> 
 
 def test_the_headers_of_an_answer_are_documented(document: dict[str, Any]) -> None:
     headers = document["paths"]["/v1/ocr"]["post"]["responses"]["200"]["headers"]
-    assert headers.keys() == {"X-Request-Id", "Server-Timing", "Yomitori-Warnings", "Content-Disposition", "Age"}
+    assert headers.keys() == {
+        "X-Request-Id",
+        "Server-Timing",
+        "Yomitori-Warnings",
+        "Yomitori-Document-Id",
+        "Content-Disposition",
+        "Age",
+    }
 
 
 def test_every_format_is_documented(document: dict[str, Any]) -> None:
@@ -115,9 +126,10 @@ class TestTheResult:
         assert schemas["Line"]["required"] == ["text", "confidence", "quad"] == list(schemas["Line"]["properties"])
         assert schemas["Table"]["required"] == ["quad", "rows"] == list(schemas["Table"]["properties"])
         assert schemas["TableCell"]["required"] == ["text", "quad", "row_span", "column_span"]
-        sometimes = {"from_memory"}
-        assert schemas["OcrResult"]["properties"].keys() - sometimes == set(schemas["OcrResult"]["required"])
-        assert schemas["Timing"]["properties"].keys() - set(schemas["Timing"]["required"]) == {"fetch", "recall"}
+        sometimes = {"stored_until", "from_memory"}
+        assert schemas["OcrResult"]["properties"].keys() == {*schemas["OcrResult"]["required"], *sometimes}
+        sometimes = {"fetch", "keep", "recall"}
+        assert schemas["Timing"]["properties"].keys() - set(schemas["Timing"]["required"]) == sometimes
 
     def test_a_page_may_carry_its_image(self, document: dict[str, Any], answer: dict[str, Any]) -> None:
         image = {"media_type": "image/jpeg", "width_px": 30, "height_px": 40, "data": "AAAA"}

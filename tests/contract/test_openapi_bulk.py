@@ -19,6 +19,11 @@ from tests.support.json_schema import mismatches
 from tests.unit.test_formats import RESULT, as_json
 
 PUBLIC = {
+    ("/v1/documents", "get"),
+    ("/v1/documents/{document_id}", "get"),
+    ("/v1/documents/{document_id}", "delete"),
+    ("/v1/documents/{document_id}/pages/{number}", "get"),
+    ("/v1/documents/{document_id}/corrections", "post"),
     ("/v1/jobs", "post"),
     ("/v1/uploads", "post"),
     ("/v1/jobs/{job_id}", "get"),

@@ -1,4 +1,4 @@
-"""The commands of docs/bulk.md and of the README do what the pages say: their blocks are run as they stand there."""
+"""The blocks of docs/bulk.md, docs/client.md and the README do what the pages say: they are run as they stand there."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.support.command_line import ocr
 from tests.support.waiting import wait_until
 
 PAGE = REPOSITORY_ROOT / "docs" / "bulk.md"
+CLIENT_PAGE = REPOSITORY_ROOT / "docs" / "client.md"
 README = REPOSITORY_ROOT / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TIMEOUT_S = 180
@@ -61,8 +62,8 @@ def environment(stack: LocalStack, folder: Path) -> dict[str, str]:
 def here(block: str, stack: LocalStack) -> str:
     """The block with this stack's ports for those of ``make up``."""
     usual, free = Ports(), stack.ports
-    for usual_number, free_number in ((usual.bulk_api, free.bulk_api), (usual.aws, free.aws)):
-        block = block.replace(f"http://127.0.0.1:{usual_number}", f"http://127.0.0.1:{free_number}")
+    for name in ("preprocess", "bulk_api", "aws"):
+        block = block.replace(f"http://127.0.0.1:{getattr(usual, name)}", f"http://127.0.0.1:{getattr(free, name)}")
     return block
 
 
@@ -126,6 +127,14 @@ def test_the_client(running_stack: LocalStack, folder: Path) -> None:
     told = run([sys.executable], python_block("JobsClient"), running_stack, folder).splitlines()
     assert sorted(line.partition(" ")[2] for line in told[:2]) == ["invoice.pdf invoice", "receipt 4 receipt"]
     assert "done=2" in told[2]
+
+
+def test_the_clients_page(running_stack: LocalStack, folder: Path) -> None:
+    told = run([sys.executable], "".join(blocks("python", CLIENT_PAGE)), running_stack, folder).splitlines()
+    assert told[0] == "436040"
+    assert "invoice receipt" in told
+    assert "2 uploaded" in told
+    assert told[-2:] == ["2 done", "done"]
 
 
 def test_the_webhook_receiver(running_stack: LocalStack, folder: Path) -> None:

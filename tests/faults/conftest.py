@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.bulk_house import BulkHouse
 from tests.support.faults_proxy import Faults
-from tests.support.postgres import fresh_database, postgres_server
+from tests.support.postgres import fresh_database
 
 SEED_VARIABLE = "OCR_FAULT_SEED"
 DEFAULT_SEED = 20_261_121
@@ -54,19 +54,13 @@ def make_house(tmp_path: Path, fault_seed: int) -> Iterator[HouseMaker]:
         yield make
 
 
-@pytest.fixture(scope="session")
-def _postgres() -> Iterator[str]:
-    with postgres_server() as url:
-        yield url
-
-
 @pytest.fixture
 def fault_database(request: pytest.FixtureRequest) -> Iterator[str]:
     """``BulkHouse.database_url``: nothing for "sqlite", a fresh database for "postgresql"; by a test's parameter."""
     if request.param == "sqlite":
         yield ""
     else:
-        with fresh_database(request.getfixturevalue("_postgres"), "faults") as url:
+        with fresh_database(request.getfixturevalue("postgres_url"), "faults") as url:
             yield url
 
 

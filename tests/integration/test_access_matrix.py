@@ -21,6 +21,7 @@ from async_worker.api.app import make_app as make_bulk_app
 from async_worker.blocking import Blocking
 from async_worker.vitals import make_vitals_app, no_lifespan
 from ocr_core.adapters.access_store import SqlAccessStore
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.contracts.access import HouseTenant, Scope, make_key
@@ -30,6 +31,7 @@ from ocr_core.service.opening_access import open_access
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     FileOpenerSettings,
     LimitSettings,
     ObjectStoreSettings,
@@ -45,6 +47,7 @@ from postprocess_svc.schemas import shipped_schemas
 from preprocess_svc.main import make_app as make_sync_app
 from tests.support.access import add_key, add_tenant, bearer
 from tests.support.job_stores import new_job
+from tests.support.stored_documents import new_document
 
 OURS, THEIRS = "acme", "globex"
 METRICS_TOKEN = "a-scrapers-own-token"  # noqa: S105 - of this test
@@ -71,6 +74,7 @@ NAMES_NOTHING = {
     ("sync", "GET", "/v1/schemas"): "the house's own, the same for everybody",
     ("bulk", "POST", "/v1/jobs"): "names sources by its body: test_no_job_reads_another_tenants_upload",
     ("bulk", "POST", "/v1/uploads"): "gives addresses below the caller's own prefix: test_uploads_are_ones_own",
+    ("bulk", "GET", "/v1/documents"): "lists the caller's own: test_each_tenant_lists_its_own_documents",
     ("bulk", "GET", "/v1/admin/tenants"): "of the whole house, for administrators",
     ("bulk", "POST", "/v1/admin/tenants"): "likewise",
     ("bulk", "GET", "/v1/admin/audit"): "likewise",
@@ -80,7 +84,11 @@ NAMES_NOTHING = {
 
 
 def make_apps(
-    database_url: str, store: SqlJobStore, accounts: SqlAccessStore, blocking: Blocking
+    database_url: str,
+    store: SqlJobStore,
+    accounts: SqlAccessStore,
+    documents: SqlDocumentStore,
+    blocking: Blocking,
 ) -> dict[str, FastAPI]:
     bulk = BulkSettings().model_copy(update={"database_url": _secret(database_url)})
     house = HouseTenant(name="default")
@@ -100,6 +108,8 @@ def make_apps(
             page=PageSettings(),
             access=ACCESS,
             bulk=bulk,
+            objects=ObjectStoreSettings(),
+            documents=DocumentSettings(),
         ),
         "bulk": make_bulk_app(
             store=store,
@@ -114,6 +124,7 @@ def make_apps(
             schemas=shipped_schemas(),
             access=access(metrics),
             administration=accounts,
+            documents=documents,
         ),
         "worker": make_vitals_app(metrics=Metrics(), readiness=Readiness(), access=access(Metrics())),
     }
@@ -125,8 +136,13 @@ def _secret(text: str) -> SecretStr:
 
 def _routes() -> list[tuple[str, DeclaredRoute, str]]:
     """Every route and method of every application, for the parameters of the tests."""
-    with Blocking(threads=1) as blocking, SqlAccessStore(NO_DATABASE) as accounts, SqlJobStore(NO_DATABASE) as store:
-        apps = make_apps(NO_DATABASE, store, accounts, blocking)
+    with (
+        Blocking(threads=1) as blocking,
+        SqlAccessStore(NO_DATABASE) as accounts,
+        SqlJobStore(NO_DATABASE) as store,
+        SqlDocumentStore(NO_DATABASE) as documents,
+    ):
+        apps = make_apps(NO_DATABASE, store, accounts, documents, blocking)
     return [
         (name, route, method)
         for name, app in apps.items()
@@ -151,10 +167,13 @@ class World:
     accounts: SqlAccessStore
     their_job: str
     their_key_id: str
+    their_document: str
 
     def path(self, route: DeclaredRoute) -> str:
         """The route's path with what is the other tenant's in it; a parameter that is not known here fails."""
-        return route.path.format(job_id=self.their_job, tenant=THEIRS, key_id=self.their_key_id)
+        return route.path.format(
+            job_id=self.their_job, tenant=THEIRS, key_id=self.their_key_id, document_id=self.their_document, number=1
+        )
 
     async def send(
         self, app: str, method: str, path: str, headers: dict[str, str] | None = None, **more: Any
@@ -168,15 +187,23 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     url = f"sqlite:///{tmp_path_factory.mktemp('access') / 'jobs.sqlite3'}"
     upgrade(url)
-    with Blocking(threads=4) as blocking, SqlAccessStore(url) as accounts, SqlJobStore(url) as store:
+    with (
+        Blocking(threads=4) as blocking,
+        SqlAccessStore(url) as accounts,
+        SqlJobStore(url) as store,
+        SqlDocumentStore(url) as documents,
+    ):
         for tenant in (OURS, THEIRS):
             add_tenant(accounts, tenant)
         theirs = add_key(accounts, THEIRS)
+        kept = documents.keep(new_document(THEIRS))
+        assert kept is not None
         yield World(
-            apps=make_apps(url, store, accounts, blocking),
+            apps=make_apps(url, store, accounts, documents, blocking),
             accounts=accounts,
             their_job=store.create_job(new_job(tenant=THEIRS)).job.id,
             their_key_id=theirs.split("_")[1],
+            their_document=kept.id,
         )
 
 
@@ -246,10 +273,17 @@ async def test_a_good_key_gets_further(world: World, app: str, route: DeclaredRo
 
 async def test_no_job_reads_another_tenants_upload(world: World) -> None:
     key = bearer(add_key(world.accounts, OURS, Scope.BULK))
-    for area in ("uploads", "readings", "results"):
+    for area in ("uploads", "readings", "results", "documents", "exports"):
         body = {"documents": [{"source": f"s3://yomitori/{area}/{THEIRS}/up_1"}]}
         answer = await world.send("bulk", "POST", "/v1/jobs", key, json=body)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_each_tenant_lists_its_own_documents(world: World) -> None:
+    ours = bearer(add_key(world.accounts, OURS, Scope.SYNC))
+    assert (await world.send("bulk", "GET", "/v1/documents", ours)).json() == {"documents": [], "next_cursor": None}
+    theirs = (await world.send("bulk", "GET", "/v1/documents", bearer(add_key(world.accounts, THEIRS)))).json()
+    assert [document["id"] for document in theirs["documents"]] == [world.their_document]
 
 
 async def test_each_tenant_has_an_allow_list_of_its_own(world: World) -> None:

@@ -37,6 +37,7 @@ async def rooms(aws_server: AwsServer, tmp_path: Path) -> AsyncIterator[Rooms]:
 
 def dispatcher(rooms: Rooms, *, window: int = 32) -> Dispatcher:
     return Dispatcher(
+        documents=rooms.documents,
         store=rooms.store,
         queues=rooms.queues,
         objects=rooms.objects,

@@ -16,8 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from ocr_core.adapters.database.connection import Database
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
 from ocr_core.contracts.errors import NotReady
+from tests.support.databases import ready_postgres
 from tests.support.job_stores import new_job
-from tests.support.postgres import fresh_database, postgres_server
+from tests.support.postgres import postgres_server
 from tests.support.waiting import wait_until
 
 
@@ -30,8 +31,7 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def postgresql(server: str) -> Iterator[str]:
     """A database with its tables."""
-    with fresh_database(server, "outages") as url:
-        upgrade(url)
+    with ready_postgres(server, "outages") as url:
         yield url
 
 

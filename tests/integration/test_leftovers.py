@@ -50,7 +50,7 @@ async def rooms(aws_server: AwsServer, tmp_path: Path, clock: Later) -> AsyncIte
 
 
 def ownership(rooms: Rooms) -> Ownership:
-    return Ownership(store=rooms.store, objects=rooms.objects, blocking=rooms.blocking)
+    return Ownership(store=rooms.store, documents=rooms.documents, objects=rooms.objects, blocking=rooms.blocking)
 
 
 def leftovers(rooms: Rooms, clock: Later, *, ask_storage: bool = False) -> Leftovers:
@@ -58,6 +58,7 @@ def leftovers(rooms: Rooms, clock: Later, *, ask_storage: bool = False) -> Lefto
         return clock.now().timestamp()
 
     return Leftovers(
+        documents=rooms.documents,
         store=rooms.store,
         objects=rooms.objects,
         blocking=rooms.blocking,

@@ -298,14 +298,16 @@ class TestAlone:
 
 
 class TestHeartbeat:
-    async def test_a_document_of_five_visibility_timeouts_runs_once(
+    async def test_a_document_of_three_visibility_timeouts_runs_once(
         self, house: StageHouse, models: DigitModels
     ) -> None:
+        # Twice the usual: on a busy machine too no beat is so late that the message shows again.
+        lease_s = 2 * FAST.lease_s
         models.free.clear()
         job = await house.submit(DOCUMENT)
-        async with house.working(house.reader(), house.reader(), house.structurer()):
+        async with house.working(house.reader(lease_s=lease_s), house.reader(lease_s=lease_s), house.structurer()):
             await asked(models)
-            await asyncio.sleep(5 * FAST.lease_s)
+            await asyncio.sleep(3 * lease_s)
             models.free.set()
             (row,) = await house.ended(job)
         assert row.status is DocumentStatus.DONE
@@ -316,7 +318,7 @@ class TestHeartbeat:
         check_untouched_after_delete(house)
         assert len([call for call in house.calls if call.name == "receive"]) == 2, "one a stage"
         beats = [call for call in house.calls if call.name == "extend"]
-        assert {call.seconds for call in beats} == {FAST.lease_s}
+        assert {call.seconds for call in beats} == {lease_s}
 
     async def test_a_beat_that_raises_is_not_the_last(
         self, house: StageHouse, models: DigitModels, monkeypatch: pytest.MonkeyPatch

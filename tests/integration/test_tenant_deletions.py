@@ -44,7 +44,9 @@ async def rooms(aws_server: AwsServer, tmp_path: Path, clock: Later) -> AsyncIte
 
 @pytest.fixture
 async def accounts(rooms: Rooms, tmp_path: Path) -> AsyncIterator[SqlAccessStore]:
-    assert await Ownership(store=rooms.store, objects=rooms.objects, blocking=rooms.blocking).is_ours()
+    assert await Ownership(
+        store=rooms.store, documents=rooms.documents, objects=rooms.objects, blocking=rooms.blocking
+    ).is_ours()
     with SqlAccessStore(f"sqlite:///{tmp_path / 'jobs.sqlite3'}") as opened:
         for tenant in ("acme", "acme-2"):
             add_tenant(opened, tenant)
@@ -54,6 +56,7 @@ async def accounts(rooms: Rooms, tmp_path: Path) -> AsyncIterator[SqlAccessStore
 @pytest.fixture
 def deletions(rooms: Rooms, accounts: SqlAccessStore, clock: Later) -> TenantDeletions:
     return TenantDeletions(
+        documents=rooms.documents,
         administration=accounts,
         store=rooms.store,
         objects=rooms.objects,

@@ -21,7 +21,8 @@ from async_worker.vitals import HttpRole
 from local_stack.aws import AwsServer
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.aws_clients import s3_client
-from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.document_store import SqlDocumentStore
+from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.job_store import JobRecords
@@ -32,6 +33,7 @@ from ocr_core.settings import AccessSettings, BulkSettings, ObjectStoreSettings,
 from ocr_core.telemetry import Metrics
 from postprocess_svc.schemas import shipped_schemas
 from tests.support.aws import free_port, object_settings, storage_settings
+from tests.support.databases import ready_sqlite
 from tests.support.job_stores import RULES, claim, read, send
 from tests.support.waiting import wait_until
 
@@ -64,6 +66,10 @@ class Bucket:
         """Store one."""
         self._client.put_object(Bucket=self.name, Key=key, Body=body)
 
+    def put_noted(self, key: str, body: bytes, notes: dict[str, str]) -> None:
+        """Store one with notes."""
+        self._client.put_object(Bucket=self.name, Key=key, Body=body, Metadata=notes)
+
     def drop(self) -> None:
         """Delete it with all that lies in it."""
         for key in self.keys():
@@ -89,8 +95,12 @@ class ServedApi:
         webhooks: WebhookSettings | None = None,
         access: AccessSettings | None = None,
         port: int | None = None,
+        wants_bucket: bool = True,
+        retention_days: float = 0.0,
     ) -> None:
+        self._retention_days = retention_days
         self.house = house
+        self._wants_bucket = wants_bucket
         self.port = port or free_port()
         self._store = store
         self._objects = S3ObjectStore(objects, storage)
@@ -157,7 +167,8 @@ class ServedApi:
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
             await self._objects.start()
-            await self._objects.ensure_bucket()
+            if self._wants_bucket:
+                await self._objects.ensure_bucket()
             yield
             await self._objects.close()
 
@@ -169,6 +180,7 @@ class ServedApi:
                 name=TENANT,
                 source_prefixes=ALLOWED,
                 webhook_secret=None if secret is None else secret.get_secret_value(),
+                retention_days=self._retention_days,
             ),
             metrics=metrics,
         )
@@ -186,6 +198,7 @@ class ServedApi:
                 schemas=shipped_schemas(),
                 access=access,
                 administration=self.house.accounts,
+                documents=self.house.documents,
             )
             await HttpRole(app, host="127.0.0.1", port=self.port, shutdown_grace_s=20).run(self._stop)
 
@@ -197,6 +210,7 @@ class ApiHouse:
         self.store = store
         self.database_url = store._database._engine.url.render_as_string(hide_password=False)
         self.accounts = stack.enter_context(SqlAccessStore(self.database_url))
+        self.documents = stack.enter_context(SqlDocumentStore(self.database_url, pool_size=4))
         self._server = server
         self._stack = stack
         self._settings = object_settings(prefix="bulk/")
@@ -216,6 +230,7 @@ class ApiHouse:
         store: JobRecords | None = None,
         access: AccessSettings | None = None,
         port: int | None = None,
+        retention_days: float = 0.0,
     ) -> ServedApi:
         """An API that runs until the test ends."""
         served = ServedApi(
@@ -227,7 +242,14 @@ class ApiHouse:
             webhooks=webhooks,
             access=access,
             port=port,
+            retention_days=retention_days,
         )
+        return self._stack.enter_context(served)
+
+    def serve_without_objects(self) -> ServedApi:
+        """An API to which object storage does not answer, from its start on."""
+        nowhere = storage_settings(self._server).model_copy(update={"endpoint_url": f"http://127.0.0.1:{free_port()}"})
+        served = ServedApi(house=self, store=self.store, objects=self._settings, storage=nowhere, wants_bucket=False)
         return self._stack.enter_context(served)
 
     def job(self, answer: dict[str, Any]) -> Job:
@@ -277,8 +299,7 @@ def api_house(job_store: SqlJobStore, aws_server: AwsServer) -> Iterator[ApiHous
 @pytest.fixture(scope="module")
 def refusing_house(tmp_path_factory: pytest.TempPathFactory, aws_server: AwsServer) -> Iterator[ApiHouse]:
     """For tests of one file that store nothing: over SQLite, with nothing in it before and after."""
-    database = f"sqlite:///{tmp_path_factory.mktemp('refusing') / 'jobs.sqlite3'}"
-    upgrade(database)
+    database = ready_sqlite(tmp_path_factory.mktemp("refusing") / "jobs.sqlite3")
     with SqlJobStore(database, rules=RULES) as store, open_api_house(store, aws_server) as made:
         yield made
 

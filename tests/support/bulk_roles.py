@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +17,8 @@ from typing import Self
 from async_worker.blocking import Blocking
 from async_worker.roles import Role
 from local_stack.aws import AwsServer
-from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.document_store import SqlDocumentStore
+from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.contracts.jobs import ClaimRefusal, Clock, Lease, StoreRules
@@ -28,6 +27,7 @@ from ocr_core.contracts.queues import QueueName
 from ocr_core.settings import ObjectStoreSettings, QueueSettings
 from ocr_core.telemetry import Metrics
 from tests.support.aws import object_settings, queue_settings, storage_settings
+from tests.support.databases import ready_sqlite
 from tests.support.waiting import PATIENCE_S
 
 QUICK = StoreRules(lease_s=60, max_attempts=2, resend_first_s=30, resend_max_s=60)
@@ -38,6 +38,7 @@ class Rooms:
     """What a role is made of."""
 
     store: SqlJobStore
+    documents: SqlDocumentStore
     blocking: Blocking
     queues: SqsQueues
     objects: S3ObjectStore
@@ -46,26 +47,17 @@ class Rooms:
     object_settings: ObjectStoreSettings
 
 
-@cache
-def _empty_database() -> bytes:
-    """A database with its tables: the migrations take as long as most of the tests."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "jobs.sqlite3"
-        upgrade(f"sqlite:///{path}")
-        return path.read_bytes()
-
-
 @asynccontextmanager
 async def bulk_rooms(
     server: AwsServer, tmp_path: Path, *, rules: StoreRules = QUICK, clock: Clock | None = None
 ) -> AsyncIterator[Rooms]:
     """A database, a bucket and queues of their own."""
-    (tmp_path / "jobs.sqlite3").write_bytes(_empty_database())
-    url = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
+    url = ready_sqlite(tmp_path / "jobs.sqlite3")
     queued, stored = queue_settings(server), object_settings()
     async with AsyncExitStack() as stack:
         blocking = stack.enter_context(Blocking(threads=4))
         store = stack.enter_context(SqlJobStore(url, rules=rules, clock=clock))
+        documents = stack.enter_context(SqlDocumentStore(url, clock=clock, pool_size=4))
         queues, objects = SqsQueues(queued), S3ObjectStore(stored, storage_settings(server))
         for adapter in (queues, objects):
             await adapter.start()
@@ -74,6 +66,7 @@ async def bulk_rooms(
         await objects.ensure_bucket()
         yield Rooms(
             store=store,
+            documents=documents,
             blocking=blocking,
             queues=queues,
             objects=objects,

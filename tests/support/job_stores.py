@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import pytest
 
-from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import (
     ClaimRefusal,
@@ -29,7 +29,8 @@ from ocr_core.contracts.jobs import (
     new_job_id,
 )
 from ocr_core.contracts.messages import StageMessage
-from tests.support.postgres import fresh_database, postgres_server
+from tests.support.databases import ready_postgres, ready_sqlite
+from tests.support.postgres import fresh_database
 
 Answer = TypeVar("Answer")
 HOUR_S = 3_600.0
@@ -120,14 +121,13 @@ def together(count: int, work: Callable[[int], Answer]) -> list[Answer]:
         return list(threads.map(run, range(count)))
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def job_database_server(request: pytest.FixtureRequest) -> Iterator[str | None]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def job_database_server(request: pytest.FixtureRequest) -> str | None:
     """PostgreSQL's maintenance database; None stands for SQLite, which has no server."""
     if request.param == "sqlite":
-        yield None
-    else:
-        with postgres_server() as url:
-            yield url
+        return None
+    url: str = request.getfixturevalue("postgres_url")
+    return url
 
 
 @pytest.fixture
@@ -141,10 +141,13 @@ def empty_job_database(job_database_server: str | None, tmp_path: Path) -> Itera
 
 
 @pytest.fixture
-def job_database(empty_job_database: str) -> str:
+def job_database(job_database_server: str | None, tmp_path: Path) -> Iterator[str]:
     """The URL of a database with its tables."""
-    upgrade(empty_job_database)
-    return empty_job_database
+    if job_database_server is None:
+        yield ready_sqlite(tmp_path / "jobs.sqlite3")
+    else:
+        with ready_postgres(job_database_server, "jobs") as url:
+            yield url
 
 
 @pytest.fixture

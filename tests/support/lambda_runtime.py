@@ -156,14 +156,24 @@ class LambdaService:
         log: What the function writes.
         concurrency: Calls at the same time; one more is throttled.
         timeout_s: After which a call's process is ended.
+        command: What is started in the place of ``awslambdaric HANDLER``: the image as a container.
     """
 
-    def __init__(self, handler: str, *, folder: Path, log: Path, concurrency: int = 2, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        handler: str,
+        *,
+        folder: Path,
+        log: Path,
+        concurrency: int = 2,
+        timeout_s: float = 60.0,
+        command: Sequence[str] | None = None,
+    ) -> None:
         self._folder = folder
         self.log = log
         self._concurrency = concurrency
         self._timeout_s = timeout_s
-        self._command = [sys.executable, "-m", "awslambdaric", handler]
+        self._command = [sys.executable, "-m", "awslambdaric", handler] if command is None else list(command)
         self._lock = threading.Lock()
         self._idle: list[_Instance] = []
         self._busy: set[_Instance] = set()

@@ -67,10 +67,11 @@ def _serve(programs: Path, home: Path, user: pwd.struct_passwd | None) -> Iterat
 
 
 @contextmanager
-def fresh_database(server_url: str, name: str) -> Iterator[str]:
-    """An empty database on the server, dropped afterwards, connections or not."""
+def fresh_database(server_url: str, name: str, *, template: str = "template1") -> Iterator[str]:
+    """A copy of ``template`` (an empty database by default) on the server, dropped afterwards, connections or not."""
+    create = psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+        connection.execute(create.format(psycopg.sql.Identifier(name), psycopg.sql.Identifier(template)))
     try:
         yield server_url.rsplit("/", 1)[0] + f"/{name}"
     finally:

@@ -23,6 +23,7 @@ from async_worker.stages.attempt import Workshop
 from async_worker.stages.consumer import StageConsumer
 from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
+from async_worker.stages.keeping import DocumentKeeping
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.read_stage import ReadStage
 from async_worker.stages.remembered_readings import RememberedReadings
@@ -31,8 +32,9 @@ from async_worker.stages.structure_stage import StructureStage
 from async_worker.stages.work import StageWork
 from async_worker.tenants import TenantPolicies
 from local_stack.aws import AwsServer
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.file_opener import LocalFileOpener, OpenerSettings
-from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.job_store import SqlJobStore
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.queue import SqsQueues
 from ocr_core.adapters.storage import S3Storage
@@ -51,6 +53,7 @@ from ocr_core.telemetry import Metrics
 from postprocess_svc.ctc import Charset, Charsets
 from postprocess_svc.pipeline import TextPipeline
 from tests.support.aws import object_settings, queue_settings, storage_settings
+from tests.support.databases import ready_sqlite
 from tests.support.open_samples import pdf
 from tests.support.triton_double import CHARSET, CHARSET_SHA256, detect, recognise
 from tests.support.waiting import PATIENCE_S
@@ -180,8 +183,30 @@ class StageHouse:
     charsets: Charsets
     limits: OpenLimits = field(default_factory=OpenLimits)
     pdf: PdfSettings = field(default_factory=PdfSettings)
+    stored: SqlDocumentStore
+    """Rows of what tenants keep."""
+    retention_days: float = 0.0
+    """Of the one tenant."""
     calls: list[QueueCall] = field(default_factory=list)
     """Of all workers, in their order."""
+
+    @property
+    def policies(self) -> TenantPolicies:
+        """What the tenant may have, as of now."""
+        house = HouseTenant(name=TENANT, source_prefixes=(self.bucket,), retention_days=self.retention_days)
+        return TenantPolicies(house=house)
+
+    @property
+    def keeping(self) -> DocumentKeeping:
+        """As both stages have it."""
+        return DocumentKeeping(
+            policies=self.policies,
+            objects=self.objects,
+            store=self.stored,
+            blocking=self.blocking,
+            workers=self.workers,
+            jpeg_quality=self.pdf.jpeg_quality,
+        )
 
     # --- workers -----------------------------------------------------------------------------------------------------
 
@@ -201,7 +226,7 @@ class StageHouse:
             objects=self.objects,
             sources=SourceReader(
                 sources=JobSources(self.objects),
-                policies=TenantPolicies(house=HouseTenant(name=TENANT, source_prefixes=(self.bucket,))),
+                policies=self.policies,
                 objects=self.objects,
                 storage=self.storage,
             ),
@@ -213,6 +238,7 @@ class StageHouse:
             pdf=self.pdf,
             metrics=self.stage_metrics,
             second_look=True,
+            keeping=self.keeping,
             remembered=remembered,
         )
         return self._consumer(QueueName.READ, {Stage.READ, Stage.READ_RANGE}, stage, places, changed)
@@ -225,6 +251,7 @@ class StageHouse:
             pipeline=TextPipeline(charsets=self.charsets),
             workers=self.workers,
             pdf=self.pdf,
+            keeping=self.keeping,
         )
         changed = self.settings.model_copy(update=settings)
         return self._consumer(QueueName.STRUCTURE, {Stage.STRUCTURE}, stage, places, changed)
@@ -369,17 +396,18 @@ async def stage_house(
     charsets: Charsets | None = None,
 ) -> AsyncIterator[StageHouse]:
     """A process's worth of adapters, started. Two houses of one folder and the same settings share all their state."""
-    url = f"sqlite:///{folder / 'jobs.sqlite3'}"
+    database = folder / "jobs.sqlite3"
+    url = f"sqlite:///{database}" if database.exists() else ready_sqlite(database)
     storage = storage_settings(object_server or server)
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         blocking = stack.enter_context(Blocking(threads=8))
-        await blocking.run(upgrade, url)
         rules = StoreRules(
             lease_s=settings.lease_s, max_attempts=settings.max_attempts, resend_first_s=5, resend_max_s=60
         )
         house = StageHouse(
             store=stack.enter_context(SqlJobStore(url, rules=rules, pool_size=8)),
+            stored=stack.enter_context(SqlDocumentStore(url, pool_size=4)),
             queues=SqsQueues(queue or queue_settings(server)),
             objects=S3ObjectStore(objects or object_settings(), storage),
             storage=S3Storage(storage),

@@ -47,11 +47,15 @@ class SyncHouse:
     page_s: float
     """What the double's detector takes for a page: it serves one over this, a second."""
     settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the pixel side."""
     text_settings: Mapping[str, str] = field(default_factory=dict)
+    everywhere: Mapping[str, str] = field(default_factory=dict)
+    """Settings of both services."""
     command: Sequence[str] = (sys.executable, "-m", "preprocess_svc")
     triton: DoubleProcess = field(init=False)
     text: FaultyProcess = field(init=False)
     pixels: FaultyProcess = field(init=False)
+    text_url: str = field(init=False)
     url: str = field(init=False)
     http: httpx.Client = field(init=False)
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
@@ -65,14 +69,17 @@ class SyncHouse:
             structure = {
                 "OCR_POSTPROCESS_PORT": str(text_port),
                 "OCR_POSTPROCESS_CHARSET_FILES": str(charset),
+                **self.everywhere,
                 **self.text_settings,
             }
+            self.text_url = f"http://127.0.0.1:{text_port}"
             self.text = self._start(stack, "postprocess_svc", [sys.executable, "-m", "postprocess_svc"], structure)
             environment = {
                 "OCR_PREPROCESS_PORT": str(port),
                 "OCR_PREPROCESS_STRUCTURE_URL": f"http://127.0.0.1:{text_port}",
                 "OCR_TRITON_GRPC_URL": self.triton.grpc_url,
                 "OCR_TRITON_SHARED_MEMORY": "false",
+                **self.everywhere,
                 **self.settings,
             }
             self.pixels = self._start(stack, "preprocess_svc", self.command, environment)

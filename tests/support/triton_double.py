@@ -148,6 +148,9 @@ class TritonDouble(GRPCInferenceServiceServicer):
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         """Detect or recognise."""
+        if self._behaviour.journal is not None:
+            metadata = dict(context.invocation_metadata() or ())
+            self._note("call", None, None, model=request.model_name, traceparent=metadata.get("traceparent"))
         tensor = np.frombuffer(request.raw_input_contents[0], np.uint8).reshape(tuple(request.inputs[0].shape))
         if request.model_name == TEXT_DETECTION.name:
             outputs = [np.stack([await self._detect(canvas, context) for canvas in tensor])]
@@ -178,9 +181,9 @@ class TritonDouble(GRPCInferenceServiceServicer):
             self._note("failure", number, pid)
             await context.abort(grpc.StatusCode.INTERNAL, "the model is out of order")
 
-    def _note(self, event: str, number: int | None, pid: int | None) -> None:
+    def _note(self, event: str, number: int | None, pid: int | None, **told: str | None) -> None:
         if self._behaviour.journal is not None:
-            entry = {"at_s": time.time(), "event": event, "page": number, "pid": pid}
+            entry = {"at_s": time.time(), "event": event, "page": number, "pid": pid, **told}
             with self._behaviour.journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
 

@@ -58,6 +58,17 @@ def test_sends_the_file_and_what_was_asked(tmp_path: Path) -> None:
     assert "請求書.pdf".encode() in seen.body
 
 
+def test_what_is_sent_is_told(tmp_path: Path) -> None:
+    file, told = tmp_path / "a.pdf", list[tuple[int, int]]()
+    file.write_bytes(b"x" * 300_000)
+    with scripted_server(result()) as server, OcrClient(server.url) as client:
+        client.read(file, on_sent=lambda *counts: told.append(counts))
+    counts = [count for count, _ in told]
+    assert counts == sorted(counts)
+    assert len(counts) > 3
+    assert told[-1] == (len(server.seen[0].body), len(server.seen[0].body))
+
+
 def test_leaves_the_defaults_to_the_server() -> None:
     with scripted_server(result()) as server, OcrClient(server.url + "/") as client:
         client.read(b"bytes")

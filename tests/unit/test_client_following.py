@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ocr_client import JobsClient, OcrClientError, RequestRefused, RetryPolicy, ServerUnreachable, following
 from ocr_client.errors import UnexpectedAnswer
 from ocr_client.job_types import LineStatus, ResultLine
-from ocr_client.line_stream import ServerEvent, complete_lines, server_events
+from ocr_client.line_stream import EventReader, LineSplitter, ServerEvent
 
 from tests.support.scripted_jobs import JOB_ID, events, job, job_state, line, lines
 from tests.support.scripted_server import Scripted, Seen, problem, scripted_server
@@ -222,11 +222,12 @@ class TestLineStream:
     def test_lines_do_not_depend_on_how_they_arrive(self, body: bytes, cuts: list[int]) -> None:
         edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
         chunks = [body[first:last] for first, last in pairwise(edges)]
-        assert list(complete_lines(chunks)) == body.split(b"\n")[:-1]
+        splitter = LineSplitter()
+        assert [line for chunk in chunks for line in splitter.feed(chunk)] == body.split(b"\n")[:-1]
 
     def test_events(self) -> None:
         body = b": c\nevent: a\r\ndata: 1\r\ndata:2\r\n\r\nid: 7\n\ndata: 3\n\nevent: cut\ndata: 4\n"
-        assert list(server_events([body])) == [
+        assert list(EventReader().feed(body)) == [
             ServerEvent(name="a", data="1\n2"),
             ServerEvent(name="message", data="3"),
         ]

@@ -54,11 +54,14 @@ def test_memory_of_a_tree_is_what_its_processes_hold() -> None:
 
 
 def test_the_peak_outlives_who_had_it() -> None:
-    with PeakMemory(lambda: [os.getpid()], every_s=0.02) as memory:
-        before = memory.peak_bytes
-        with family():
+    # Its own roots: under this process there may be servers of other tests, whose memory comes and goes.
+    roots: list[int] = []
+    with PeakMemory(lambda: roots, every_s=0.02) as memory:
+        assert memory.peak_bytes == 0
+        with family() as pid:
+            roots.append(pid)
             time.sleep(0.2)
-    assert memory.peak_bytes > before + (HOLDS_MIB << 20)
+    assert HOLDS_MIB << 20 < memory.peak_bytes < (HOLDS_MIB + 60) << 20
 
 
 def test_cpu_of_a_tree_may_leave_a_branch_out() -> None:

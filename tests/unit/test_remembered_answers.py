@@ -108,6 +108,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "text_layer": {"text_layer": "prefer"},
     "min_confidence": {"min_confidence": 0.51},
     "page_images": {"page_images": True},
+    "store": {"store": False},
 }
 
 

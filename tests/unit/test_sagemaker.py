@@ -9,6 +9,7 @@ from ocr_core.contracts.errors import InvalidRequest
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     PreprocessSettings,
     SettingsError,
     StorageSettings,
@@ -37,6 +38,7 @@ def settle(monkeypatch: pytest.MonkeyPatch, serve: bool = True, **environment: s
         access=load(AccessSettings),
         storage=load(StorageSettings),
         bulk=load(BulkSettings),
+        documents=load(DocumentSettings),
     )
 
 

@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from ocr_core.settings import (
     AccessSettings,
     BulkSettings,
+    DocumentSettings,
     FileOpenerSettings,
     LimitSettings,
+    ObjectStoreSettings,
     PageSettings,
     PdfSettings,
     PreprocessSettings,
@@ -41,6 +43,8 @@ def make(*, host: str = "127.0.0.1", **page: object) -> FastAPI:
         page=PageSettings(**page),
         access=AccessSettings(),
         bulk=BulkSettings(),
+        objects=ObjectStoreSettings(),
+        documents=DocumentSettings(),
     )
 
 

@@ -1,13 +1,14 @@
-// What a person put right: kept by path, put into the result, told to the server where it takes such.
+// What a person put right: kept by path, put into the result, saved with the document where the server stores it.
 
 import { call } from "./api.js";
 
-const ROUTE = /^\/v1\/documents\/\{[^}]+\}\/corrections$/;
+const BASE = document.querySelector('meta[name="bulk-url"]').content;
 
 export class Corrections {
   constructor(result) {
     this._result = result;
     this._values = new Map(); // path → value
+    this._saved = new Map(); // path → the value that the server has
   }
 
   /** How many there are. */
@@ -43,19 +44,20 @@ export class Corrections {
     return result;
   }
 
-  /** The corrected fields alone, in the form of the result's `fields` but without evidence: what the server is sent. */
-  body() {
-    const corrected = this.result().fields;
-    const names = new Set([...this._values.keys()].map((path) => path.split(".")[0]));
-    return { fields: Object.fromEntries([...names].map((name) => [name, plain(corrected[name])])) };
+  /** What the server has not been told: `[path, value]` each; also of a value that was set back to what was read. */
+  unsaved() {
+    const made = [...this._values].filter(([path, value]) => !this._saved.has(path) || this._saved.get(path) !== value);
+    const takenBack = [...this._saved]
+      .filter(([path]) => !this._values.has(path))
+      .map(([path, saved]) => [path, readAt(this._result.fields, path), saved])
+      .filter(([, read, saved]) => read !== saved);
+    return [...made, ...takenBack.map(([path, read]) => [path, read])];
   }
-}
 
-function plain(answer) {
-  if (Array.isArray(answer)) return answer.map(plain);
-  if (answer.value === null) return null; // the document does not print it
-  const { text, confidence, page, quad, partner, corrected, ...values } = answer;
-  return values;
+  /** Note that the server has them. */
+  noteSaved(entries) {
+    for (const [path, value] of entries) this._saved.set(path, value);
+  }
 }
 
 function readAt(fields, path) {
@@ -91,23 +93,17 @@ export function documentCurrency(fields) {
   return Object.values(fields).find((answer) => answer?.currency)?.currency ?? "JPY";
 }
 
-let route = null;
-
-/** Where corrections of a document go; null where the server takes none. Asked of /openapi.json, once. */
-export async function correctionsUrl(documentId) {
-  route ??= call("/openapi.json", { quiet: true })
-    .then((answer) => answer.json())
-    .then(({ paths }) => Object.keys(paths).find((path) => ROUTE.test(path) && paths[path].post) ?? null)
-    .catch(() => {
-      route = null; // next time again
-      return null;
-    });
-  const path = await route;
-  return path && path.replace(/\{[^}]+\}/, encodeURIComponent(documentId));
+/** Whether the server stores the document that a result is about, so that corrections can be saved with it. */
+export function isStored(result) {
+  return typeof result.stored_until === "string";
 }
 
-/** Send them. */
-export function sendCorrections(url, corrections) {
-  const body = JSON.stringify(corrections.body());
-  return call(url, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+/** Save what has not been saved. */
+export async function saveCorrections(result, corrections) {
+  const entries = corrections.unsaved();
+  if (!entries.length) return;
+  const body = JSON.stringify({ corrections: entries.map(([path, value]) => ({ path, value })) });
+  const url = `${BASE}/v1/documents/${encodeURIComponent(result.id)}/corrections`;
+  await call(url, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  corrections.noteSaved(entries);
 }

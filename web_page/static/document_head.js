@@ -1,8 +1,9 @@
 // What stands over a reading: its name and facts, the formats, and what was done differently from asked.
 
+import { isStored } from "./corrections.js";
 import { el, icon } from "./dom.js";
 import { exportBar } from "./export_bar.js";
-import { count, duration, t } from "./i18n.js";
+import { count, duration, moment, t } from "./i18n.js";
 
 const STAGES = ["wait", "open", "detect", "recognise", "structure"];
 
@@ -27,6 +28,7 @@ export function documentHead(reading) {
         el("span", { text: t("document.pages", { count: count(result.document.page_count) }) }),
         el("span", { text: t("document.time", { time: duration(timing.total) }) }),
         el("span", { class: "stages", text: stages.join(" · ") }),
+        isStored(result) ? el("span", { text: t("document.stored", { until: moment(result.stored_until) }) }) : null,
       ),
     ),
     exportBar(reading),

@@ -1,7 +1,7 @@
 // The first view: one document, from the file to its fields beside the page.
 
 import { Abandoned } from "./api.js";
-import { Corrections, correctionsUrl, sendCorrections } from "./corrections.js";
+import { Corrections, isStored, saveCorrections } from "./corrections.js";
 import { documentHead, notices } from "./document_head.js";
 import { announce, button, el, icon, roving, save } from "./dom.js";
 import { Links, evidenceOf } from "./evidence.js";
@@ -232,39 +232,40 @@ export class ReadView {
     this._links.choose(id);
   }
 
-  async _showCorrections() {
+  _showCorrections() {
     const corrections = this._corrections;
     const bar = this._correctionsBar;
-    bar.hidden = corrections.size === 0;
+    const { result } = this._reading;
+    bar.hidden = corrections.size === 0 && corrections.unsaved().length === 0;
     if (bar.hidden) return;
     const said = el("span", { class: "hint", role: "status" });
-    const saveIt = button(t("corrections.save"), () =>
+    const download = button(t("corrections.download"), () =>
       save(jsonBlob(corrections.result()), this._reading.fileName(".corrected.json")),
     );
     const discard = button(t("corrections.discard"), () => this._discardCorrections(), { class: "quiet" });
     bar.replaceChildren(
       el("strong", { text: t("corrections.count", { count: count(corrections.size) }) }),
-      saveIt,
+      download,
       discard,
       said,
     );
-    const url = await correctionsUrl(this._reading.result.id);
-    if (url === null || !bar.contains(saveIt)) return;
-    const send = button(
-      t("corrections.send"),
+    if (!isStored(result)) return;
+    const saveThem = button(
+      t("corrections.save"),
       async () => {
-        send.disabled = true;
+        saveThem.disabled = true;
         try {
-          await sendCorrections(url, corrections);
-          said.textContent = t("corrections.sent");
+          await saveCorrections(result, corrections);
+          said.textContent = t("corrections.saved");
+          announce(said.textContent);
         } catch (error) {
-          said.textContent = `${error.title}. ${error.message}`;
-          send.disabled = false;
+          said.textContent = error.title ? `${error.title}. ${error.message}` : t("problem.page");
+          saveThem.disabled = false;
         }
       },
-      { class: "primary" },
+      { class: "primary", disabled: corrections.unsaved().length === 0 },
     );
-    saveIt.before(send);
+    download.before(saveThem);
   }
 
   _discardCorrections() {

@@ -69,6 +69,7 @@ export const words = {
   "document.other": "Other document",
   "document.unknown": "Document",
   "document.pages": "Pages: {count}",
+  "document.stored": "stored until {until}",
   "document.time": "read in {time}",
 
   "viewer.label": "The page",
@@ -138,9 +139,9 @@ export const words = {
   "edit.wrong.number": "Write a number, for example 436,040.",
   "edit.wrong.date": "Write a date as 2026-11-30.",
   "corrections.count": "Corrections: {count}",
-  "corrections.send": "Send corrections",
-  "corrections.sent": "Sent. Thank you.",
-  "corrections.save": "Download corrected JSON",
+  "corrections.save": "Save corrections",
+  "corrections.saved": "Saved with the document.",
+  "corrections.download": "Download corrected JSON",
   "corrections.discard": "Discard",
 
   "export.format": "Format",

@@ -68,6 +68,7 @@ export const words = {
   "document.other": "その他の書類",
   "document.unknown": "書類",
   "document.pages": "全{count}ページ",
+  "document.stored": "{until}まで保存",
   "document.time": "読み取り時間 {time}",
 
   "viewer.label": "原本",
@@ -138,9 +139,9 @@ export const words = {
   "edit.wrong.number": "数値で入力してください（例：436,040）。",
   "edit.wrong.date": "日付は 2026-11-30 の形で入力してください。",
   "corrections.count": "修正：{count}件",
-  "corrections.send": "修正を送信",
-  "corrections.sent": "送信しました。ありがとうございます。",
-  "corrections.save": "修正後のJSONをダウンロード",
+  "corrections.save": "修正を保存",
+  "corrections.saved": "文書とともに保存しました。",
+  "corrections.download": "修正後のJSONをダウンロード",
   "corrections.discard": "修正を破棄",
 
   "export.format": "形式",

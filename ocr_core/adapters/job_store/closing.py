@@ -13,6 +13,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ocr_core import tracing
 from ocr_core.adapters.job_store.rows import AnyRow
 from ocr_core.adapters.job_store.statements import (
     ADD_RESULT,
@@ -53,8 +54,12 @@ def new_task(
     stage: Stage,
     now: datetime,
     pages: PageRange | None = None,
+    apart: bool = False,
 ) -> dict[str, object]:
-    """A row of ``tasks``, due at once. Work begun ranks before new documents, normal before low."""
+    """A row of ``tasks``, due at once. Work begun ranks before new documents, normal before low.
+
+    It belongs to the trace that is current here, or ``apart``, to one of its own that is linked to it.
+    """
     return {
         "document_id": document_id,
         "job_id": job_id,
@@ -69,6 +74,7 @@ def new_task(
         "next_send_at": now,
         "wait_s": 0.0,
         "created_at": now,
+        "trace_origin": tracing.origin(apart=apart),
     }
 
 
@@ -207,5 +213,6 @@ def _announce(connection: Connection, job: AnyRow, counts: dict[str, int], now: 
             "attempts": 0,
             "next_at": now,
             "wait_s": 0.0,
+            "trace_origin": tracing.origin(apart=job.total > tracing.MAX_JOINED_DOCUMENTS),
         },
     )

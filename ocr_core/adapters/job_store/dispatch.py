@@ -17,6 +17,7 @@ from ocr_core.adapters.job_store.tables import dead_letters, tasks, waits
 from ocr_core.contracts.job_store import Backlog, DeadLetter, Dispatch, DueWork
 from ocr_core.contracts.jobs import Clock, Stage, StoreRules
 from ocr_core.contracts.messages import StageMessage
+from ocr_core.contracts.trace_context import TraceOrigin
 
 MAX_DOUBLINGS = 30
 """Of the back-off; it has reached its longest by then, and 2 to this power is still a small number."""
@@ -230,6 +231,7 @@ def _dispatch(row: AnyRow) -> Dispatch:
         attempts=row.attempts,
         send_count=row.send_count,
         next_send_at=row.next_send_at,
+        origin=TraceOrigin.decode(row.trace_origin),
     )
 
 

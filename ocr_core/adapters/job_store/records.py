@@ -9,6 +9,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ocr_core import tracing
 from ocr_core.adapters.database.connection import Database, insert_all
 from ocr_core.adapters.job_store.closing import ENDED, lock_job, new_task
 from ocr_core.adapters.job_store.letting_in import let_in
@@ -122,6 +123,7 @@ class SqlJobRecords:
                 priority=new_job.priority,
                 stage=Stage.READ,
                 now=now,
+                apart=count > tracing.MAX_JOINED_DOCUMENTS,
             )
             for row in rows
         ]
@@ -198,6 +200,7 @@ class SqlJobRecords:
                 priority=job.priority,
                 stage=Stage.READ,
                 now=now,
+                apart=job.failed > tracing.MAX_JOINED_DOCUMENTS,
             )
             for row in connection.execute(query)
         ]

@@ -17,6 +17,7 @@ from ocr_core.adapters.job_store.tables import (
     jobs,
     tasks,
 )
+from ocr_core.contracts.job_store import DocumentTraces
 from ocr_core.contracts.jobs import Clock
 
 MAX_IDS_AT_ONCE = 500
@@ -59,6 +60,27 @@ class SqlRetention:
             ]
             connection.execute(sa.delete(tasks).where(tasks.c.job_id.in_(locked)))
             return connection.execute(sa.delete(jobs).where(jobs.c.id.in_(locked))).rowcount
+
+    def traces_of(self, tenant: str, document_id: str) -> DocumentTraces | None:
+        """See ``Retention``."""
+        query = (
+            sa.select(documents.c.source, jobs.c.id, jobs.c.created_at, jobs.c.webhook_url)
+            .join(jobs, jobs.c.id == documents.c.job_id)
+            .where(documents.c.id == document_id, documents.c.tenant == tenant)
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return DocumentTraces(
+            job_id=row.id, job_created_at=row.created_at, source=row.source, webhook_url=row.webhook_url
+        )
+
+    def forget_document(self, tenant: str, document_id: str) -> None:
+        """See ``Retention``."""
+        one = sa.and_(documents.c.id == document_id, documents.c.tenant == tenant)
+        with self._database.writing() as connection:
+            connection.execute(sa.update(documents).where(one), {"source": "", "file_name": None})
 
     def installation_id(self) -> str:
         """See ``Retention``."""

@@ -19,6 +19,7 @@ from ocr_core.contracts.jobs import (
 )
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.contracts.schema_names import SchemaName
+from ocr_core.contracts.trace_context import TraceOrigin
 from ocr_core.contracts.webhooks import DeliveryStatus, WebhookDelivery
 
 AnyRow = Row[Any]
@@ -96,6 +97,7 @@ def delivery_of(row: AnyRow, token: str | None = None) -> WebhookDelivery:
         last_status_code=row.last_status_code,
         last_error=row.last_error,
         token=token,
+        origin=TraceOrigin.decode(row.trace_origin),
     )
 
 

@@ -86,6 +86,7 @@ tasks = sa.Table(
     sa.Column("lease_token", _Id),
     sa.Column("lease_expires_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("trace_origin", _Word),  # what it came of, where tracing was on (TraceOrigin)
     sa.UniqueConstraint("document_id", "stage", "first_page"),
     # Serves all of the dispatcher's questions: which tenants wait, who is next, how much is in flight.
     sa.Index(None, "sent", "tenant", "rank", "id"),
@@ -158,6 +159,7 @@ webhook_deliveries = sa.Table(
     sa.Column("lease_token", _Id, unique=True),
     sa.Column("last_status_code", sa.Integer),
     sa.Column("last_error", sa.Text),
+    sa.Column("trace_origin", _Word),
     sa.UniqueConstraint("job_id", "run"),
     sa.Index(None, "status", "next_at"),
 )

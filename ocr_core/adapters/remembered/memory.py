@@ -22,7 +22,7 @@ from enum import StrEnum
 
 from prometheus_client import Counter, Gauge
 
-from ocr_core.adapters.remembered.shared import Outcome, SharedStore
+from ocr_core.adapters.remembered.shared import Outcome, SharedStore, StillWanted, always
 from ocr_core.adapters.remembered.shelf import Shelf
 from ocr_core.contracts.access import TenantPolicy
 from ocr_core.contracts.objects import ObjectStore
@@ -129,14 +129,21 @@ class Memory:
             self._answered_bytes.labels(self._kind).inc(len(thing.body))
         return thing
 
-    def keep(self, key: MemoryKey, thing: Remembered, policy: TenantPolicy) -> None:
-        """Remember it, if it can be; nobody waits for that."""
+    def keep(self, key: MemoryKey, thing: Remembered, policy: TenantPolicy, still_wanted: StillWanted = always) -> None:
+        """Remember it, if it can be; nobody waits for that.
+
+        Args:
+            key: Under what.
+            thing: What.
+            policy: Of its tenant.
+            still_wanted: Asked once it lies where others see it.
+        """
         if policy.retention_days == 0:
             fits = len(thing.body) <= self._max_entry_bytes and self._shelf.put(key, thing)
             self._kept.labels(self._kind, Outcome.KEPT if fits else Outcome.TOO_LARGE).inc()
             self._show()
         elif self._shared is not None:
-            self._later(self._store(self._shared, key, thing))
+            self._later(self._store(self._shared, key, thing, still_wanted))
 
     async def settle(self) -> None:
         """Wait for what is being stored: for tests, and whoever wants to be sure."""
@@ -154,8 +161,8 @@ class Memory:
     def _keep_of(self, policy: TenantPolicy) -> float:
         return min(self._keep_s, policy.retention_days * DAY_S) if policy.retention_days else self._keep_s
 
-    async def _store(self, shared: SharedStore, key: MemoryKey, thing: Remembered) -> None:
-        self._kept.labels(self._kind, await shared.put(key, thing)).inc()
+    async def _store(self, shared: SharedStore, key: MemoryKey, thing: Remembered, still_wanted: StillWanted) -> None:
+        self._kept.labels(self._kind, await shared.put(key, thing, still_wanted)).inc()
 
     def _later(self, write: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(write)

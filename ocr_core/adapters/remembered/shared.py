@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 from ocr_core.contracts.errors import DocumentTooLarge, NotFound, OcrError
@@ -19,7 +19,6 @@ RESTS_S = 1.0
 a second its patience, and the others nothing."""
 WRITES_AT_ONCE = 4
 """More at the same time are not remembered: storing must never hold up reading."""
-WRITE_TIMEOUT_S = 10.0
 _HEAD_BYTES = 4_096
 """What the entry's own head may add to a body."""
 
@@ -38,6 +37,16 @@ class Outcome(StrEnum):
     KEPT = "kept"
     TOO_LARGE = "too_large"
     BUSY = "busy"
+    UNWANTED = "unwanted"
+
+
+StillWanted = Callable[[], Awaitable[bool]]
+"""Whether the document that something is remembered of is still there, as far as can be known."""
+
+
+async def always() -> bool:
+    """Nobody deletes it but by its time."""
+    return True
 
 
 class SharedStore:
@@ -82,8 +91,8 @@ class SharedStore:
             return None, Outcome.DAMAGED
         return thing, Outcome.HIT
 
-    async def put(self, key: MemoryKey, thing: Remembered) -> Outcome:
-        """Store it, if that is not too much just now."""
+    async def put(self, key: MemoryKey, thing: Remembered, still_wanted: StillWanted = always) -> Outcome:
+        """Store it, if that is not too much just now, and if it is wanted when it lies there."""
         if len(thing.body) > self._max_entry_bytes:
             return Outcome.TOO_LARGE
         if self._monotonic_s() < self._rests_until_s:
@@ -92,10 +101,11 @@ class SharedStore:
             return Outcome.BUSY
         self._writing += 1
         try:
-            async with asyncio.timeout(WRITE_TIMEOUT_S):
-                await self._objects.put(key.path, encode_remembered(key, thing), content_type=CONTENT_TYPE)
-        except TimeoutError:
-            return self._rest(Outcome.LATE)
+            # As long as it takes: what was given up here might lie there later, and nobody would look again.
+            await self._objects.put(key.path, encode_remembered(key, thing), content_type=CONTENT_TYPE)
+            if not await still_wanted():  # its document was deleted before this was there to be forgotten
+                await self._objects.delete(key.path)
+                return Outcome.UNWANTED
         except OcrError:
             return self._rest(Outcome.FAILED)
         finally:

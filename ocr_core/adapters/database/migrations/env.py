@@ -8,6 +8,7 @@ from alembic import context
 from ocr_core.adapters.access_store import tables as access_tables  # noqa: F401 - so that ``metadata`` has them
 from ocr_core.adapters.database.connection import Database
 from ocr_core.adapters.database.metadata import metadata
+from ocr_core.adapters.document_store import tables as document_tables  # noqa: F401 - likewise
 from ocr_core.adapters.job_store import tables as job_tables  # noqa: F401 - likewise
 
 _UPGRADE_LOCK = 7_305_112_964

@@ -1,0 +1,212 @@
+"""Stored documents end: by age, by a tenant's end, after a deletion that was interrupted. Real bucket and database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from async_worker import leftovers
+from async_worker.document_retention import FORGET_AFTER_S, LOOK_EVERY_S, STEP_EVERY_S, DocumentRetention
+from async_worker.exports.layout import DataSet, part_key, state_key
+from async_worker.leftovers import Leftovers
+from async_worker.ownership import CLOCK_KEY, OWNER_KEY
+from async_worker.removal import DocumentRemoval
+from async_worker.tenant_deletions import TenantDeletions
+from local_stack.aws import AwsServer
+from ocr_core.adapters.access_store import SqlAccessStore
+from ocr_core.contracts.access import HouseTenant
+from ocr_core.contracts.audit import Actor
+from ocr_core.contracts.errors import NotFound, NotReady
+from ocr_core.contracts.stored_documents import StoredDocument, page_key
+from ocr_core.settings import BulkSettings
+from tests.support.access import TEST, add_tenant
+from tests.support.bulk_roles import Rooms, bulk_rooms
+from tests.support.job_stores import claim_next, new_job
+from tests.support.stored_documents import new_document, new_document_id
+
+DAY_S = 86_400.0
+BY = Actor(key_id=None, through="api")
+
+
+class Later:
+    """The machine's clock, put forward; object storage's goes with it, or stays."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+        self.is_wrong = False
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead_s)
+
+    async def reference(self) -> float:
+        return datetime.now(UTC).timestamp() if self.is_wrong else self.now().timestamp()
+
+
+@pytest.fixture
+def clock() -> Later:
+    return Later()
+
+
+@pytest.fixture
+async def rooms(aws_server: AwsServer, tmp_path: Path, clock: Later) -> AsyncIterator[Rooms]:
+    async with bulk_rooms(aws_server, tmp_path, clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def accounts(rooms: Rooms, tmp_path: Path) -> Iterator[SqlAccessStore]:
+    del rooms  # it has made the tables
+    with SqlAccessStore(f"sqlite:///{tmp_path / 'jobs.sqlite3'}") as opened:
+        add_tenant(opened, "acme", retention_days=7)
+        add_tenant(opened, "globex", retention_days=1_000)
+        yield opened
+
+
+@pytest.fixture
+def retention(rooms: Rooms, accounts: SqlAccessStore, clock: Later) -> DocumentRetention:
+    return DocumentRetention(
+        documents=rooms.documents,
+        removal=DocumentRemoval(
+            documents=rooms.documents, jobs=rooms.store, objects=rooms.objects, blocking=rooms.blocking
+        ),
+        accounts=accounts,
+        house=HouseTenant(name="default", retention_days=3),
+        objects=rooms.objects,
+        blocking=rooms.blocking,
+        metrics=rooms.metrics,
+        clock=clock,
+        reference=clock.reference,
+    )
+
+
+async def keep(rooms: Rooms, tenant: str = "acme", pages: int = 2) -> StoredDocument:
+    new = new_document(tenant)
+    for key in (new.result_key, *(page_key(tenant, new.id, number + 1) for number in range(pages))):
+        await rooms.objects.put(key, b"x", content_type="application/octet-stream")
+    kept = rooms.documents.keep(new)
+    assert kept is not None
+    return kept
+
+
+async def objects(rooms: Rooms) -> set[str]:
+    return {item.key async for item in rooms.objects.scan("")} - {OWNER_KEY, CLOCK_KEY}
+
+
+def tenants_of(keys: set[str]) -> list[str]:
+    return sorted({key.split("/")[1] for key in keys})
+
+
+async def test_what_is_older_than_its_tenants_days_goes(
+    rooms: Rooms, retention: DocumentRetention, clock: Later
+) -> None:
+    for tenant in ("acme", "globex", "default"):
+        await keep(rooms, tenant)
+    assert await retention.expire() == LOOK_EVERY_S
+    clock.ahead_s = 4 * DAY_S
+    assert await retention.expire() == STEP_EVERY_S  # the house's own three days, by its settings
+    assert rooms.documents.tenants() == ("acme", "globex")
+    clock.ahead_s = 8 * DAY_S
+    await retention.expire()
+    await retention.remove()
+    assert rooms.documents.tenants() == ("globex",)
+    assert tenants_of(await objects(rooms)) == ["globex"]
+    assert rooms.documents.deletions(limit=9) == ()
+    assert rooms.metrics.registry.get_sample_value("ocr_documents_gone_total") == 2
+
+
+async def test_switched_off_means_that_all_of_it_goes(
+    rooms: Rooms, retention: DocumentRetention, accounts: SqlAccessStore
+) -> None:
+    for tenant in ("acme", "globex", "nobody"):
+        await keep(rooms, tenant)
+    add_tenant(accounts, "acme", retention_days=0)
+    assert await retention.expire() == STEP_EVERY_S
+    await retention.remove()
+    assert tenants_of(await objects(rooms)) == ["globex"]
+
+
+async def test_a_clock_that_is_wrong_deletes_nothing(rooms: Rooms, retention: DocumentRetention, clock: Later) -> None:
+    await keep(rooms)
+    clock.ahead_s, clock.is_wrong = 30 * DAY_S, True
+    assert await retention.expire() == LOOK_EVERY_S
+    assert rooms.documents.tenants() == ("acme",)
+
+
+async def test_a_deletion_that_was_interrupted_is_finished(
+    rooms: Rooms, retention: DocumentRetention, clock: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = await keep(rooms)
+    rooms.documents.begin_deletion("acme", kept.id, by=BY)
+
+    async def down(_keys: object) -> None:
+        raise NotReady("object storage does not answer")
+
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(rooms.objects, "delete_many", down)
+        with pytest.raises(NotReady):
+            await retention.remove()
+    assert [each.id for each in rooms.documents.deletions(limit=9)] == [kept.id]
+    await retention.remove()
+    assert await objects(rooms) == set()
+    assert rooms.documents.deletions(limit=9) == ()
+    await retention.forget()
+    assert rooms.documents.begin_deletion("acme", kept.id, by=BY).is_gone
+    clock.ahead_s = FORGET_AFTER_S + 60
+    await retention.forget()
+    with pytest.raises(NotFound):
+        rooms.documents.begin_deletion("acme", kept.id, by=BY)
+
+
+async def test_a_tenant_that_is_deleted_takes_its_documents_along(
+    rooms: Rooms, accounts: SqlAccessStore, clock: Later
+) -> None:
+    deletions = TenantDeletions(
+        documents=rooms.documents,
+        administration=accounts,
+        store=rooms.store,
+        objects=rooms.objects,
+        blocking=rooms.blocking,
+        settings=BulkSettings(),
+        keep_audit_days=1.0,
+        clock=clock,
+    )
+    for tenant in ("acme", "globex"):
+        await keep(rooms, tenant)
+        day = (tenant, "2026-11-29")
+        for key in (part_key(DataSet.DOCUMENTS, *day), state_key(*day)):
+            await rooms.objects.put(key, b"x", content_type="application/octet-stream")
+    accounts.begin_deletion("acme", by=TEST)
+    await deletions.step()
+    left = await objects(rooms)
+    assert len(left) == 5
+    assert all("globex" in key for key in left)
+    assert rooms.documents.tenants() == ("globex",)
+
+
+async def test_what_no_row_names_is_swept_but_not_what_is_being_read(
+    rooms: Rooms, clock: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "STEP_EVERY_S", 0.0)
+    kept = await keep(rooms)
+    rooms.store.create_job(new_job())
+    reading = claim_next(rooms.store).document_id
+    nobodys = new_document_id()
+    for document_id in (reading, nobodys):
+        await rooms.objects.put(page_key("acme", document_id, 1), b"x", content_type="image/jpeg")
+    tidying = Leftovers(
+        store=rooms.store,
+        documents=rooms.documents,
+        objects=rooms.objects,
+        blocking=rooms.blocking,
+        settings=BulkSettings(),
+        clock=clock,
+        reference=clock.reference,
+    )
+    assert await tidying.tidy(asyncio.Event(), pause_s=0.0) == 0  # too young to be judged
+    clock.ahead_s = 2 * 3_600.0
+    assert await tidying.tidy(asyncio.Event(), pause_s=0.0) == 1
+    assert {key.split("/")[2] for key in await objects(rooms)} == {kept.id, reading}
