@@ -56,7 +56,6 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
         PageSettings,
         PdfSettings,
         RememberSettings,
-        ObjectStoreSettings,
     ),
     "postprocess": (*ALL_SERVICES, PostprocessSettings),
     "bulk-api": (*BULK, WebhookSettings),

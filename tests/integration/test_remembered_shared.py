@@ -14,11 +14,12 @@ import pytest
 
 from local_stack.aws import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, AwsServer
 from ocr_core.adapters.access_store import SqlAccessStore
+from ocr_core.adapters.document_store import SqlDocumentStore
 from ocr_core.adapters.job_store import upgrade
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.remembered import forget
 from ocr_core.contracts.access import Scope
-from tests.support.access import add_key, add_tenant, bearer
+from tests.support.access import TEST, add_key, add_tenant, bearer
 from tests.support.aws import object_settings, storage_settings
 from tests.support.bulk_documents import png_document
 from tests.support.faults_proxy import FaultProxy, Faults
@@ -38,6 +39,7 @@ class Replica:
     accounts: SqlAccessStore
     proxy: FaultProxy
     objects: S3ObjectStore
+    documents: SqlDocumentStore
 
     def key(self, tenant: str, **policy: object) -> str:
         add_tenant(self.accounts, tenant, **policy)
@@ -70,7 +72,11 @@ def replica(tmp_path_factory: pytest.TempPathFactory, aws_server: AwsServer) -> 
     url = f"sqlite:///{folder / 'jobs.sqlite3'}"
     upgrade(url)
     bucket = object_settings()
-    with FaultProxy(aws_server.config.url) as proxy, SqlAccessStore(url) as accounts:
+    with (
+        FaultProxy(aws_server.config.url) as proxy,
+        SqlAccessStore(url) as accounts,
+        SqlDocumentStore(url) as documents,
+    ):
         settings = {
             "OCR_ACCESS_KEYS": "true",
             "OCR_ACCESS_METRICS_OPEN": "true",
@@ -89,7 +95,7 @@ def replica(tmp_path_factory: pytest.TempPathFactory, aws_server: AwsServer) -> 
         objects = S3ObjectStore(bucket, storage_settings(aws_server))
         asyncio.run(_make_bucket(objects))
         with SyncHouse(folder=folder, page_s=0.01, settings=settings) as house:
-            yield Replica(house=house, accounts=accounts, proxy=proxy, objects=objects)
+            yield Replica(house=house, accounts=accounts, proxy=proxy, objects=objects, documents=documents)
 
 
 async def _make_bucket(objects: S3ObjectStore) -> None:
@@ -161,6 +167,21 @@ def test_a_storage_that_is_ill_costs_a_little_time_and_nothing_else(replica: Rep
         replica.proxy.faults = Faults()
     time.sleep(RESTS_S)
     wait_until(lambda: replica.is_remembered(key, content), "the storage to be asked again")
+
+
+def test_an_answer_names_a_stored_document_only_while_it_is_there(replica: Replica) -> None:
+    """Also where nobody has told the memory yet: the row alone is marked here."""
+    key, content = replica.key("kept", retention_days=30), fresh()
+    wait_until(lambda: replica.is_remembered(key, content), "the answer to be kept")
+    answer = replica.read(key, content)
+    document_id = answer.json()["id"]
+    assert answer.headers["Yomitori-Document-Id"] == document_id
+    assert answer.json()["stored_until"]
+    replica.documents.get("kept", document_id)
+    replica.documents.begin_deletion("kept", document_id, by=TEST)
+    assert not replica.is_remembered(key, content)
+    wait_until(lambda: replica.is_remembered(key, content), "the new document's answer to be kept")
+    assert replica.read(key, content).json()["id"] != document_id
 
 
 def test_an_answer_from_memory_counts_as_one_of_the_tenants_minute(replica: Replica) -> None:

@@ -150,6 +150,9 @@ class IllStore:
             if name.startswith(prefix):
                 yield ObjectInfo(key=name, size_bytes=1, modified_at_s=0)
 
+    async def delete(self, name: str) -> None:
+        self.held.pop(name, None)
+
     async def delete_many(self, names: list[str]) -> None:
         for name in names:
             self.held.pop(name)
@@ -206,6 +209,19 @@ class TestSharedStore:
         outcomes = await asyncio.gather(*(shared.put(key(n=n), thing()) for n in range(WRITES_AT_ONCE + 2)))
         assert sorted(outcomes) == [Outcome.BUSY] * 2 + [Outcome.KEPT] * WRITES_AT_ONCE
         assert await shared.put(key(), thing(b"x" * 1_001)) is Outcome.TOO_LARGE
+
+    async def test_what_lands_after_its_document_was_deleted_is_taken_back(self) -> None:
+        store = IllStore()
+        shared, is_there = shared_over(store), True
+
+        async def still_wanted() -> bool:
+            assert key().path in store.held  # asked before, the answer would say nothing
+            return is_there
+
+        assert await shared.put(key(), thing(), still_wanted) is Outcome.KEPT
+        is_there = False
+        assert await shared.put(key(), thing(), still_wanted) is Outcome.UNWANTED
+        assert store.held == {}
 
     async def test_forgetting_takes_a_document_or_a_tenant_and_nobody_elses(self) -> None:
         store = IllStore()
