@@ -32,14 +32,13 @@ from ocr_core.contracts.remembered import REPEATABLE_WARNINGS, MemoryKey, Rememb
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.contracts.warning_codes import join_codes, split_codes
 from ocr_core.service import RequestContext
+from preprocess_svc.completing import MAX_BYTES_ON_THE_LOOP
 from preprocess_svc.keeping import DocumentKeeper
 from preprocess_svc.parameters import OcrParameters
 
 PATIENCE_S = 0.25
 """For what models and text side say of themselves; both take a millisecond or two."""
 
-_MAX_BYTES_ON_THE_LOOP = 128 << 10
-"""As for a fresh answer (``sync_road``): more is parsed and written in a thread."""
 _CHANGES_NO_ANSWER = {"timeout_s"}
 _NAMES_THE_FILE = frozenset({OutputFormat.MARKDOWN, OutputFormat.HOCR, OutputFormat.ALTO, OutputFormat.PDF})
 """Formats that have the file's name written into them; JSON gets it anew, and a text has none."""
@@ -139,7 +138,7 @@ class RememberedAnswers:
         )
         if output_format is not OutputFormat.JSON:
             return result
-        if len(found.body) <= _MAX_BYTES_ON_THE_LOOP:
+        if len(found.body) <= MAX_BYTES_ON_THE_LOOP:
             body = _renewed(found.body, file_name, context)
         else:
             body = await asyncio.to_thread(_renewed, found.body, file_name, context)
