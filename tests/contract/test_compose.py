@@ -184,7 +184,8 @@ def test_keys_are_on_and_a_first_one_is_made(tmp_path: Path) -> None:
             assert environment.get("OCR_ALLOW_UNAUTHENTICATED") is None
             assert environment["OCR_BULK_DATABASE_URL"] == services["first-key"]["environment"]["OCR_BULK_DATABASE_URL"]
     assert services["first-key"]["command"] == ["keys", "first"]
-    assert services["first-key"]["restart"] == "no"
+    # Until it has made one; then it ends for good.
+    assert services["first-key"]["restart"] == "on-failure"
 
 
 def test_the_python_services_run_without_privileges(services: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import yaml
 
 from async_worker.main import EXIT_MARGIN_S, parse_roles
 from async_worker.roles import RoleName
+from model_tools.choice import CHOICE_FILE
 from ocr_core.settings import BulkSettings, PostprocessSettings, PreprocessSettings
 from tests.support.kubernetes import (
     EVERYTHING,
@@ -256,7 +257,10 @@ def test_the_model_image_has_what_it_is_copied_from() -> None:
             if container["image"].startswith("yomitori/models:"):
                 source = next(word for word in container["command"] if word.startswith("/models"))
                 assert source == "/models/." or any(source.startswith(target) for target in copied.values())
-    assert set(copied) == {path.parent.name for path in (ROOT / "model_repository").glob("*/configs")}
+    models = {path.parent.name for path in (ROOT / "model_repository").glob("*/configs")}
+    # The choice of a configuration lies where the entrypoint looks for it: in the repository's root.
+    assert set(copied) == {*models, CHOICE_FILE}
+    assert copied[CHOICE_FILE] == "/models/"
 
 
 def test_what_lies_beside_is_used() -> None:

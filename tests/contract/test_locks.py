@@ -22,6 +22,7 @@ _NOT_NEEDED = {
     "yomitori",
     "yomitori-client",
     "setuptools",  # its import hook comes with every environment that has it
+    "brotli",  # httpx and urllib3 load it where it is there: locust brings it, images have none
     "python-multipart",  # starlette loads it where it is there, for forms: the pixel side takes them
 }
 

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from local_stack.stack import REPOSITORY_ROOT
+from local_stack.triton import REPOSITORY_ROOT
 from tests.images import bases, building, loose, walk
 from tests.images.house import House, resolved_services, started_by
 from tests.images.machine import CommandFailed, Machine, NotHere
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         _say(f"images: {error}")
         return 1
     finally:
-        if not options.keep:
+        if not options.keep and machine.folder.is_dir():
             machine.remove()
     text = report.markdown()
     (options.folder / "report.md").write_text(text)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_stack.stack import REPOSITORY_ROOT
+from local_stack.triton import REPOSITORY_ROOT
 from tests.images.machine import Machine, NotHere
 
 STAND_INS = Path(__file__).parent / "stand_ins"
@@ -39,6 +39,16 @@ _PACKAGES = [
 """Of CPython's own modules."""
 _MADE_BY = {"python": "python", "postgres": "postgres", "nvcr.io/nvidia/tritonserver": "triton"}
 """A base's repository, and the Dockerfile of what stands in for it."""
+_KEEP_NOTHING = """\
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };
+Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";
+"""
+_NO_MANUALS = """\
+path-exclude /usr/share/locale/*
+path-exclude /usr/share/man/*
+path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+"""
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP_SETTINGS = Path("/etc/pip.conf")
 """Where a machine says how the registries are reached from it."""
@@ -91,7 +101,8 @@ def _repository(name: str) -> str:
 
 def _full(name: str) -> str:
     """As Docker reads a name without a registry."""
-    return name if "." in name.partition("/")[0] else f"docker.io/library/{name}"
+    registry, slash, _ = name.partition("/")
+    return name if slash and "." in registry else f"docker.io/library/{name}"
 
 
 class _Stands:
@@ -141,11 +152,17 @@ class _Stands:
             line = f"deb http://deb.debian.org/debian {SUITE}-{updates} main\n"
             line = line.replace("/debian ", "/debian-security ") if updates == "security" else line
             (root / "etc/apt/sources.list.d" / f"{updates}.list").write_text(line)
-        for leftover in (root / "var/cache/apt/archives").glob("*.deb"):
+        # As Docker's slim Debian has it: no package is kept once it is installed, no manual comes with it.
+        (root / "etc/apt/apt.conf.d/docker-clean").write_text(_KEEP_NOTHING)
+        (root / "etc/dpkg/dpkg.cfg.d/docker").write_text(_NO_MANUALS)
+        for folder in ("locale", "man"):
+            shutil.rmtree(root / "usr/share" / folder)
+        for leftover in (root / "var/cache/apt").rglob("*.*"):
             leftover.unlink()
         shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
         packed = self._machine.folder / "debian.tar"
-        self._machine.run("tar", "--directory", str(root), "--create", "--file", str(packed), ".")
+        command = ["tar", "--directory", str(root), "--exclude=./dev/*", "--create", "--file", str(packed), "."]
+        self._machine.run(*command)
         self._machine.podman("import", str(packed), _DEBIAN)
         packed.unlink()
         shutil.rmtree(root)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_stack.stack import REPOSITORY_ROOT
+from local_stack.triton import REPOSITORY_ROOT
 from tests.images.machine import CommandFailed, Machine
 
 LAMBDA, MODELS = "yomitori/file-opener-lambda", "yomitori/models"

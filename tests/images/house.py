@@ -24,7 +24,7 @@ from typing import Any, Self
 import yaml
 
 from local_stack.ports import Ports
-from local_stack.stack import REPOSITORY_ROOT
+from local_stack.triton import REPOSITORY_ROOT
 from tests.images.machine import CommandFailed, Machine
 
 COMPOSE_FILE = REPOSITORY_ROOT / "docker-compose.yml"
@@ -67,6 +67,8 @@ class House:
         with contextlib.ExitStack() as stack:
             self.settings["DOCKER_HOST"] = stack.enter_context(self.machine.docker_interface())
             self._write_files()
+            self.machine.clear()
+            stack.callback(self.machine.clear)
             stack.callback(self.compose, "down", "--volumes", "--timeout", "20", allow_failure=True)
             checks = threading.Thread(target=self._check_health, daemon=True)
             checks.start()

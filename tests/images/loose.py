@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evaluation.datasets import SAMPLES_DIR
 from local_stack.aws import AwsConfig, AwsServer
-from local_stack.stack import REPOSITORY_ROOT
+from local_stack.triton import REPOSITORY_ROOT
 from ocr_core.contracts.page import PageImage
 from tests.images.building import LAMBDA, MODELS
 from tests.images.house import STORAGE_PORT

@@ -30,6 +30,7 @@ PACKAGES = {
 
 _MAX_FILES, _MAX_PROCESSES = 20_000, 32_768
 _API_PATIENCE_S = 20.0
+_REMOVAL_TRIES = 20
 
 
 class NotHere(Exception):
@@ -73,12 +74,25 @@ class Machine:
         for name, text in self._configuration().items():
             (self.folder / name).write_text(text)
 
+    def clear(self) -> None:
+        """Remove containers, volumes and networks; the images stay. One that crashes and is started again and again may
+        take several tries."""
+        for _ in range(_REMOVAL_TRIES):
+            self.podman("rm", "--all", "--force", "--time", "2", allow_failure=True)
+            if not self.podman("ps", "--all", "--quiet", allow_failure=True).strip():
+                break
+            time.sleep(1.0)
+        self.podman("volume", "rm", "--all", "--force", allow_failure=True)
+        self.podman("network", "prune", "--force", allow_failure=True)
+
     def remove(self) -> None:
-        """Everything that is kept: containers, volumes, networks and images."""
+        """Remove everything that is kept, but logs and the report."""
         if (self.folder / "storage.conf").exists():
-            for command in (["rm"], ["volume", "rm"], ["network", "prune"], ["rmi"]):
-                everything = ["--all"] if command[0] != "network" else []
-                self.podman(*command, *everything, "--force", allow_failure=True)
+            self.clear()
+            self.podman("rmi", "--all", "--force", allow_failure=True)
+            mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+            for place in sorted((each for each in mounted if each.startswith(f"{self.folder}/")), reverse=True):
+                self.run("umount", "--lazy", place, allow_failure=True)
         for folder in (self.folder / "store", self.folder / "networks", self.run_dir):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -142,13 +156,13 @@ tmp_dir = "{run}/libpod"
             raise CommandFailed(f"{' '.join(command[:4])} … ended with {answer.returncode}:\n{complaint[-3000:]}")
         return said
 
-    def podman(self, *arguments: str, **options: bool) -> str:
+    def podman(self, *arguments: str, allow_failure: bool = False) -> str:
         """A command of podman's.
 
         Raises:
             CommandFailed: as ``run`` has it.
         """
-        return self.run("podman", *arguments, **options)
+        return self.run("podman", *arguments, allow_failure=allow_failure)
 
     def has_image(self, name: str) -> bool:
         """Whether an image of that name is in the store."""

@@ -7,7 +7,8 @@ RUN groupadd --gid 999 postgres && useradd --uid 999 --gid 999 --home-dir /var/l
     && ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin/ \
     && install --directory --owner=postgres --group=postgres --mode=0700 /var/lib/postgresql/data
 COPY postgres_entrypoint.sh /usr/local/bin/docker-entrypoint.sh
-ENV PGDATA=/var/lib/postgresql/data LANG=C.UTF-8
+# Podman's own tmpfs at /run takes the mode from what is mounted below it; so the socket is elsewhere.
+ENV PGDATA=/var/lib/postgresql/data PGHOST=/tmp LANG=C.UTF-8
 VOLUME /var/lib/postgresql/data
 STOPSIGNAL SIGINT
 ENTRYPOINT ["docker-entrypoint.sh"]
