@@ -115,7 +115,7 @@ eval: environment-dev models ## accuracy on ../shared/data and generated documen
 
 train-fields: environment-dev ## learn the field scorer's weights from drawn pages and out/generated/{train,world} (`make generate`)
 	@$(RUN) -m evaluation.field_training out/generated/train out/generated/world \
-		--mockups craft services trade foreign $(ARGS)
+		--mockups craft services trade foreign parties payments $(ARGS)
 
 environment:
 	@$(ENVIRONMENTS) services

@@ -161,6 +161,10 @@ def scripted_server(*script: Scripted | Answerer) -> Iterator[ScriptedServer]:
             pass
 
     class Listener(ThreadingHTTPServer):
+        request_queue_size = (
+            64  # clients that come at once; with the usual five one is refused where the machine is busy
+        )
+
         def handle_error(self, request: object, client_address: object) -> None:
             if not isinstance(sys.exception(), ConnectionError):  # clients leave as they like
                 super().handle_error(request, client_address)  # type: ignore[arg-type]

@@ -98,7 +98,7 @@ class TestResults:
         ]
 
     def test_silence_is_not_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(following, "RESULTS_SILENCE_S", 0.05)
+        monkeypatch.setattr(following, "RESULTS_SILENCE_S", 0.6)  # long for lines that are there, on a busy machine too
         states = (job("running", **RUNNING), job("running", **RUNNING), job("done", **DONE))
         script = results_script(lines(1, 2, holds=True), lines(holds=True), lines(3), states=states)
         with scripted_server(script) as server, JobsClient(server.url) as jobs:
