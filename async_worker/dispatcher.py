@@ -33,7 +33,7 @@ from ocr_core.contracts.jobs import Clock, Stage
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.queues import OutgoingMessage, QueueName, QueueSet
 from ocr_core.contracts.stored_documents import DocumentStore
-from ocr_core.settings import BulkSettings
+from ocr_core.settings import BulkSettings, RememberSettings
 from ocr_core.telemetry import Metrics
 
 MAX_MESSAGES_A_STEP = 100
@@ -74,6 +74,7 @@ class Dispatcher:
         documents: DocumentStore,
         retention: DocumentRetention | None = None,
         deletions: TenantDeletions | None = None,
+        keep_remembered_s: float = RememberSettings.model_fields["keep_s"].default,
         clock: Clock | None = None,
     ) -> None:
         """Store what it works with.
@@ -88,6 +89,7 @@ class Dispatcher:
             documents: Of what tenants keep; called through ``blocking`` only.
             retention: Of these; null where nobody ends them.
             deletions: Of tenants; null where there are none.
+            keep_remembered_s: How long what is remembered may lie in object storage.
             clock: For the age of objects; the machine's own where none is given.
         """
         self._deletions = deletions
@@ -98,7 +100,13 @@ class Dispatcher:
         self._sweeper = Sweeper(store=store, blocking=blocking, lease_s=settings.lease_s, metrics=metrics)
         self._dead_letters = DeadLetters(store=store, queues=queues, blocking=blocking, metrics=metrics)
         self._leftovers = Leftovers(
-            store=store, documents=documents, objects=objects, blocking=blocking, settings=settings, clock=clock
+            store=store,
+            documents=documents,
+            objects=objects,
+            blocking=blocking,
+            settings=settings,
+            keep_remembered_s=keep_remembered_s,
+            clock=clock,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

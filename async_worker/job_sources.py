@@ -5,10 +5,11 @@ from __future__ import annotations
 from async_worker.object_keys import EXPORTS, READINGS, RESULTS, UPLOADS, uploads_prefix
 from ocr_core.contracts.errors import Forbidden
 from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.remembered import REMEMBERED
 from ocr_core.contracts.stored_documents import DOCUMENTS
 from preprocess_svc.sources import AllowList, S3Location
 
-_OWN_AREAS = (UPLOADS, READINGS, RESULTS, DOCUMENTS, EXPORTS)
+_OWN_AREAS = (UPLOADS, READINGS, RESULTS, DOCUMENTS, EXPORTS, REMEMBERED)
 
 
 class JobSources:

@@ -10,6 +10,7 @@ having been counted when it went:
 ``readings/{tenant}/{job}/{document}/…`` gone when the document has ended, or does not exist
 ``results/{tenant}/{job}/{document}/…``  gone when no such job exists
 ``results/{tenant}/by-source/…``         gone when older than ``OCR_BULK_KEEP_JOBS_DAYS``
+``remembered/{tenant}/…``                gone when older than ``OCR_REMEMBER_KEEP_S``; looked for every ten minutes
 ``documents/{tenant}/{document}/…``      gone when no such document is stored, nor being read
 =======================================  ==============================================================
 
@@ -35,14 +36,16 @@ from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import ObjectInfo, ObjectStore
+from ocr_core.contracts.remembered import REMEMBERED
 from ocr_core.contracts.stored_documents import DOCUMENTS, DocumentStore, document_of
-from ocr_core.settings import BulkSettings
+from ocr_core.settings import BulkSettings, RememberSettings
 
 DAY_S = 86_400.0
 MAX_DOCUMENTS_A_STEP = 5_000
 """Of old jobs; deleting so many holds SQLite's write lock for 20 ms or so."""
 OLD_JOBS_EVERY_S = 600.0
 PASS_EVERY_S = 6 * 3_600.0
+FORGET_EVERY_S = 600.0
 FIRST_PASS_S = 60.0
 """After the start: a process that is started again and again need not list the bucket each time."""
 MAX_OBJECTS_A_STEP = 500
@@ -74,6 +77,7 @@ class Leftovers:
         objects: ObjectStore,
         blocking: Blocking,
         settings: BulkSettings,
+        keep_remembered_s: float = RememberSettings.model_fields["keep_s"].default,
         clock: Clock | None = None,
         reference: Callable[[], Awaitable[float]] | None = None,
     ) -> None:
@@ -85,6 +89,7 @@ class Leftovers:
             objects: Where left over objects are looked for.
             blocking: Threads for the two.
             settings: How long things are kept.
+            keep_remembered_s: How long what is remembered is.
             clock: For the age of objects; the machine's own where none is given.
             reference: What the clock is compared with, in seconds since the epoch; object storage where none is given.
         """
@@ -94,6 +99,7 @@ class Leftovers:
         self._blocking = blocking
         self._keep_jobs_s = settings.keep_jobs_days * DAY_S
         self._keep_uploads_s = settings.keep_uploads_days * DAY_S
+        self._keep_remembered_s = keep_remembered_s
         self._clock = clock or SystemClock()
         self._ownership = Ownership(store=store, documents=documents, objects=objects, blocking=blocking)
         self._clock_check = ClockCheck(objects=objects, clock=self._clock, reference=reference)
@@ -110,6 +116,7 @@ class Leftovers:
             with suppress(NotReady):  # the first pass asks again
                 await self._ownership.is_ours()  # a new bucket gets its name before it has much in it
             await wait_or_stop(stop, FIRST_PASS_S)
+            loops.create_task(repeat(self.forget, name="forgetting", stop=stop))
             loops.create_task(repeat(tidy, name="leftovers", stop=stop))
 
     async def delete_old_jobs(self) -> float:
@@ -127,6 +134,30 @@ class Leftovers:
             return OLD_JOBS_EVERY_S
         _log.info("Old jobs were deleted", extra={"action": "retention.deleted", "jobs": deleted})
         return STEP_EVERY_S
+
+    async def forget(self) -> float:
+        """Delete what is remembered for long enough; the seconds until the next time.
+
+        Nobody is answered with it any more, however long it lies; but it is not to lie.
+
+        Raises:
+            NotReady: the database or the object store does not answer.
+        """
+        if not (await self._ownership.is_ours() and await self._clock_check.is_right()):
+            return FORGET_EVERY_S
+        forgotten = 0
+        async for found in _in_steps(self._objects.scan(f"{REMEMBERED}/")):
+            now_s = self._clock.now().timestamp()
+            old = [item.key for item in found if now_s - item.modified_at_s > self._keep_remembered_s]
+            if old:
+                await self._objects.delete_many(old)
+            forgotten += len(old)
+        if forgotten:
+            _log.info(
+                "What was remembered for long enough is forgotten",
+                extra={"action": "remembered.forgotten", "objects": forgotten},
+            )
+        return FORGET_EVERY_S
 
     async def tidy(self, stop: asyncio.Event, *, pause_s: float = STEP_EVERY_S) -> int:
         """One pass over everything, or until ``stop`` is set; how many objects were deleted.

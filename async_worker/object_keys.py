@@ -8,6 +8,8 @@
     readings/{tenant}/{job}/{document}/{token}.pages        the images of these pages, where the job wants them in a PDF
     results/{tenant}/{job}/{document}/{token}.{extension}   the answer, in JSON and in the further formats
     results/{tenant}/by-source/{bucket}/{quoted key}.json   the result line of a document that came by the intake
+    remembered/{tenant}/{document's sha256}/{digest}        answers that are remembered, of tenants whose documents are
+                                                            kept (``ocr_core/contracts/remembered.py``)
     exports/{data set}/tenant={tenant}/date={day}/…         what is exported (exports/layout.py)
 
 Stored documents lie beside them (``contracts/stored_documents.py``); the sync road keeps them too.

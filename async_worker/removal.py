@@ -7,6 +7,7 @@ from datetime import UTC
 from async_worker.blocking import Blocking
 from async_worker.object_keys import RESULTS, reading_prefix, result_prefix, uploads_prefix
 from async_worker.webhooks.filing import MADE_AT
+from ocr_core.adapters.remembered import forget
 from ocr_core.contracts.errors import NotFound
 from ocr_core.contracts.job_store import DocumentTraces, Retention
 from ocr_core.contracts.objects import MAX_DELETES, ObjectStore
@@ -57,6 +58,8 @@ class DocumentRemoval:
             NotReady: a store does not answer; another call goes on.
         """
         await delete_below(self._objects, document_prefix(document.tenant, document.id))
+        if document.sha256 is not None:  # what is remembered of the same bytes tells what they say
+            await forget(self._objects, document.tenant, document.sha256)
         if document.job_id is not None:
             await self._remove_traces(document)
         await self._blocking.run(self._documents.end_deletion, document.id)

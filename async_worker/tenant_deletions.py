@@ -29,6 +29,7 @@ from ocr_core.contracts.access_store import Administration
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.remembered import REMEMBERED
 from ocr_core.contracts.stored_documents import DocumentStore, tenant_prefix
 from ocr_core.settings import BulkSettings
 
@@ -129,7 +130,7 @@ class TenantDeletions:
             documents += deleted
         objects = 0
         for prefix in (
-            *(f"{area}/{tenant.name}/" for area in (UPLOADS, READINGS, RESULTS)),
+            *(f"{area}/{tenant.name}/" for area in (UPLOADS, READINGS, RESULTS, REMEMBERED)),
             tenant_prefix(tenant.name),
             *exports_of(tenant.name),
         ):

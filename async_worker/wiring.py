@@ -24,7 +24,8 @@ from async_worker.stages.discards import Discards
 from async_worker.stages.gate import Gate
 from async_worker.stages.keeping import DocumentKeeping
 from async_worker.stages.metrics import StageMetrics
-from async_worker.stages.read_stage import ReadStage
+from async_worker.stages.read_stage import ReadStage, bulk_limits
+from async_worker.stages.remembered_readings import RememberedReadings
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.structure_stage import StructureStage
 from async_worker.stages.work import StageWork
@@ -40,9 +41,11 @@ from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.queue import SqsQueues
+from ocr_core.adapters.remembered import Kind, Memory
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.access import HouseTenant
+from ocr_core.contracts.document import OpenLimits
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import Stage, StoreRules
 from ocr_core.contracts.queues import QueueName
@@ -60,6 +63,7 @@ from ocr_core.settings import (
     PostprocessSettings,
     PreprocessSettings,
     QueueSettings,
+    RememberSettings,
     StorageSettings,
     TritonSettings,
     WebhookSettings,
@@ -67,6 +71,7 @@ from ocr_core.settings import (
 )
 from ocr_core.telemetry import Metrics
 from postprocess_svc.making import make_catalogue, make_partners, make_pipeline
+from preprocess_svc.pixel_identity import pixel_identity
 
 STORE_THREADS = 4
 """Calls of the job store at the same time, besides two for each document in hand: its work's and its heartbeat's."""
@@ -96,6 +101,7 @@ class WorkerSettings:
     pdf: PdfSettings = field(default_factory=partial(load, PdfSettings))
     postprocess: PostprocessSettings = field(default_factory=partial(load, PostprocessSettings))
     access: AccessSettings = field(default_factory=partial(load, AccessSettings))
+    remember: RememberSettings = field(default_factory=partial(load, RememberSettings))
     documents: DocumentSettings = field(default_factory=partial(load, DocumentSettings))
 
     @property
@@ -153,6 +159,10 @@ class House:
         self._storage = S3Storage(settings.storage)
         self._models = TritonModels(settings.triton, ModelMetrics(self.metrics))
         self._opener = make_file_opener(settings.opener, settings.storage, OpenerMetrics(self.metrics))
+        self._memory = None
+        if settings.remember.enabled and RoleName.READ in roles:
+            # In this process alone: of tenants whose documents are kept the pages' images are wanted, each time.
+            self._memory = Memory(settings.remember, kind=Kind.READING, metrics=self.metrics)
 
     async def start(self) -> None:
         """Start the adapters that these roles use."""
@@ -160,7 +170,7 @@ class House:
         if self._roles & _WITH_QUEUES:
             adapters.append(self._queues)
         if RoleName.READ in self._roles:
-            adapters += [self._models, self._opener]
+            adapters += [self._models, self._opener, *([] if self._memory is None else [self._memory])]
             if self._settings.storage.allow or self._settings.access.keys:
                 adapters.append(self._storage)
         for adapter in adapters:
@@ -278,6 +288,7 @@ class House:
                 keep_audit_days=self._settings.access.keep_audit_days,
                 documents=self._documents,
             ),
+            keep_remembered_s=self._settings.remember.keep_s,
         )
 
     def _intake(self) -> Role:
@@ -314,6 +325,7 @@ class House:
 
     def _read(self) -> Role:
         settings = self._settings
+        limits = settings.limits.to_open_limits()
         workers = self._threads(settings.preprocess.cpu_threads, "pixels")
         stage = ReadStage(
             store=self._store,
@@ -327,15 +339,31 @@ class House:
             opener=self._opener,
             models=self._models,
             workers=workers,
-            limits=settings.limits.to_open_limits(),
+            limits=limits,
             settings=settings.bulk,
             pdf=settings.pdf,
             metrics=self._stage_metrics,
             second_look=settings.preprocess.second_look,
+            remembered=self._remembered(limits, workers),
             keeping=self._keeping(workers),
         )
         kinds = frozenset({Stage.READ, Stage.READ_RANGE})
         return self._consumer(RoleName.READ, QueueName.READ, kinds, stage, settings.bulk.read_documents)
+
+    def _remembered(self, limits: OpenLimits, workers: Executor) -> RememberedReadings | None:
+        settings = self._settings
+        if self._memory is None:
+            return None
+        house_sha256 = pixel_identity(
+            limits=bulk_limits(limits, settings.bulk),
+            second_look=settings.preprocess.second_look,
+            opener=settings.opener,
+            pdf=settings.pdf,
+            generation=settings.remember.generation,
+        )
+        return RememberedReadings(
+            self._memory, models=self._models, policies=self._policies, workers=workers, house_sha256=house_sha256
+        )
 
     def _structure(self) -> Role:
         bulk, postprocess = self._settings.bulk, self._settings.postprocess

@@ -32,7 +32,7 @@ from model_tools.openvino_models import Precision, model_file
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.errors import DeadlineExceeded, NotReady
-from ocr_core.contracts.ports import Recognition
+from ocr_core.contracts.ports import ModelsInUse, Recognition
 from ocr_core.contracts.tensors import TEXT_DETECTION, TEXT_RECOGNITION
 
 T = TypeVar("T")
@@ -211,9 +211,13 @@ class InProcessModels:
             probabilities=np.stack([probabilities for _, probabilities in answers]),
         )
 
-    async def versions(self) -> dict[str, str]:
-        """Which version of each model answers, by model name, as ``TritonModels`` says it."""
-        return {name: "1-int8" if precision is Precision.INT8 else "1" for name, precision in self._precisions.items()}
+    async def in_use(self) -> ModelsInUse:
+        """Which models answer, as ``TritonModels`` says it; the digest is of their names alone."""
+        names = self._precisions.items()
+        versions = {name: "1-int8" if precision is Precision.INT8 else "1" for name, precision in names}
+        charset_sha256 = await self.charset_sha256()
+        told = repr((sorted(versions.items()), charset_sha256)).encode()
+        return ModelsInUse(versions=versions, charset_sha256=charset_sha256, sha256=hashlib.sha256(told).hexdigest())
 
     async def charset_sha256(self) -> str:
         """Digest of the charset, one character a line."""

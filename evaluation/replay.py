@@ -25,7 +25,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer, add
 from evaluation.inprocess_models import InProcessModels
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
-from ocr_core.contracts.ports import Recognition
+from ocr_core.contracts.ports import ModelsInUse, Recognition
 from ocr_core.contracts.tensors import MODELS, TEXT_RECOGNITION
 
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory lives, not a temporary file
@@ -100,9 +100,9 @@ class KeepingModels:
         self._kept.keep(asked, [answer.class_ids, answer.probabilities])
         return answer
 
-    async def versions(self) -> dict[str, str]:
-        """See ``ports.TextModels.versions``."""
-        return await self._models.versions()
+    async def in_use(self) -> ModelsInUse:
+        """See ``ports.TextModels.in_use``."""
+        return await self._models.in_use()
 
     async def charset_sha256(self) -> str:
         """See ``ports.TextModels.charset_sha256``."""

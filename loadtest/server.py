@@ -15,6 +15,7 @@ from pathlib import Path
 from loadtest.corpus import REPOSITORY
 from loadtest.phase import Target
 
+WITHOUT_MEMORY = {"OCR_REMEMBER_ENABLED": "false", "OCR_REMEMBER_SHARED": "false"}
 START_TIMEOUT_S = 420.0
 STOP_TIMEOUT_S = 120.0
 _POLL_S = 0.2
@@ -52,6 +53,11 @@ def process_groups(target: Target) -> dict[str, int]:
     return target.process_groups
 
 
+def measured_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """What the stack is started with: over this process's environment, and with nothing remembered."""
+    return {**os.environ, **settings, **WITHOUT_MEMORY}
+
+
 @contextmanager
 def own_stack(log: Path, *, settings: Mapping[str, str], options: tuple[str, ...] = ()) -> Iterator[Target]:
     """Start a stack on free ports, with data of its own, and stop it at the end.
@@ -72,7 +78,7 @@ def own_stack(log: Path, *, settings: Mapping[str, str], options: tuple[str, ...
         process = subprocess.Popen(  # noqa: S603 - this project's own command
             [sys.executable, "-m", "local_stack", "up", "--free-ports", *places, *options],
             cwd=REPOSITORY,
-            env={**os.environ, **settings},
+            env=measured_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

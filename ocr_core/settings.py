@@ -25,6 +25,8 @@ from ocr_core.contracts.lambda_wire import MAX_PAGES_PER_CALL
 _TENANT = f"^{TENANT_PATTERN}$"
 _DEFAULT_LIMITS = OpenLimits()
 _MIN_TOKEN_CHARACTERS = 16
+_SHARED_PREFIXES = frozenset({"OCR_", "SAGEMAKER_"})
+"""Of variables that other programs read too: the project's common one, and SageMaker's own in its containers."""
 _OTEL_VARIABLES = (
     "OTEL_SDK_DISABLED",
     "OTEL_TRACES_EXPORTER",
@@ -42,7 +44,8 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _empty_to_none(value: object) -> object:
+def empty_to_none(value: object) -> object:
+    """For settings that may be unset."""
     # docker-compose writes `NAME=` for a variable that is not set.
     return None if value == "" else value
 
@@ -101,7 +104,7 @@ class AccessSettings(SettingsGroup):
     keep_audit_days: float = Field(default=400.0, gt=0, le=36_500)
     """How long lines of the audit log are kept."""
 
-    _empty_is_unset = field_validator("metrics_token", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("metrics_token", mode="before")(empty_to_none)
 
     @field_validator("metrics_token")
     @classmethod
@@ -134,7 +137,7 @@ class TracingSettings(SettingsGroup):
     """Make a caller's ``traceparent`` the parent of what is done for it. Otherwise a trace of ours only links to it:
     strangers neither decide how much is recorded, nor write into traces of others whose ids they know."""
 
-    _empty_is_unset = field_validator("endpoint", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("endpoint", mode="before")(empty_to_none)
 
     @property
     def is_on(self) -> bool:
@@ -233,7 +236,7 @@ class FileOpenerSettings(SettingsGroup):
     lambda_max_call_s: float = Field(default=120.0, gt=0, le=900)
     """How long the function may run, as its deployment says."""
 
-    _empty_is_unset = field_validator("lambda_bucket", "lambda_endpoint_url", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("lambda_bucket", "lambda_endpoint_url", mode="before")(empty_to_none)
 
     @model_validator(mode="after")
     def _check_lambda(self) -> Self:
@@ -270,7 +273,7 @@ class StorageSettings(SettingsGroup):
         return entries
 
     _empty_is_unset = field_validator("endpoint_url", "access_key_id", "secret_access_key", mode="before")(
-        _empty_to_none
+        empty_to_none
     )
 
 
@@ -310,7 +313,7 @@ class PageSettings(SettingsGroup):
     """Where a browser finds the bulk API. Empty: on this machine at the bulk API's usual port, else at the page's own
     origin, where a load balancer puts both. At another origin ``OCR_BULK_CORS_ORIGINS`` must name the page's."""
 
-    _empty_is_unset = field_validator("bulk_url", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("bulk_url", mode="before")(empty_to_none)
 
 
 class PdfSettings(SettingsGroup):
@@ -331,6 +334,33 @@ class PdfSettings(SettingsGroup):
     def _check_held(self) -> Self:
         if self.max_held_bytes < self.max_document_bytes:
             raise ValueError("max_held_bytes is below max_document_bytes: no such document could be held")
+        return self
+
+
+class RememberSettings(SettingsGroup):
+    """Answers that are remembered: the same bytes again are not read again (docs/remembered.md)."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_REMEMBER_")
+
+    enabled: bool = False
+    """Remember answers. What a document says then outlives its request, in the process's memory at least."""
+    shared: bool = False
+    """In object storage (``OCR_OBJECTS_``), for all replicas: for tenants whose documents are kept."""
+    max_bytes: int = Field(default=256_000_000, ge=1_000_000)
+    """What one process remembers; what was longest not asked for goes first."""
+    max_entry_bytes: int = Field(default=8_000_000, ge=1_000)
+    """A larger answer is not remembered: page images, most of all."""
+    keep_s: float = Field(default=3_600.0, gt=0, le=86_400)
+    """For how long, at most."""
+    wait_s: float = Field(default=0.05, gt=0, le=5)
+    """How long object storage may take to say what it has; later, the document is read."""
+    generation: str = Field(default="", max_length=200)
+    """A part of every key: another one forgets everything. For what the house cannot see (docs/remembered.md)."""
+
+    @model_validator(mode="after")
+    def _check_shared(self) -> Self:
+        if self.shared and not self.enabled:
+            raise ValueError("shared is on and enabled is not: nothing would be remembered")
         return self
 
 
@@ -358,7 +388,7 @@ class PostprocessSettings(SettingsGroup):
     cpu_threads: PositiveCount = Field(default_factory=lambda: max(2, os.cpu_count() or 2))
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
 
-    _empty_is_unset = field_validator("schemas_dir", "partners_file", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("schemas_dir", "partners_file", mode="before")(empty_to_none)
 
 
 class QueueSettings(SettingsGroup):
@@ -388,7 +418,7 @@ class QueueSettings(SettingsGroup):
     """How long a message that is done may wait to be deleted together with others. Zero: each at once, by itself."""
 
     _empty_is_unset = field_validator("endpoint_url", "access_key_id", "secret_access_key", mode="before")(
-        _empty_to_none
+        empty_to_none
     )
 
 
@@ -407,7 +437,7 @@ class ObjectStoreSettings(SettingsGroup):
     max_transfers: PositiveCount = 8
     """Calls of one process at the same time."""
 
-    _empty_is_unset = field_validator("public_endpoint_url", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("public_endpoint_url", mode="before")(empty_to_none)
 
 
 class DocumentSettings(SettingsGroup):
@@ -503,7 +533,7 @@ class BulkSettings(SettingsGroup):
     shutdown_grace_s: float = Field(default=30.0, ge=0, le=600)
     """How long running work may go on after SIGTERM; then it is released."""
 
-    _empty_is_unset = field_validator("vitals_port", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("vitals_port", mode="before")(empty_to_none)
 
     @property
     def heartbeat_s(self) -> float:
@@ -528,7 +558,7 @@ class WebhookSettings(SettingsGroup):
     max_deliveries: PositiveCount = 8
     """Deliveries at the same time, so that slow servers do not hold up the others for long."""
 
-    _empty_is_unset = field_validator("secret", mode="before")(_empty_to_none)
+    _empty_is_unset = field_validator("secret", mode="before")(empty_to_none)
 
 
 GROUPS: tuple[type[SettingsGroup], ...] = (
@@ -543,6 +573,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     PreprocessSettings,
     PageSettings,
     PdfSettings,
+    RememberSettings,
     PostprocessSettings,
     QueueSettings,
     ObjectStoreSettings,
@@ -613,7 +644,7 @@ def _explain(group: type[SettingsGroup], location: tuple[int | str, ...], messag
 
 def _unknown_variables(group: type[SettingsGroup]) -> list[str]:
     prefix = group.model_config.get("env_prefix", "").upper()
-    if prefix == "OCR_":  # the common prefix of all groups: other programs of the project use it too
+    if prefix in _SHARED_PREFIXES:
         return []
     known = {variable_name(group, field) for field in group.model_fields}
     return sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)

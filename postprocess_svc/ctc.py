@@ -81,6 +81,11 @@ class Charsets:
     def __len__(self) -> int:
         return len(self._by_digest)
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Of all of them, in order."""
+        return tuple(sorted(self._by_digest))
+
     def named(self, sha256: str) -> Charset:
         """The charset of a reading.
 

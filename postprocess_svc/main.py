@@ -21,6 +21,7 @@ from ocr_core.settings import (
     load,
 )
 from ocr_core.telemetry import Metrics, configure_logging
+from postprocess_svc.identity import TextIdentity
 from postprocess_svc.making import make_partners, make_pipeline
 from postprocess_svc.routes import TextRoad, make_router
 
@@ -37,9 +38,11 @@ def make_app(settings: PostprocessSettings) -> FastAPI:
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="text")
     partners = make_partners(settings, metrics)
     pipeline = make_pipeline(settings, partners, metrics)
+    identity = TextIdentity(pipeline)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(identity.sha256)  # reads all of the code, once
         yield
         if partners is not None:
             partners.close()
@@ -51,6 +54,7 @@ def make_app(settings: PostprocessSettings) -> FastAPI:
         places=asyncio.Semaphore(settings.max_readings),
         max_body_bytes=settings.max_body_bytes,
         metrics=metrics,
+        identity=identity.sha256,
         schemas=pipeline.schemas,
     )
     return create_app(

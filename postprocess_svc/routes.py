@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ocr_core.adapters.postprocess import IDENTITY_HEADER
 from ocr_core.contracts import placed_text_codec
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import (
@@ -58,6 +59,8 @@ class TextRoad:
     places: asyncio.Semaphore
     max_body_bytes: int
     metrics: Metrics
+    identity: Callable[[], str]
+    """``TextIdentity.sha256``."""
     schemas: Catalogue = field(default_factory=shipped_schemas)
 
     async def answer(self, request: Request, options: StructureOptions, deadline: Deadline) -> RenderedResult:
@@ -121,6 +124,7 @@ def make_router(road: TextRoad) -> APIRouter:
         options = StructureOptions(
             schemas=_parse_schemas(schema, road.schemas), min_confidence=min_confidence, output_format=output_format
         )
+        made_with = road.identity()
         try:
             result = await road.answer(request, options, deadline)
         except ClientDisconnect:
@@ -129,11 +133,17 @@ def make_router(road: TextRoad) -> APIRouter:
         headers = {"Content-Type": result.content_type}
         if result.warning_codes:
             headers[WARNINGS_HEADER] = join_codes(result.warning_codes)
+        if road.identity() == made_with:  # else a new table of partners came in the middle, or midnight
+            headers[IDENTITY_HEADER] = made_with
         return Response(result.body, headers=headers)
 
     @router.get("/v1/schemas", summary="The schemas that there are")
     async def list_schemas() -> SchemaList:
         return SchemaList(schemas=tuple(schema.summary() for schema in road.schemas))
+
+    @router.get("/v1/identity", summary="What results are made with", status_code=204, response_class=Response)
+    async def tell_identity() -> Response:
+        return Response(status_code=204, headers={IDENTITY_HEADER: road.identity()})
 
     return router
 

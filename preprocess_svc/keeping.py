@@ -25,7 +25,7 @@ from prometheus_client import Counter
 from pydantic_core import to_json
 
 from ocr_core.contracts.deadline import Deadline
-from ocr_core.contracts.errors import InternalError, NotReady, OcrError
+from ocr_core.contracts.errors import InternalError, NotFound, NotReady, OcrError
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.page import PageImage
 from ocr_core.contracts.ports import RenderedResult
@@ -135,6 +135,15 @@ class DocumentKeeper:
     def document(self, tenant: str, *, schemas: tuple[str, ...], retention_days: float) -> KeptDocument:
         """One document's: a context manager; what it wrote of one that was not kept is taken back at the end."""
         return KeptDocument(self, tenant=tenant, schemas=schemas, retention_days=retention_days)
+
+    async def is_there(self, tenant: str, document_id: str) -> bool:
+        """Whether a document is stored and not deleted; false also where that cannot be known."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self.threads, partial(self.store.get, tenant, document_id))
+        except (NotFound, NotReady):
+            return False
+        return True
 
     def patience_s(self, deadline: Deadline) -> float:
         """How long an answer may wait for the rest of keeping."""

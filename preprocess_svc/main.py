@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +20,7 @@ from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.opener_metrics import OpenerMetrics
 from ocr_core.adapters.openers import make_file_opener
 from ocr_core.adapters.postprocess import HttpStructurer
+from ocr_core.adapters.remembered import Kind, Memory
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.access import HouseTenant
@@ -39,6 +41,7 @@ from ocr_core.settings import (
     PageSettings,
     PdfSettings,
     PreprocessSettings,
+    RememberSettings,
     StorageSettings,
     TracingSettings,
     TritonSettings,
@@ -49,9 +52,20 @@ from ocr_core.settings import (
 from ocr_core.telemetry import Metrics, configure_logging
 from preprocess_svc.admission import Admission
 from preprocess_svc.admission_metrics import AdmissionMetrics
+from preprocess_svc.door import LOOKED_AT_ONCE, Door
 from preprocess_svc.keeping import STORE_THREADS, DocumentKeeper
 from preprocess_svc.pdf_answers import PdfAnswers, image_budget
+from preprocess_svc.pixel_identity import pixel_identity
+from preprocess_svc.remembered_answers import RememberedAnswers
 from preprocess_svc.routes import components, make_router
+from preprocess_svc.sagemaker import make_router as make_contract_router
+from preprocess_svc.sagemaker_settings import (
+    SERVE,
+    Contract,
+    SageMakerPlatformSettings,
+    SageMakerSettings,
+    settle_contract,
+)
 from preprocess_svc.shown_pages import ShownPages
 from preprocess_svc.sources import Sources
 from preprocess_svc.sync_road import SyncRoad
@@ -80,13 +94,20 @@ def make_app(
     bulk: BulkSettings,
     objects: ObjectStoreSettings,
     documents: DocumentSettings,
+    remember: RememberSettings | None = None,
+    sagemaker: Contract | None = None,
 ) -> FastAPI:
-    """The public application. Its adapters are started and closed with it."""
+    """The public application. Its adapters are started and closed with it.
+
+    Where ``sagemaker`` says so it serves that contract, for its tenant, and nothing else. Without ``remember`` no
+    answer is remembered.
+    """
     metrics = Metrics()
+    house = HouseTenant(name=bulk.tenant, source_prefixes=storage.allow, retention_days=documents.retention_days)
     gate = open_access(
         access,
         database_url=bulk.database_url.get_secret_value(),
-        house=HouseTenant(name=bulk.tenant, source_prefixes=storage.allow, retention_days=documents.retention_days),
+        house=house if sagemaker is None else sagemaker.house,
         metrics=metrics,
     )
     models = TritonModels(triton, ModelMetrics(metrics))
@@ -105,6 +126,21 @@ def make_app(
             keep_timeout_s=documents.keep_timeout_s,
             metrics=metrics,
         )
+    remember = remember if remember is not None and remember.enabled else None
+    shared = None if remember is None or not remember.shared else S3ObjectStore(objects, storage)
+    memory = None if remember is None else Memory(remember, kind=Kind.ANSWER, metrics=metrics, objects=shared)
+    remembered = None
+    if remember is not None and memory is not None:
+        house_sha256 = pixel_identity(
+            limits=limits.to_open_limits(),
+            second_look=settings.second_look,
+            opener=file_opener,
+            pdf=pdf,
+            generation=remember.generation,
+        )
+        remembered = RememberedAnswers(
+            memory, models=models, structurer=structurer, keeper=keeper, house_sha256=house_sha256
+        )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -115,6 +151,7 @@ def make_app(
                 adapters.append(store)
             if keeper is not None:
                 adapters.append(keeper)
+            adapters += [each for each in (shared, memory) if each is not None]
             for adapter in adapters:
                 await adapter.start()
                 stack.push_async_callback(adapter.close)
@@ -139,10 +176,21 @@ def make_app(
         metrics=metrics,
         second_look=settings.second_look,
         keeper=keeper,
+        remembered=remembered,
+        door=Door(0 if memory is None else LOOKED_AT_ONCE),
     )
     own_version = version("yomitori")
-    routers = [make_router(road)]
-    if page.enabled:
+    # The opener's start does nothing where it runs already; else it is started anew.
+    readiness = Readiness(
+        {
+            "models": partial(_check_models, models),
+            "postprocess": structurer.check,
+            "file opener": opener.start,
+            **({"API keys": gate.check} if access.keys else {}),
+        }
+    )
+    routers = [make_router(road) if sagemaker is None else make_contract_router(road, readiness)]
+    if page.enabled and sagemaker is None:
         bulk_url = partial(bulk_url_of_page, configured=page.bulk_url, own_host=settings.host)
         routers.append(all_open(web_page.make_router(Site.load(), version=own_version, bulk_url=bulk_url)))
     return create_app(
@@ -150,15 +198,7 @@ def make_app(
         version=own_version,
         description=_DESCRIPTION,
         metrics=metrics,
-        # The opener's start does nothing where it runs already; else it is started anew.
-        readiness=Readiness(
-            {
-                "models": partial(_check_models, models),
-                "postprocess": structurer.check,
-                "file opener": opener.start,
-                **({"API keys": gate.check} if access.keys else {}),
-            }
-        ),
+        readiness=readiness,
         routers=routers,
         lifespan=lifespan,
         components=components(),
@@ -195,21 +235,43 @@ async def _check_models(models: TritonModels) -> None:
 
 def main() -> None:
     """Read the settings, serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m preprocess_svc", description="The sync API.")
+    parser.add_argument("command", nargs="?", choices=[SERVE], help="what SageMaker runs its containers with")
+    options = parser.parse_args()
     configure_logging("preprocess", load(LogSettings))
     tracing.begin("preprocess", load(TracingSettings))
-    settings, access = load(PreprocessSettings), load(AccessSettings)
-    check_exposure(settings.host, load(ExposureSettings), access)
+    settings, access, storage, bulk, documents = (
+        load(PreprocessSettings),
+        load(AccessSettings),
+        load(StorageSettings),
+        load(BulkSettings),
+        load(DocumentSettings),
+    )
+    contract = settle_contract(
+        load(SageMakerSettings),
+        load(SageMakerPlatformSettings),
+        is_asked_to_serve=options.command == SERVE,
+        settings=settings,
+        access=access,
+        storage=storage,
+        bulk=bulk,
+        documents=documents,
+    )
+    serving: PreprocessSettings | Contract = contract or settings
+    check_exposure(serving.host, load(ExposureSettings), access)
     app = make_app(
         settings=settings,
         limits=load(LimitSettings),
         triton=load(TritonSettings),
         file_opener=load(FileOpenerSettings),
-        storage=load(StorageSettings),
+        storage=storage,
         pdf=load(PdfSettings),
         page=load(PageSettings),
         access=access,
-        bulk=load(BulkSettings),
+        bulk=bulk,
         objects=load(ObjectStoreSettings),
-        documents=load(DocumentSettings),
+        documents=documents,
+        remember=load(RememberSettings),
+        sagemaker=contract,
     )
-    serve(app, host=settings.host, port=settings.port, shutdown_grace_s=settings.shutdown_grace_s)
+    serve(app, host=serving.host, port=serving.port, shutdown_grace_s=serving.shutdown_grace_s)

@@ -68,6 +68,7 @@ async def read_document(
     on_page: Callable[[], None] = _go_on,
     keep_page: KeepPage | None = None,
     second_look: bool = True,
+    sha256: str | None = None,
 ) -> Reading:
     """Open a document and read its pages.
 
@@ -87,6 +88,7 @@ async def read_document(
         on_page: Told of each page that has been read, or could not be.
         keep_page: Given each page's pixels; what it raises ends the reading.
         second_look: Whether doubtful narrow print is read a second time.
+        sha256: Of the file, where it is known already.
 
     Raises:
         ReadingDeclined: ``on_opened`` did.
@@ -107,7 +109,7 @@ async def read_document(
     walk = _Walk(tools, pages_in_flight, keep_page, on_page)
     with _plain_errors():
         async with asyncio.timeout(deadline.remaining_s()), asyncio.TaskGroup() as group:
-            sha256 = group.create_task(tools.in_thread(_sha256, untrusted_bytes))
+            hashing = group.create_task(_digest(untrusted_bytes, sha256, tools))
             charset_before = group.create_task(models.charset_sha256())
             opening = opener.open(
                 untrusted_bytes, selection=selection, limits=limits, deadline=deadline, text_layer=text_layer
@@ -119,16 +121,16 @@ async def read_document(
                 charset_sha256 = await charset_before
                 await walk.read_pages(opened)
                 media_type, page_count = opened.media_type, opened.page_count
-            # Class ids mean nothing under another charset: both ends must agree (1 ms, beside 100 for a page).
-            if await models.charset_sha256() != charset_sha256:
+            # Class ids mean nothing under another charset: both ends must agree (1.5 ms, beside 100 for a page).
+            in_use = await models.in_use()
+            if in_use.charset_sha256 != charset_sha256:
                 raise NotReady("the recogniser was replaced while it read the document")
-            versions = await models.versions()
     return Reading(
         document=DocumentInfo(
-            file_name=file_name, media_type=media_type, page_count=page_count, sha256=sha256.result()
+            file_name=file_name, media_type=media_type, page_count=page_count, sha256=hashing.result()
         ),
         pages=walk.pages_in_order(),
-        model_versions=versions,
+        model_versions=in_use.versions,
         charset_sha256=charset_sha256,
         warnings=tuple(walk.warnings),
         timing=walk.timing(),
@@ -234,6 +236,12 @@ def _first_foreseen(group: BaseExceptionGroup) -> BaseException | None:
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
     return first
+
+
+async def _digest(content: bytes, known_sha256: str | None, tools: Tools) -> str:
+    if known_sha256 is not None:
+        return known_sha256
+    return await tools.in_thread(_sha256, content)
 
 
 def _sha256(content: bytes) -> str:

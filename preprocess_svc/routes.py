@@ -1,15 +1,13 @@
-"""``POST /v1/ocr``: admission, deadline, the body, and who ends the work early."""
+"""The public routes of the pixel side, and what ``/openapi.json`` tells of them."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
-from ocr_core.adapters.object_parts import disposition
 from ocr_core.contracts.access import Scope
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType
@@ -27,29 +25,32 @@ from ocr_core.contracts.errors import (
     UnreadableDocument,
     UnsupportedMediaType,
 )
-from ocr_core.contracts.ports import RenderedResult, SchemaList
-from ocr_core.contracts.warning_codes import WARNINGS_HEADER, join_codes
-from ocr_core.service import RequestContext, caller_of, context_of, needs, problem_responses
-from ocr_core.service.middleware import CLIENT_CLOSED_REQUEST
-from ocr_core.service.race import finish_in_time
+from ocr_core.contracts.ports import SchemaList
+from ocr_core.contracts.warning_codes import WARNINGS_HEADER
+from ocr_core.service import needs, problem_responses
 from ocr_core.service.result_schema import REF, result_schemas
-from preprocess_svc.admission import Permit
+from preprocess_svc.one_document import DOCUMENT_ID_HEADER, answer_one_document
 from preprocess_svc.parameters import OcrParameters, openapi_parameters
 from preprocess_svc.shown_pages import IMAGE_SCHEMA
-from preprocess_svc.sources import S3Location
 from preprocess_svc.sync_road import SyncRoad
-from preprocess_svc.uploads import FILE_PART, Upload, read_submission
+from preprocess_svc.uploads import FILE_PART
 
-DOCUMENT_ID_HEADER = "Yomitori-Document-Id"
 _LIST_TIMEOUT_S = 5.0
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 _TIMINGS = {
     "fetch": "Fetching the source from object storage; absent without one.",
+    "recall": "Looking whether the answer is remembered; absent where nothing is.",
     "wait": "Waiting for a place among the documents that are read at once.",
     "keep": "Keeping the document, as far as the answer waited for it; absent where the tenant has no retention.",
 }
 """What this service knows beyond the text side's answer."""
+
+_FROM_MEMORY = {
+    "type": "boolean",
+    "description": "The answer to an earlier request for the same bytes, asked in the same way: it was not read again. "
+    "Absent otherwise.",
+}
 
 _ERRORS = (
     InvalidRequest,
@@ -81,32 +82,7 @@ def make_router(road: SyncRoad) -> APIRouter:
     )
     @needs(Scope.SYNC)
     async def read_one_document(request: Request) -> Response:
-        context, caller = context_of(request), caller_of(request)
-        wanted = OcrParameters.parse(request.query_params)
-        deadline = Deadline(at_s=context.received_s + wanted.timeout_s)
-        await road.structurer.check_schemas(wanted.schemas, deadline=deadline)
-        try:
-            # Before the house's own admission: what one tenant may not have takes no place from another.
-            with road.quotas.hold(caller):
-                permit = road.admission.enter(deadline)
-                submission = await _receive(request, permit, road=road, deadline=deadline)
-                result = await finish_in_time(
-                    road.answer(
-                        submission,
-                        caller=caller,
-                        parameters=wanted,
-                        permit=permit,
-                        deadline=deadline,
-                        context=context,
-                    ),
-                    request=request,
-                    deadline=deadline,
-                    on_end=permit.release,
-                )
-        except ClientDisconnect:
-            context.error_code = "client_disconnected"
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        return _answer(result, context)
+        return await answer_one_document(request, OcrParameters.parse(request.query_params), road=road)
 
     @router.get(
         "/v1/schemas",
@@ -120,37 +96,13 @@ def make_router(road: SyncRoad) -> APIRouter:
     return router
 
 
-async def _receive(request: Request, permit: Permit, *, road: SyncRoad, deadline: Deadline) -> Upload | S3Location:
-    """Read the body, within the deadline: a slow sender must not keep its permit for longer."""
-    try:
-        async with asyncio.timeout(deadline.remaining_s()):
-            return await read_submission(request, max_body_bytes=road.limits.max_body_bytes)
-    except TimeoutError:
-        permit.release()
-        raise DeadlineExceeded("the request's deadline passed before its body had arrived") from None
-    except BaseException:
-        permit.release()
-        raise
-
-
-def _answer(result: RenderedResult, context: RequestContext) -> Response:
-    response = Response(result.body, headers={"Content-Type": result.content_type})
-    if result.warning_codes:
-        response.headers[WARNINGS_HEADER] = join_codes(result.warning_codes)
-    if result.stored_id is not None:
-        response.headers[DOCUMENT_ID_HEADER] = result.stored_id
-    if result.file_name is not None:
-        response.headers["Content-Disposition"] = disposition(result.file_name)
-    response.headers["Server-Timing"] = context.server_timing()
-    return response
-
-
 def components() -> dict[str, dict[str, Any]]:
     """The schemas that the routes' documentation refers to."""
     _, of_parameters = openapi_parameters(REF)
     schemas = result_schemas(
-        timings=_TIMINGS, page_images=IMAGE_SCHEMA, sent_sometimes={"fetch", "keep"}, may_be_stored=True
+        timings=_TIMINGS, page_images=IMAGE_SCHEMA, sent_sometimes={"fetch", "keep", "recall"}, may_be_stored=True
     )
+    schemas["OcrResult"]["properties"]["from_memory"] = _FROM_MEMORY
     return {**schemas, **of_parameters}
 
 
@@ -162,6 +114,10 @@ _SUCCESS: dict[str, Any] = {
         WARNINGS_HEADER: {
             "description": "Codes of the warnings, and of pages that could not be read, each once; absent without any.",
             "schema": {"type": "string", "examples": ["page_rendered_smaller, unreadable_page"]},
+        },
+        "Age": {
+            "description": "Seconds since the answer was made, where it is remembered; absent where it is fresh.",
+            "schema": {"type": "integer"},
         },
         DOCUMENT_ID_HEADER: {
             "description": "The stored document's id, where it was kept: see `GET /v1/documents/{id}`.",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from ocr_core import tracing
 from ocr_core.contracts.access import Caller
@@ -24,20 +24,42 @@ from ocr_core.service import RequestContext
 from ocr_core.service.quotas import SyncQuotas
 from ocr_core.telemetry import Metrics
 from preprocess_svc.admission import Admission, Permit
+from preprocess_svc.completing import complete, rounded
+from preprocess_svc.door import Door
 from preprocess_svc.keeping import DocumentKeeper, KeptDocument
 from preprocess_svc.page_guess import guess_pages
 from preprocess_svc.parameters import OcrParameters
 from preprocess_svc.pdf_answers import PdfAnswer, PdfAnswers
 from preprocess_svc.pipeline import KeepPage, read_document
+from preprocess_svc.remembered_answers import Recall, RememberedAnswers, sha256_of
 from preprocess_svc.shown_pages import ShownAnswer, ShownPages
 from preprocess_svc.sources import AllowList, S3Location, Sources
 from preprocess_svc.uploads import Upload
 
-_MAX_BYTES_ON_THE_LOOP = 128 << 10
-"""Of an answer whose JSON is parsed and written anew there: 1.5 ms for 1,000 lines, but 300 ms for 20,000."""
-
 _MAX_BYTES_GUESSED_ON_THE_LOOP = 1 << 20
 """Of a document that is searched for its pages there: 1.3 ms."""
+
+
+_MAX_BYTES_HASHED_ON_THE_LOOP = 1 << 20
+"""Of a document: 0.6 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request wants, beside its document."""
+
+    caller: Caller
+    parameters: OcrParameters
+    deadline: Deadline
+    context: RequestContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    untrusted_bytes: bytes
+    file_name: str | None
+    sha256: str | None
+    """Null where nobody needs it yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,54 +81,104 @@ class SyncRoad:
     """Whether doubtful narrow print is read a second time."""
     keeper: DocumentKeeper | None = None
     """Keeps documents of tenants that have retention; null where none can have."""
+    remembered: RememberedAnswers | None = None
+    """Where answers are remembered."""
+    door: Door = field(default_factory=Door)
+    """Who is turned away, and may be answered from memory all the same."""
 
     async def answer(
         self,
         submission: Upload | S3Location,
+        asked: Asked,
         *,
-        caller: Caller,
-        parameters: OcrParameters,
         permit: Permit,
-        deadline: Deadline,
-        context: RequestContext,
     ) -> RenderedResult:
-        """Fetch, wait for a place, read, structure.
+        """Fetch; look whether the answer is remembered; else wait for a place, read, structure.
 
         Raises:
             Overloaded: now that more is known of the document, it would take too long.
             OcrError: whatever else stands in the way.
         """
-        if isinstance(submission, S3Location):
-            with _stage(context, "fetch"):
-                content = await self.sources.fetch(
-                    submission,
-                    allow_list=AllowList(caller.policy.source_prefixes),
-                    max_bytes=self.limits.max_body_bytes,
-                    deadline=deadline,
-                )
-            file_name = submission.file_name
-        else:
-            content, file_name = submission.untrusted_bytes, submission.file_name
-        context.facts["body_bytes"] = len(content)
-        permit.expect(await self._guess_pages(content, parameters))
+        document = await self._fetch(submission, asked)
+        recall = await self._recall(document, asked)
+        if (answer := await self._repeat(recall, document, asked)) is not None:
+            return answer
+        permit.expect(await self._guess_pages(document.untrusted_bytes, asked.parameters))
         with ExitStack() as held:
-            images = held.enter_context(self._images_for(parameters, deadline))
-            kept = None
+            images = held.enter_context(self._images_for(asked))
+            kept, caller, parameters = None, asked.caller, asked.parameters
             if self.keeper is not None and parameters.store and (days := caller.policy.retention_days):
                 kept = held.enter_context(
                     self.keeper.document(caller.tenant, schemas=parameters.schemas, retention_days=days)
                 )
-            return await self._read(
-                content, file_name, parameters, deadline, context, permit=permit, images=images, kept=kept
+            result = await self._read(document, asked, permit=permit, images=images, kept=kept)
+        if self.remembered is not None and recall is not None:
+            self.remembered.keep(recall, result)
+        return result
+
+    async def answer_from_memory(
+        self,
+        submission: Upload | S3Location,
+        asked: Asked,
+    ) -> RenderedResult | None:
+        """The answer, if it is remembered; null where the document would have to be read.
+
+        Raises:
+            OcrError: the source cannot be fetched.
+        """
+        document = await self._fetch(submission, asked)
+        recall = await self._recall(document, asked)
+        return await self._repeat(recall, document, asked)
+
+    async def _fetch(self, submission: Upload | S3Location, asked: Asked) -> _Document:
+        if isinstance(submission, S3Location):
+            with _stage(asked.context, "fetch"):
+                content = await self.sources.fetch(
+                    submission,
+                    allow_list=AllowList(asked.caller.policy.source_prefixes),
+                    max_bytes=self.limits.max_body_bytes,
+                    deadline=asked.deadline,
+                )
+        else:
+            content = submission.untrusted_bytes
+        asked.context.facts["body_bytes"] = len(content)
+        sha256 = None
+        if self.remembered is not None:
+            is_small = len(content) <= _MAX_BYTES_HASHED_ON_THE_LOOP
+            sha256 = sha256_of(content) if is_small else await asyncio.to_thread(sha256_of, content)
+        return _Document(untrusted_bytes=content, file_name=submission.file_name, sha256=sha256)
+
+    async def _recall(self, document: _Document, asked: Asked) -> Recall | None:
+        """Null where nothing is remembered at all."""
+        if self.remembered is None or document.sha256 is None:
+            return None
+        with _stage(asked.context, "recall"):
+            return await self.remembered.look_up(
+                document.sha256,
+                file_name=document.file_name,
+                parameters=asked.parameters,
+                caller=asked.caller,
+                deadline=asked.deadline,
             )
 
-    def _images_for(
-        self, parameters: OcrParameters, deadline: Deadline
-    ) -> AbstractContextManager[PdfAnswer | ShownAnswer | None]:
+    async def _repeat(self, recall: Recall | None, document: _Document, asked: Asked) -> RenderedResult | None:
+        """The answer that was found; null where none was."""
+        if self.remembered is None or recall is None or recall.found is None:
+            return None
+        asked.context.facts["from_memory"] = True
+        asked.context.stages_ms["total"] = asked.context.elapsed_ms()
+        return await self.remembered.renewed(
+            recall.found,
+            output_format=asked.parameters.format,
+            file_name=document.file_name,
+            context=asked.context,
+        )
+
+    def _images_for(self, asked: Asked) -> AbstractContextManager[PdfAnswer | ShownAnswer | None]:
         """Who keeps page images for the answer; nobody where it shows none."""
-        if parameters.format is OutputFormat.PDF:
-            return self.pdfs.answer(deadline)
-        return self.shown_pages.answer() if parameters.page_images else nullcontext()
+        if asked.parameters.format is OutputFormat.PDF:
+            return self.pdfs.answer(asked.deadline)
+        return self.shown_pages.answer() if asked.parameters.page_images else nullcontext()
 
     async def _guess_pages(self, content: bytes, parameters: OcrParameters) -> int | None:
         most = self.limits.max_pages
@@ -116,23 +188,22 @@ class SyncRoad:
 
     async def _read(
         self,
-        content: bytes,
-        file_name: str | None,
-        parameters: OcrParameters,
-        deadline: Deadline,
-        context: RequestContext,
+        document: _Document,
+        asked: Asked,
         *,
         permit: Permit,
         images: PdfAnswer | ShownAnswer | None,
         kept: KeptDocument | None,
     ) -> RenderedResult:
         """Wait for a place, read, structure, and put the pages' images to it where they are wanted; keep it."""
+        parameters, deadline, context = asked.parameters, asked.deadline, asked.context
         async with AsyncExitStack() as place:
             with _stage(context, "wait"):
                 await place.enter_async_context(permit.reading_place())
             reading = await read_document(
-                content,
-                file_name=file_name,
+                document.untrusted_bytes,
+                sha256=document.sha256,
+                file_name=document.file_name,
                 selection=parameters.selection,
                 text_layer=parameters.text_layer is TextLayerUse.PREFER,
                 limits=self.limits,
@@ -161,7 +232,7 @@ class SyncRoad:
         context.stages_ms["total"] = context.elapsed_ms()
         if parameters.format is not OutputFormat.JSON:
             return result
-        return await _complete(result, context, images if isinstance(images, ShownAnswer) else None, kept)
+        return await complete(result, context, images if isinstance(images, ShownAnswer) else None, kept)
 
     async def _keep(
         self,
@@ -185,7 +256,7 @@ class SyncRoad:
             answer: dict[str, Any] = await asyncio.to_thread(from_json, rendered.body)
             return answer
 
-        timing_ms = _rounded({**context.stages_ms, "total": context.elapsed_ms()})
+        timing_ms = rounded({**context.stages_ms, "total": context.elapsed_ms()})
         await kept.finish(as_json, timing_ms=timing_ms, deadline=deadline)
 
     def _note(self, reading: Reading, context: RequestContext) -> None:
@@ -217,34 +288,6 @@ def _keeper_of(images: PdfAnswer | ShownAnswer | None, kept: KeptDocument | None
             kept.keep(page, rotation_deg)
 
     return both
-
-
-async def _complete(
-    result: RenderedResult, context: RequestContext, images: ShownAnswer | None, kept: KeptDocument | None
-) -> RenderedResult:
-    """Put in what only this side knows: the total time, what the way to the text side took, and the pages' images."""
-    timing_ms = _rounded(context.stages_ms)
-    if images is None and len(result.body) <= _MAX_BYTES_ON_THE_LOOP:
-        body = _completed(result.body, timing_ms, None, kept)
-    else:
-        body = await asyncio.to_thread(_completed, result.body, timing_ms, images, kept)
-    return replace(result, body=body)
-
-
-def _completed(
-    body: bytes, timing_ms: dict[str, float], images: ShownAnswer | None, kept: KeptDocument | None
-) -> bytes:
-    answer = from_json(body)
-    answer["timing_ms"] = timing_ms
-    if kept is not None:
-        kept.put_into(answer)
-    if images is not None:
-        images.put_into(answer)
-    return to_json(answer)
-
-
-def _rounded(stages_ms: Mapping[str, float]) -> dict[str, float]:
-    return {stage: round(ms, 1) for stage, ms in stages_ms.items()}
 
 
 @contextmanager

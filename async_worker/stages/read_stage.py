@@ -15,6 +15,7 @@ from async_worker.object_keys import reading_key
 from async_worker.stages.keeping import DocumentKeeping, PagesToKeep
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.page_images import KeptImages, kept_images, needs_page_images
+from async_worker.stages.remembered_readings import RecalledReading, RememberedReadings
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.work import Closing, NotBegun, insist
 from ocr_core import tracing
@@ -53,6 +54,7 @@ class ReadStage:
         pdf: PdfSettings,
         metrics: StageMetrics,
         second_look: bool,
+        remembered: RememberedReadings | None = None,
         keeping: DocumentKeeping | None = None,
     ) -> None:
         self._keeping = keeping
@@ -67,6 +69,7 @@ class ReadStage:
         self._pdf = pdf
         self._metrics = metrics
         self._second_look = second_look
+        self._remembered = remembered
 
     async def work(self, lease: Lease, deadline: Deadline) -> Closing:
         """See ``StageWork``."""
@@ -76,10 +79,13 @@ class ReadStage:
         except NotReady as error:
             raise NotBegun(error) from error
         try:
+            pages_kept = self._keeping is not None and bool(await self._keeping.days(lease))
+            if not pages_kept and not needs_page_images(lease):
+                return await self._recall_or_read(lease, content, deadline)
             with ExitStack() as held:
                 images = held.enter_context(kept_images(self._pdf)) if needs_page_images(lease) else None
                 pages = None
-                if self._keeping is not None and await self._keeping.days(lease):
+                if self._keeping is not None and pages_kept:
                     pages = held.enter_context(self._keeping.pages())
                 reading = await self._read(lease, content, deadline, keep_page=_keeper_of(images, pages))
                 if pages is not None:
@@ -90,8 +96,23 @@ class ReadStage:
             commit = partial(self._store.split_into_ranges, lease.token, ranges=ranges, page_count=long.page_count)
             return Closing(outcome="split", commit=commit)
 
+    async def _recall_or_read(self, lease: Lease, content: bytes, deadline: Deadline) -> Closing:
+        if self._remembered is None:
+            return await self._keep(lease, await self._read(lease, content, deadline), deadline)
+        recalled = await self._remembered.look_up(lease, content, file_name=_file_name(lease))
+        if recalled.found is not None:
+            return await self._keep(lease, recalled.found, deadline, recalled=recalled)
+        reading = await self._read(lease, content, deadline, sha256=recalled.document_sha256)
+        return await self._keep(lease, reading, deadline, recalled=recalled)
+
     async def _read(
-        self, lease: Lease, content: bytes, deadline: Deadline, *, keep_page: KeepPage | None = None
+        self,
+        lease: Lease,
+        content: bytes,
+        deadline: Deadline,
+        *,
+        keep_page: KeepPage | None = None,
+        sha256: str | None = None,
     ) -> Reading:
         look = _FirstLook(lease, at_most_pages=self._range_pages)
         pages = () if lease.pages is None else ((lease.pages.first, lease.pages.last),)
@@ -110,6 +131,7 @@ class ReadStage:
                 on_opened=look,
                 keep_page=keep_page,
                 second_look=self._second_look,
+                sha256=sha256,
             )
         except Overloaded as error:
             if look.opened is None:  # it was not even opened
@@ -127,6 +149,7 @@ class ReadStage:
         """The reading of a range that has no readable page."""
         loop = asyncio.get_running_loop()
         sha256 = await loop.run_in_executor(self._workers, lambda: hashlib.sha256(content).hexdigest())
+        in_use = await self._models.in_use()
         return Reading(
             document=DocumentInfo(
                 file_name=_file_name(lease),
@@ -138,17 +161,23 @@ class ReadStage:
                 PageError(number=number, code=UnreadablePage.code, detail=error.detail)
                 for number in range(pages.first, pages.last + 1)
             ),
-            model_versions=await self._models.versions(),
-            charset_sha256=await self._models.charset_sha256(),
+            model_versions=in_use.versions,
+            charset_sha256=in_use.charset_sha256,
             warnings=opened.warnings,
         )
 
     async def _keep(
-        self, lease: Lease, reading: Reading, deadline: Deadline, *, images: KeptImages | None = None
+        self,
+        lease: Lease,
+        reading: Reading,
+        deadline: Deadline,
+        *,
+        images: KeptImages | None = None,
+        recalled: RecalledReading | None = None,
     ) -> Closing:
         """Store the reading under the attempt's own key, and what is kept of its pages beside it."""
         with tracing.span("store"):
-            return await self._kept(lease, reading, deadline, images)
+            return await self._kept(lease, reading, deadline, images, recalled)
 
     def _note_steps(self, reading: Reading) -> None:
         """As the sync road does, under the same names: which of a document's steps takes how long."""
@@ -160,14 +189,26 @@ class ReadStage:
         for step, elapsed_ms in steps.items():
             observe(self._metrics.steps.labels(step), elapsed_ms / 1_000)
 
-    async def _kept(self, lease: Lease, reading: Reading, deadline: Deadline, images: KeptImages | None) -> Closing:
+    async def _kept(
+        self,
+        lease: Lease,
+        reading: Reading,
+        deadline: Deadline,
+        images: KeptImages | None,
+        recalled: RecalledReading | None,
+    ) -> Closing:
         encoded = await asyncio.get_running_loop().run_in_executor(self._workers, encode_reading, reading)
         key = reading_key(lease)
         written_keys = (key,) if images is None else (key, await images.store(self._objects, key, deadline))
         await insist(lambda: self._objects.put(key, encoded, content_type=READING_CONTENT_TYPE), deadline)
-        self._note_steps(reading)
+        is_recalled = recalled is not None and recalled.found is not None
+        if not is_recalled:
+            self._note_steps(reading)
         for page in reading.pages:
-            self._metrics.pages.labels("read" if isinstance(page, PageReading) else "unreadable").inc()
+            outcome = "remembered" if is_recalled else "read" if isinstance(page, PageReading) else "unreadable"
+            self._metrics.pages.labels(outcome).inc()
+        if self._remembered is not None and recalled is not None and not is_recalled:
+            await self._remembered.keep(recalled, reading, encoded)
         if lease.stage is Stage.READ_RANGE:
             commit = partial(self._store.finish_range, lease.token, reading_key=key)
         else:

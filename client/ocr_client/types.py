@@ -158,5 +158,7 @@ class OcrResult(TypedDict):
     models: dict[str, str]
     warnings: NotRequired[list[Warning]]
     timing_ms: dict[str, float]
+    from_memory: NotRequired[bool]
+    """True for an answer that the server remembered; absent on a fresh one."""
     stored_until: NotRequired[str]
     """Sent where the server keeps the document."""

@@ -20,7 +20,7 @@ from evaluation.inprocess_models import InProcessModels
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType, OpenLimits, PageSelection, Priority
 from ocr_core.contracts.page import Notice, PageImage
-from ocr_core.contracts.ports import Recognition
+from ocr_core.contracts.ports import ModelsInUse, Recognition
 from preprocess_svc.pipeline import read_document
 
 DEADLINE_S = 120.0
@@ -59,9 +59,9 @@ class RecordingModels:
         self.calls.recognitions.append(crops.copy())
         return await self._models.recognise(crops, priority=priority, deadline=deadline)
 
-    async def versions(self) -> dict[str, str]:
-        """Which version of each model answers."""
-        return await self._models.versions()
+    async def in_use(self) -> ModelsInUse:
+        """See ``ports.TextModels.in_use``."""
+        return await self._models.in_use()
 
     async def charset_sha256(self) -> str:
         """Digest of the charset."""

@@ -21,6 +21,7 @@ from ocr_core.adapters.aws_clients import s3_client
 from ocr_core.settings import StorageSettings
 
 BUCKET = "bench"
+WITHOUT_MEMORY = {"OCR_REMEMBER_ENABLED": "false", "OCR_REMEMBER_SHARED": "false"}
 TRITON = "triton"
 EMULATOR = "aws"
 MODEL_PROCESS = "triton_python_backend_stub"
@@ -119,11 +120,16 @@ def steady_pages_per_s(seen: Sequence[tuple[float, int]], total: int) -> float:
     return (end[1] - begin[1]) / max(end[0] - begin[0], 1e-9)
 
 
+def measured_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    """What the services are started with, whatever the environment says: nothing is remembered while it is measured."""
+    return {"OCR_STORAGE_ALLOW": BUCKET, "OCR_LOG_LEVEL": "warning", **settings, **WITHOUT_MEMORY}
+
+
 @contextmanager
 def running_services(*, settings: Mapping[str, str], log: Path) -> Iterator[Services]:
     """A stack with both roads, its output in ``log``."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {"OCR_STORAGE_ALLOW": BUCKET, "OCR_LOG_LEVEL": "warning", **settings}
+    environment = measured_settings(settings)
     with ExitStack() as exits:
         folder = Path(exits.enter_context(TemporaryDirectory(prefix="yomitori-bench-")))
         file = exits.enter_context(log.open("w", encoding="utf-8"))

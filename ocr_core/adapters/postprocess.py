@@ -21,6 +21,9 @@ from ocr_core.contracts.warning_codes import WARNINGS_HEADER, split_codes
 
 STRUCTURE_PATH = "/v1/structure"
 SCHEMAS_PATH = "/v1/schemas"
+IDENTITY_PATH = "/v1/identity"
+IDENTITY_HEADER = "Yomitori-Made-With"
+"""``Structurer.identity``: of an answer whose making it did not change."""
 READING_MEDIA_TYPE = "application/vnd.msgpack"
 REMAINING_HEADER = "X-Ocr-Remaining-S"
 """Seconds that are left of the request's deadline: the only form in which a deadline crosses between clocks."""
@@ -92,6 +95,20 @@ class HttpStructurer:
             found = await self.schemas(deadline=deadline)
             check_known(names, [schema.name for schema in found.schemas])
 
+    async def identity(self, *, deadline: Deadline) -> str:
+        """See ``ports.Structurer.identity``.
+
+        Raises:
+            NotReady, DeadlineExceeded, InternalError: as ``schemas``.
+        """
+        deadline.check("structure")
+        timeout = httpx.Timeout(deadline.remaining_s(), connect=min(_CONNECT_TIMEOUT_S, deadline.remaining_s()))
+        response = await self._send(self._started().build_request("GET", IDENTITY_PATH, timeout=timeout))
+        identity = response.headers.get(IDENTITY_HEADER)
+        if response.status_code != httpx.codes.NO_CONTENT or not identity:
+            raise InternalError("the text service does not say what it makes results with")
+        return str(identity)
+
     async def structure(
         self, reading: Reading, *, options: StructureOptions, request_id: str, deadline: Deadline
     ) -> RenderedResult:
@@ -138,6 +155,7 @@ class HttpStructurer:
             content_type=response.headers["content-type"],
             body=response.content,
             warning_codes=split_codes(response.headers.get(WARNINGS_HEADER)),
+            made_with_sha256=response.headers.get(IDENTITY_HEADER),
         )
 
     async def _check_anew(self, names: tuple[SchemaName, ...], deadline: Deadline) -> None:

@@ -7,6 +7,7 @@ No request waits in this process: what Triton's bounded queue does not take is `
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import math
 import re
@@ -26,7 +27,7 @@ from ocr_core.adapters.triton_statistics import TritonStatistics
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
 from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady, OcrError, Overloaded
-from ocr_core.contracts.ports import Recognition
+from ocr_core.contracts.ports import ModelsInUse, Recognition
 from ocr_core.contracts.tensors import (
     MODELS,
     RECOGNITION_STRIDE_PX,
@@ -64,6 +65,9 @@ _NOT_LOADED = re.compile(r"is not ready|unknown model|is not found")
 # "Stub process 'text_recognition_0_1' is not healthy.": a model process was killed. model_tools/triton_guard.py ends
 # such a server, which is then started anew.
 _MODEL_PROCESS_GONE = re.compile(r"Stub process.* is not healthy|Failed to obtain the health mutex")
+_CHARSET = "charset_sha256"
+"""A parameter of the recogniser's configuration (``model_repository/README.md``)."""
+_INT8 = "int8"
 _PRECISION = "precision"
 """A parameter of a model's configuration (``model_tools.choice``). INT8 is not quite the same model as its floats."""
 _UNANSWERED = frozenset({"StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED"})
@@ -127,7 +131,6 @@ class TritonModels:
         self._metrics = metrics
         self._client: InferenceServerClient | None = None
         self._pool: RegionPool | None = None
-        self._versions: dict[str, str] = {}
         self._statistics = TritonStatistics(timeout_s=settings.control_timeout_s)
 
     async def start(self) -> None:
@@ -191,22 +194,30 @@ class TritonModels:
         )
         return Recognition(class_ids=np.asarray(class_ids, np.int32), probabilities=np.asarray(confidences, np.float32))
 
-    async def versions(self) -> dict[str, str]:
-        """See ``TextModels.versions``: as the last answers said, or as the server says where there was none.
+    async def in_use(self) -> ModelsInUse:
+        """See ``TextModels.in_use``: asked anew each time, all at once.
 
-        One in INT8 says so: ``1-int8``.
+        Nothing of it is kept. A Triton that was started anew, or one of several behind a name, may serve another model
+        under the same version, and no answer of a model would tell; the round trip takes 1.5 ms.
 
         Raises:
             NotReady: Triton does not answer, or a model is not loaded.
+            InternalError: the recogniser's configuration names no charset.
         """
-        for model in MODELS:
-            if model.name not in self._versions:
-                metadata = await self._control("get_model_metadata", model.name)
-                self._versions[model.name] = max(metadata.versions, key=int)
-        return {
-            name: f"{version}-int8" if await self._precision(name) == "int8" else version
-            for name, version in self._versions.items()
-        }
+        names = [model.name for model in MODELS]
+        configs, metadata = await asyncio.gather(
+            asyncio.gather(*(self._control("get_model_config", name) for name in names)),
+            asyncio.gather(*(self._control("get_model_metadata", name) for name in names)),
+        )
+        versions, digest = {}, hashlib.sha256()
+        for name, answered, told in zip(names, configs, metadata, strict=True):
+            version = max(told.versions, key=int)  # the newest is the one that is served
+            written = answered.config.SerializeToString(deterministic=True)
+            digest.update(f"{name} {version} {len(written)}\n".encode() + written)
+            is_int8 = answered.config.parameters[_PRECISION].string_value == _INT8
+            versions[name] = f"{version}-int8" if is_int8 else version
+        recogniser = configs[names.index(TEXT_RECOGNITION.name)].config
+        return ModelsInUse(versions=versions, charset_sha256=_charset_of(recogniser), sha256=digest.hexdigest())
 
     async def charset_sha256(self) -> str:
         """See ``TextModels.charset_sha256``: what the recogniser's configuration says now.
@@ -218,15 +229,7 @@ class TritonModels:
             InternalError: the configuration does not say.
         """
         response = await self._control("get_model_config", TEXT_RECOGNITION.name)
-        digest = response.config.parameters["charset_sha256"].string_value
-        if not digest:
-            raise InternalError("the recogniser's configuration names no charset")
-        return str(digest)
-
-    async def _precision(self, model_name: str) -> str:
-        """What the model's configuration says that it calculates in; empty for floats. Never kept, as the charset."""
-        response = await self._control("get_model_config", model_name)
-        return str(response.config.parameters[_PRECISION].string_value)
+        return _charset_of(response.config)
 
     def _open_client(self) -> InferenceServerClient:
         if self._client is None:
@@ -248,7 +251,6 @@ class TritonModels:
             try:
                 return await self._through_memory(call, self._pool, region)
             except _StaleRegion:
-                self._forget_server()
                 _log.info("Triton was started anew: its shared memory is made again", extra={"action": "triton_heal"})
         return await self._through_socket(call)
 
@@ -260,7 +262,6 @@ class TritonModels:
         except MemoryRefused as error:
             _log.warning("Triton refuses shared memory: %s", error, extra={"action": "triton_memory"})
         except InferenceServerException as error:
-            self._forget_server()
             raise NotReady("Triton does not answer") from error
         except OSError as error:
             _log.warning("there is no shared memory: %s", error.strerror, extra={"action": "triton_memory"})
@@ -320,7 +321,6 @@ class TritonModels:
             )
             if tracing.is_on():
                 span.tell(self._statistics.facts_of(call.model.name, client))
-        self._versions[call.model.name] = result.get_response().model_version
         return result
 
     def _translated(self, error: InferenceServerException, call: _Call) -> OcrError:
@@ -330,14 +330,16 @@ class TritonModels:
         if _EXPIRED_IN_QUEUE in message or status == "StatusCode.DEADLINE_EXCEEDED":
             return DeadlineExceeded(f"the deadline passed before stage '{call.model.name}' ended")
         if status == "StatusCode.UNAVAILABLE" or _NOT_LOADED.search(message) or _MODEL_PROCESS_GONE.search(message):
-            self._forget_server()
             return NotReady(f"model '{call.model.name}' does not answer")
         _log.error("Triton failed: %s %s", status, message, extra={"action": "triton_error"})
         return InternalError(f"model '{call.model.name}' failed")
 
-    def _forget_server(self) -> None:
-        """What was known of the server may not hold of the next one."""
-        self._versions.clear()
+
+def _charset_of(config: Any) -> str:
+    digest = config.parameters[_CHARSET].string_value
+    if not digest:
+        raise InternalError("the recogniser's configuration names no charset")
+    return str(digest)
 
 
 class _Registrar:

@@ -64,6 +64,18 @@ class Recognition:
     probabilities: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsInUse:
+    """Which models answer."""
+
+    versions: dict[str, str]
+    """By model name; one in INT8 says so: ``1-int8``."""
+    charset_sha256: str
+    """Of the charset that the recogniser's class ids refer to."""
+    sha256: str
+    """Of all that is known of them: versions, and everything that their configurations say."""
+
+
 class TextModels(Protocol):
     """The two models, wherever they run."""
 
@@ -96,8 +108,12 @@ class TextModels(Protocol):
         """
         ...
 
-    async def versions(self) -> dict[str, str]:
-        """Which version of each model answers, by model name."""
+    async def in_use(self) -> ModelsInUse:
+        """Which models answer now: it may be others later.
+
+        Raises:
+            NotReady.
+        """
         ...
 
     async def charset_sha256(self) -> str:
@@ -125,6 +141,10 @@ class RenderedResult:
     them."""
     file_name: str | None = None
     """Under which a caller should save it; none where it is shown rather than saved."""
+    made_with_sha256: str | None = None
+    """``Structurer.identity`` of whoever wrote it; null where that changed meanwhile, or is not known."""
+    age_s: int | None = None
+    """How long ago it was made; null: for this very request."""
     stored_id: str | None = None
     """The stored document's, where it was kept."""
 
@@ -174,6 +194,14 @@ class Structurer(Protocol):
 
         Raises:
             InvalidRequest: naming those that there are not.
+            NotReady, DeadlineExceeded, InternalError.
+        """
+        ...
+
+    async def identity(self, *, deadline: Deadline) -> str:
+        """A digest of all that results are made with there (code, schemas, charsets, table of partners), as of now.
+
+        Raises:
             NotReady, DeadlineExceeded, InternalError.
         """
         ...

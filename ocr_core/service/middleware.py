@@ -15,7 +15,7 @@ from ocr_core.telemetry import Metrics, observe, request_id_of_task
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
+_QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics", "/ping"})
 _SERVER_ERROR = 500
 CLIENT_CLOSED_REQUEST = 499
 """Nobody was left to answer; the number is nginx's."""

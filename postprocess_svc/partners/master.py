@@ -7,6 +7,7 @@ table wants to mend it in one go. Loading 100,000 partners takes about a second.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 import unicodedata
@@ -90,6 +91,8 @@ class PartnerTable:
     """All partners, in the table's order."""
 
     partners: tuple[Partner, ...]
+    sha256: str = field(default="", compare=False)
+    """Of the file that it was made of; empty where it was made of none."""
     by_registration_number: Mapping[str, Partner] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -148,7 +151,7 @@ def parse_partners(untrusted_table: bytes) -> PartnerTable:
         raise PartnersInvalid(problems)
     if not partners:
         raise PartnersInvalid(["line 2: the table has no partner"])
-    return PartnerTable(partners=tuple(partners))
+    return PartnerTable(partners=tuple(partners), sha256=hashlib.sha256(untrusted_table).hexdigest())
 
 
 def write_partners(table: PartnerTable) -> bytes:

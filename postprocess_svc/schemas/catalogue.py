@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,14 @@ class SchemasInvalid(Exception):
 class Catalogue:
     """Schemas, in the order of their names."""
 
-    def __init__(self, schemas: Iterable[Schema]) -> None:
+    def __init__(self, schemas: Iterable[Schema], *, sha256: str) -> None:
+        """Order them.
+
+        Args:
+            schemas: All of them, each of another name.
+            sha256: Of the files that they were made of.
+        """
+        self.sha256 = sha256
         by_name = sorted(schemas, key=lambda schema: schema.name)
         self._schemas: dict[str, Schema] = {schema.name: schema for schema in by_name}
 
@@ -85,19 +93,23 @@ def load_schemas(folder: Path | None, *, kinds: Mapping[str, FieldKind]) -> Cata
     """
     problems: list[str] = []
     schemas: dict[str, Schema] = {}
+    digest = hashlib.sha256()
     for path in (*_shipped_files(), *_own_files(folder)):
         name = path.name.removesuffix(_EXTENSION)
         try:
-            schema = parse_schema(name, _read(path), kinds=kinds)
+            text = _read(path)
+            schema = parse_schema(name, text, kinds=kinds)
         except SchemasInvalid as error:
             problems += [f"{path.name}: {problem}" for problem in error.problems]
             continue
         if name in schemas:
             log.info("a shipped schema is replaced", extra={"action": "schema.replaced", "schema": name})
         schemas[name] = schema
+        content = text.encode("utf-8")
+        digest.update(f"{name} {len(content)}\n".encode() + content)
     if problems:
         raise SchemasInvalid(problems)
-    return Catalogue(schemas.values())
+    return Catalogue(schemas.values(), sha256=digest.hexdigest())
 
 
 def parse_schema(name: str, untrusted_text: str, *, kinds: Mapping[str, FieldKind]) -> Schema:

@@ -30,6 +30,7 @@ from ocr_core.settings import (
     PostprocessSettings,
     PreprocessSettings,
     QueueSettings,
+    RememberSettings,
     SettingsGroup,
     StorageSettings,
     TracingSettings,
@@ -54,17 +55,19 @@ READS: dict[str, tuple[type[SettingsGroup], ...]] = {
         PreprocessSettings,
         PageSettings,
         PdfSettings,
+        RememberSettings,
     ),
     "postprocess": (*ALL_SERVICES, PostprocessSettings),
     "bulk-api": (*BULK, WebhookSettings),
     "bulk-dispatcher": (*BULK, WebhookSettings),
-    "bulk-read": (*BULK, LimitSettings, TritonSettings, FileOpenerSettings, PdfSettings),
+    "bulk-read": (*BULK, LimitSettings, TritonSettings, FileOpenerSettings, PdfSettings, RememberSettings),
     "bulk-structure": (*BULK, PdfSettings),
 }
 """The groups that each service makes use of."""
 READS_BESIDES = {
     "preprocess": {"OCR_BULK_DATABASE_URL", "OCR_BULK_TENANT"},
     "bulk-api": {"OCR_POSTPROCESS_SCHEMAS_DIR"},
+    "bulk-dispatcher": {"OCR_REMEMBER_KEEP_S"},
     "bulk-read": {"OCR_PREPROCESS_CPU_THREADS", "OCR_PREPROCESS_SECOND_LOOK"},
     "bulk-structure": {
         "OCR_POSTPROCESS_CHARSET_FILES",

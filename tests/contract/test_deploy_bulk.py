@@ -13,7 +13,8 @@ import pytest
 from async_worker import object_keys, ownership
 from ocr_core.adapters.queue_connection import DEAD_LETTERS
 from ocr_core.contracts.queues import MAX_RETENTION_S, QueueName
-from ocr_core.settings import BulkSettings, QueueSettings
+from ocr_core.contracts.remembered import REMEMBERED
+from ocr_core.settings import BulkSettings, QueueSettings, RememberSettings
 from tests.support.cloudformation import AWS, ROOT, template
 from tests.support.kubernetes import containers, rendered
 
@@ -150,6 +151,8 @@ def test_objects_outlive_what_the_service_promises_and_no_longer_than_needed() -
     expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
     # By prefix, since the object that names the bucket's database must stay.
     folders = {f"{name}/" for name in (object_keys.UPLOADS, object_keys.READINGS, object_keys.RESULTS)}
+    assert expiring.pop(f"{REMEMBERED}/") == 1
+    assert RememberSettings(keep_s=86_400).keep_s == 86_400  # a day, and not more
     assert set(expiring) == folders
     assert not any(ownership.OWNER_KEY.startswith(folder) for folder in folders)
     assert all(days == {"Ref": "BackstopDays"} for days in expiring.values())
@@ -263,15 +266,16 @@ def test_who_may_touch_which_objects() -> None:
     def objects(role: str, action: str) -> set[str]:
         return {what.removeprefix("${ObjectsBucket}/") for what in granted(role).get(action, set())}
 
-    assert objects("PreprocessRole", "s3:GetObject") == {"${InboxBucket}/*"}
-    assert objects("PreprocessRole", "s3:PutObject") == {"documents/*"}
-    assert objects("PreprocessRole", "s3:DeleteObject") == {"documents/*"}
-    assert set(granted("PreprocessRole")) == {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}
+    remembered = f"{REMEMBERED}/*"
+    assert objects("PreprocessRole", "s3:GetObject") == {"${InboxBucket}/*", remembered}
+    assert objects("PreprocessRole", "s3:PutObject") == {"documents/*", remembered}
+    assert objects("PreprocessRole", "s3:DeleteObject") == {"documents/*", remembered}
+    assert set(granted("PreprocessRole")) == {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"}
     assert objects("BulkReadRole", "s3:PutObject") == {"readings/*", "documents/*"}
     assert objects("BulkStructureRole", "s3:PutObject") == {"results/*", "documents/*"}
     assert objects("BulkApiRole", "s3:PutObject") == {"uploads/*"}
     assert objects("BulkApiRole", "s3:GetObject") == {"results/*", "documents/*"}
-    areas = {"uploads/*", "readings/*", "results/*", "documents/*"}
+    areas = {"uploads/*", "readings/*", "results/*", "documents/*", remembered}
     assert objects("BulkApiRole", "s3:DeleteObject") == areas
     assert objects("BulkDispatcherRole", "s3:DeleteObject") == {*areas, "exports/*"}
     assert objects("BulkDispatcherRole", "s3:PutObject") == {ownership.OWNER_KEY, ownership.CLOCK_KEY}

@@ -84,6 +84,7 @@ def test_the_headers_of_an_answer_are_documented(document: dict[str, Any]) -> No
         "Yomitori-Warnings",
         "Yomitori-Document-Id",
         "Content-Disposition",
+        "Age",
     }
 
 
@@ -125,8 +126,10 @@ class TestTheResult:
         assert schemas["Line"]["required"] == ["text", "confidence", "quad"] == list(schemas["Line"]["properties"])
         assert schemas["Table"]["required"] == ["quad", "rows"] == list(schemas["Table"]["properties"])
         assert schemas["TableCell"]["required"] == ["text", "quad", "row_span", "column_span"]
-        assert schemas["OcrResult"]["properties"].keys() == {*schemas["OcrResult"]["required"], "stored_until"}
-        assert schemas["Timing"]["properties"].keys() - set(schemas["Timing"]["required"]) == {"fetch", "keep"}
+        sometimes = {"stored_until", "from_memory"}
+        assert schemas["OcrResult"]["properties"].keys() == {*schemas["OcrResult"]["required"], *sometimes}
+        sometimes = {"fetch", "keep", "recall"}
+        assert schemas["Timing"]["properties"].keys() - set(schemas["Timing"]["required"]) == sometimes
 
     def test_a_page_may_carry_its_image(self, document: dict[str, Any], answer: dict[str, Any]) -> None:
         image = {"media_type": "image/jpeg", "width_px": 30, "height_px": 40, "data": "AAAA"}

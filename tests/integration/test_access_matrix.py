@@ -273,7 +273,7 @@ async def test_a_good_key_gets_further(world: World, app: str, route: DeclaredRo
 
 async def test_no_job_reads_another_tenants_upload(world: World) -> None:
     key = bearer(add_key(world.accounts, OURS, Scope.BULK))
-    for area in ("uploads", "readings", "results", "documents", "exports"):
+    for area in ("uploads", "readings", "results", "documents", "exports", "remembered"):
         body = {"documents": [{"source": f"s3://yomitori/{area}/{THEIRS}/up_1"}]}
         answer = await world.send("bulk", "POST", "/v1/jobs", key, json=body)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")

@@ -21,6 +21,7 @@ from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.contracts.access import HouseTenant
 from ocr_core.contracts.audit import Actor
 from ocr_core.contracts.errors import NotFound, NotReady
+from ocr_core.contracts.remembered import MemoryKey
 from ocr_core.contracts.stored_documents import StoredDocument, page_key
 from ocr_core.settings import BulkSettings
 from tests.support.access import TEST, add_tenant
@@ -159,6 +160,22 @@ async def test_a_deletion_that_was_interrupted_is_finished(
     await retention.forget()
     with pytest.raises(NotFound):
         rooms.documents.begin_deletion("acme", kept.id, by=BY)
+
+
+async def test_what_is_remembered_of_the_same_bytes_goes_with_a_deleted_document(
+    rooms: Rooms, retention: DocumentRetention
+) -> None:
+    kept = await keep(rooms)
+    ours = MemoryKey.of(tenant="acme", document_sha256=kept.sha256, circumstances={}).path
+    others = [
+        MemoryKey.of(tenant="acme", document_sha256="cd" * 32, circumstances={}).path,
+        MemoryKey.of(tenant="globex", document_sha256=kept.sha256, circumstances={}).path,
+    ]
+    for key in (ours, *others):
+        await rooms.objects.put(key, b"x", content_type="application/octet-stream")
+    rooms.documents.begin_deletion("acme", kept.id, by=BY)
+    await retention.remove()
+    assert await objects(rooms) == set(others)
 
 
 async def test_a_tenant_that_is_deleted_takes_its_documents_along(

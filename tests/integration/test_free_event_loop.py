@@ -25,7 +25,7 @@ from ocr_core.contracts.reading import PageReading, Reading
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.contracts.schema_names import NONE
 from ocr_core.service import RequestContext
-from preprocess_svc import sync_road
+from preprocess_svc import completing
 from tests.support.aws import object_settings, storage_settings
 from tests.support.open_samples import pdf
 
@@ -102,14 +102,14 @@ async def test_a_reading(threads_of: Callable[[object, str], list[bool]], count:
 async def test_the_times_of_an_answer(
     threads_of: Callable[[object, str], list[bool]], count: int, off_the_loop: bool
 ) -> None:
-    calls = threads_of(sync_road, "from_json")
+    calls = threads_of(completing, "from_json")
     quad = [[0.5, 0.5], [9.5, 0.5], [9.5, 9.5], [0.5, 9.5]]
     lines = [{"text": "請求書 合計 1,000円", "confidence": 0.9, "quad": quad}] * count
     body = json.dumps({"lines": lines, "timing_ms": {}}).encode()
     context = RequestContext(request_id="r", received_s=0.0)
     context.stages_ms["total"] = 7.04
     result = RenderedResult(content_type="application/json", body=body, warning_codes=("x",))
-    completed = await sync_road._complete(result, context, None)
+    completed = await completing.complete(result, context, None, None)
     assert json.loads(completed.body) == {"lines": lines, "timing_ms": {"total": 7.0}}
     assert completed.warning_codes == ("x",)
     assert calls == [off_the_loop]

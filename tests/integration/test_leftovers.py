@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from async_worker.leftovers import DAY_S, Leftovers
+from async_worker.leftovers import DAY_S, FORGET_EVERY_S, Leftovers
 from async_worker.object_keys import by_source_key, job_upload_key, new_upload_id, presigned_upload_key
 from async_worker.object_keys import reading_key as reading_key_of
 from async_worker.object_keys import result_key as result_key_of
@@ -94,6 +94,17 @@ async def work(rooms: Rooms, job: NewJob) -> set[str]:
             made.add(await put(rooms, result_key_of(lease)))
             assert rooms.store.finish_document(lease.token, result_key=result_key_of(lease))
     return made
+
+
+async def test_what_is_remembered_goes_when_it_is_old_enough(rooms: Rooms, clock: Later) -> None:
+    remembered = await put(rooms, f"remembered/{TENANT}/{'a' * 64}/{'b' * 64}")
+    other = await put(rooms, presigned_upload_key(TENANT, new_upload_id()))
+    clock.ahead_s = HOUR_S - 60
+    assert await leftovers(rooms, clock).forget() == FORGET_EVERY_S
+    assert await keys(rooms) == {remembered, other}
+    clock.ahead_s = HOUR_S + 60
+    await leftovers(rooms, clock).forget()
+    assert await keys(rooms) == {other}
 
 
 async def test_uploads_that_no_job_came_for_go_after_a_day(rooms: Rooms, clock: Later) -> None:

@@ -20,7 +20,7 @@ from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import MediaType, OpenLimits, PageSelection, Priority
 from ocr_core.contracts.errors import DeadlineExceeded, NotReady, OcrError, Overloaded, UnreadableDocument
 from ocr_core.contracts.page import Notice, PageError, PageImage, TextLayerWord
-from ocr_core.contracts.ports import OpenedDocument, Recognition, TextModels
+from ocr_core.contracts.ports import ModelsInUse, OpenedDocument, Recognition, TextModels
 from ocr_core.contracts.reading import LineReading, PageReading, Reading
 from preprocess_svc.pipeline import read_document
 from preprocess_svc.recognition import CropReading
@@ -130,8 +130,9 @@ class BlindModels:
         del crops, priority, deadline
         raise AssertionError("there is nothing to recognise")
 
-    async def versions(self) -> dict[str, str]:
-        return {"text_detection": "1", "text_recognition": "1"}
+    async def in_use(self) -> ModelsInUse:
+        versions = {"text_detection": "1", "text_recognition": "1"}
+        return ModelsInUse(versions=versions, charset_sha256=await self.charset_sha256(), sha256="1" * 64)
 
     async def charset_sha256(self) -> str:
         return "0" * 64

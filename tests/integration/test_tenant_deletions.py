@@ -77,7 +77,8 @@ async def objects(rooms: Rooms) -> set[str]:
 
 
 def areas(tenant: str) -> list[str]:
-    return [f"{area}/{tenant}/job_1/x" for area in ("uploads", "readings", "results")]
+    of_jobs = [f"{area}/{tenant}/job_1/x" for area in ("uploads", "readings", "results")]
+    return [*of_jobs, f"remembered/{tenant}/{'a' * 64}/{'b' * 64}"]
 
 
 async def test_all_that_a_tenant_has_goes_and_nothing_else(
@@ -88,7 +89,7 @@ async def test_all_that_a_tenant_has_goes_and_nothing_else(
     theirs = rooms.store.create_job(new_job(2, tenant="acme-2")).job
     await put(rooms, *areas("acme"), *areas("acme-2"))
     assert await deletions.step() == LOOK_EVERY_S
-    assert len(await objects(rooms)) == 6
+    assert len(await objects(rooms)) == 8
     ours = rooms.store.create_job(new_job(3)).job
 
     accounts.begin_deletion("acme", by=TEST)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
-from tritonclient.grpc.service_pb2 import ModelConfigResponse
+from tritonclient.grpc.service_pb2 import ModelConfigResponse, ModelMetadataResponse
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer, add_GRPCInferenceServiceServicer_to_server
 
 from local_stack.ports import Ports
@@ -74,8 +74,10 @@ async def _open(settings: TritonSettings):
 async def test_it_says_what_it_serves(settings):
     async with _open(settings) as models:
         assert await models.ready()
-        assert await models.versions() == _served_versions()
-        assert await models.charset_sha256() == check_charset(REPOSITORY)
+        in_use = await models.in_use()
+        assert in_use.versions == _served_versions()
+        assert in_use.charset_sha256 == await models.charset_sha256() == check_charset(REPOSITORY)
+        assert await models.in_use() == in_use
 
 
 @pytest.mark.parametrize("shared_memory", [True, False])
@@ -103,7 +105,7 @@ async def test_it_says_so_after_an_answer_too(settings):
     async with _open(settings) as models:
         await models.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon())
         await models.recognise(_crops(1, 320), priority=Priority.SYNC, deadline=_soon())
-        assert await models.versions() == _served_versions()
+        assert (await models.in_use()).versions == _served_versions()
 
 
 async def test_both_ways_across_give_the_same_for_every_shape_class(settings):
@@ -272,7 +274,7 @@ async def test_nobody_there_is_not_ready():
         with pytest.raises(NotReady):
             await models.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon())
         with pytest.raises(NotReady):
-            await models.versions()
+            await models.in_use()
         with pytest.raises(NotReady):
             await models.charset_sha256()
 
@@ -283,30 +285,64 @@ async def test_a_closed_connection_is_not_ready(settings):
         await models.detect(_image(SMALL_SHAPE), priority=Priority.SYNC, deadline=_soon())
 
 
-class _ReplacedRecogniser(GRPCInferenceServiceServicer):
-    """A Triton whose recogniser is another one each time it is asked, under one version."""
+class _ToldTriton(GRPCInferenceServiceServicer):
+    """A Triton that tells of its models what the test has it tell."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.versions = ["1"]
+        self.charset_sha256 = "1" * 64
+        self.precision = ""
+        self.threads = ""
 
     async def ModelConfig(self, request, context):  # noqa: N802 - gRPC's name
-        del request, context
-        self.asked += 1
+        del context
         response = ModelConfigResponse()
-        response.config.parameters["charset_sha256"].string_value = str(self.asked) * 64
+        response.config.name = request.name
+        told = {"charset_sha256": self.charset_sha256, "precision": self.precision, "threads": self.threads}
+        for name, value in told.items():
+            response.config.parameters[name].string_value = value
         return response
 
+    async def ModelMetadata(self, request, context):  # noqa: N802 - gRPC's name
+        del context
+        return ModelMetadataResponse(name=request.name, versions=self.versions)
 
-async def test_the_charset_is_that_of_the_recogniser_of_now():
-    server, servicer = grpc.aio.server(), _ReplacedRecogniser()
-    add_GRPCInferenceServiceServicer_to_server(servicer, server)
+
+@contextlib.asynccontextmanager
+async def _told():
+    server, told = grpc.aio.server(), _ToldTriton()
+    add_GRPCInferenceServiceServicer_to_server(told, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with _open(TritonSettings(grpc_url=f"127.0.0.1:{port}", shared_memory=False)) as models:
-        digests = [await models.charset_sha256() for _ in range(2)]
+        yield told, models
     await server.stop(None)
 
-    assert digests == ["1" * 64, "2" * 64]
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("versions", ["1", "2"]), ("charset_sha256", "2" * 64), ("precision", "int8"), ("threads", "2")],
+)
+async def test_models_that_were_replaced_are_others_at_once_and_again_the_same(name, value):
+    """Under one connection, which tells nothing of it: so nothing of what was told is kept."""
+    async with _told() as (told, models):
+        before, was = await models.in_use(), getattr(told, name)
+        setattr(told, name, value)
+        other = await models.in_use()
+        setattr(told, name, was)
+        assert other.sha256 != before.sha256
+        assert await models.in_use() == before
+
+
+async def test_what_is_told_is_of_now():
+    async with _told() as (told, models):
+        told.versions, told.precision = ["2", "10", "9"], "int8"
+        assert (await models.in_use()).versions == {"text_detection": "10-int8", "text_recognition": "10-int8"}
+        told.charset_sha256 = "2" * 64
+        assert await models.charset_sha256() == (await models.in_use()).charset_sha256 == "2" * 64
+        told.charset_sha256 = ""
+        with pytest.raises(InternalError):
+            await models.in_use()
 
 
 async def test_closing_leaves_no_memory_registered(settings):

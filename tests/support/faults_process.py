@@ -161,12 +161,12 @@ class DoubleProcess(FaultyProcess):
             self.kill()
             raise
 
-    def restart(self, *, spare: bool = False) -> None:
-        """Kill it if it lives, and start it anew; with ``spare`` it heeds no marks from now on."""
+    def restart(self, *, spare: bool = False, version: str = "1") -> None:
+        """Kill it if it lives, and start it anew, with that version of the models; with ``spare`` it heeds no marks."""
         if self.alive:
             self.kill()
         self.spared = spare
-        self.command = self._command(spare=spare)
+        self.command = [*self._command(spare=spare), "--version", version]
         self.start()
 
     def wait_ready(self) -> None:

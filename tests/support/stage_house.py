@@ -26,6 +26,7 @@ from async_worker.stages.gate import Gate
 from async_worker.stages.keeping import DocumentKeeping
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.read_stage import ReadStage
+from async_worker.stages.remembered_readings import RememberedReadings
 from async_worker.stages.sources import SourceReader
 from async_worker.stages.structure_stage import StructureStage
 from async_worker.stages.work import StageWork
@@ -42,7 +43,7 @@ from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, Priority
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import Job, NewDocument, NewJob, ResultRow, Stage, StoreRules, new_job_id
-from ocr_core.contracts.ports import Recognition, TextModels
+from ocr_core.contracts.ports import ModelsInUse, Recognition, TextModels
 from ocr_core.contracts.queues import Delivery, OutgoingMessage, Queue, QueueName
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.contracts.schema_names import AUTO, SchemaName
@@ -152,9 +153,10 @@ class DigitModels:
         ids, probabilities = zip(*(recognise(crop) for crop in crops), strict=True)
         return Recognition(class_ids=np.stack(ids), probabilities=np.stack(probabilities))
 
-    async def versions(self) -> dict[str, str]:
+    async def in_use(self) -> ModelsInUse:
         """See ``TextModels``."""
-        return {"text_detection": "1", "text_recognition": "1"}
+        versions = {"text_detection": "1", "text_recognition": "1"}
+        return ModelsInUse(versions=versions, charset_sha256=self.charset, sha256=self.charset)
 
     async def charset_sha256(self) -> str:
         """See ``TextModels``."""
@@ -209,7 +211,13 @@ class StageHouse:
     # --- workers -----------------------------------------------------------------------------------------------------
 
     def reader(
-        self, *, places: int = 2, models: TextModels | None = None, work: StageWork | None = None, **settings: Any
+        self,
+        *,
+        places: int = 2,
+        models: TextModels | None = None,
+        work: StageWork | None = None,
+        remembered: RememberedReadings | None = None,
+        **settings: Any,
     ) -> StageConsumer:
         """A read worker; ``work`` takes the place of the read stage."""
         changed = self.settings.model_copy(update=settings)
@@ -231,6 +239,7 @@ class StageHouse:
             metrics=self.stage_metrics,
             second_look=True,
             keeping=self.keeping,
+            remembered=remembered,
         )
         return self._consumer(QueueName.READ, {Stage.READ, Stage.READ_RANGE}, stage, places, changed)
 

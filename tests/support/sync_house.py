@@ -48,8 +48,10 @@ class SyncHouse:
     """What the double's detector takes for a page: it serves one over this, a second."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Of the pixel side."""
+    text_settings: Mapping[str, str] = field(default_factory=dict)
     everywhere: Mapping[str, str] = field(default_factory=dict)
     """Settings of both services."""
+    command: Sequence[str] = (sys.executable, "-m", "preprocess_svc")
     triton: DoubleProcess = field(init=False)
     text: FaultyProcess = field(init=False)
     pixels: FaultyProcess = field(init=False)
@@ -69,9 +71,10 @@ class SyncHouse:
                 "OCR_POSTPROCESS_PORT": str(text_port),
                 "OCR_POSTPROCESS_CHARSET_FILES": str(charset),
                 **self.everywhere,
+                **self.text_settings,
             }
             self.text_url = f"http://127.0.0.1:{text_port}"
-            self.text = self._start(stack, "postprocess_svc", structure)
+            self.text = self._start(stack, "postprocess_svc", [sys.executable, "-m", "postprocess_svc"], structure)
             environment = {
                 "OCR_PREPROCESS_PORT": str(port),
                 "OCR_PREPROCESS_STRUCTURE_URL": f"http://127.0.0.1:{text_port}",
@@ -80,7 +83,7 @@ class SyncHouse:
                 **self.everywhere,
                 **self.settings,
             }
-            self.pixels = self._start(stack, "preprocess_svc", environment)
+            self.pixels = self._start(stack, "preprocess_svc", self.command, environment)
             self.url = f"http://127.0.0.1:{port}"
             self.http = stack.enter_context(httpx.Client(base_url=self.url, timeout=60.0, trust_env=False))
             wait_until(self._is_ready, "the sync road", patience_s=60.0)
@@ -92,10 +95,11 @@ class SyncHouse:
     ) -> None:
         self._stack.close()
 
-    def _start(self, stack: ExitStack, module: str, environment: Mapping[str, str]) -> FaultyProcess:
-        log = self.folder / f"{module}.log"
-        command = [sys.executable, "-m", module]
-        return stack.enter_context(FaultyProcess(name=module, command=command, environment=environment, log=log))
+    def _start(
+        self, stack: ExitStack, name: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> FaultyProcess:
+        log = self.folder / f"{name}.log"
+        return stack.enter_context(FaultyProcess(name=name, command=command, environment=environment, log=log))
 
     def _is_ready(self) -> bool:
         try:

@@ -109,6 +109,8 @@ class Behaviour:
     """What one detection takes; they run one after another, as on a machine with that much power."""
     spare: bool = False
     """Heed no mark."""
+    version: str = "1"
+    """Of both models."""
 
 
 class TritonDouble(GRPCInferenceServiceServicer):
@@ -133,7 +135,7 @@ class TritonDouble(GRPCInferenceServiceServicer):
     async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         """One version each."""
         del context
-        return service_pb2.ModelMetadataResponse(name=request.name, versions=["1"])
+        return service_pb2.ModelMetadataResponse(name=request.name, versions=[self._behaviour.version])
 
     async def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         """The recogniser's charset."""
@@ -249,9 +251,14 @@ def main() -> None:
     parser.add_argument("--slow-s", type=float, default=Behaviour.slow_s)
     parser.add_argument("--detection-s", type=float, default=0.0)
     parser.add_argument("--spare", action="store_true")
+    parser.add_argument("--version", default="1")
     options = parser.parse_args()
     behaviour = Behaviour(
-        journal=options.journal, slow_s=options.slow_s, detection_s=options.detection_s, spare=options.spare
+        journal=options.journal,
+        slow_s=options.slow_s,
+        detection_s=options.detection_s,
+        spare=options.spare,
+        version=options.version,
     )
     cv2.setNumThreads(1)
     asyncio.run(serve(options.port, behaviour))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import Priority
-from ocr_core.contracts.ports import Recognition
+from ocr_core.contracts.ports import ModelsInUse, Recognition
 from ocr_core.contracts.reading import LineReading
 from ocr_core.contracts.tensors import RECOGNITION_STRIDE_PX
 from preprocess_svc.second_look import (
@@ -128,7 +128,7 @@ class ScriptedRecogniser:
             probabilities=np.full((len(crops), steps), self._probability, np.float32),
         )
 
-    async def versions(self) -> dict[str, str]:
+    async def in_use(self) -> ModelsInUse:
         raise AssertionError("nobody asks")
 
     async def charset_sha256(self) -> str:

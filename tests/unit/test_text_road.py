@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -26,9 +26,21 @@ async def no_lifespan(_app: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-def make_app(structure: StructureBytes, workers: ThreadPoolExecutor, places: asyncio.Semaphore) -> FastAPI:
+def make_app(
+    structure: StructureBytes,
+    workers: ThreadPoolExecutor,
+    places: asyncio.Semaphore,
+    identity: Callable[[], str] = lambda: "1",
+) -> FastAPI:
     metrics = Metrics()
-    road = TextRoad(structure=structure, workers=workers, places=places, max_body_bytes=1_000, metrics=metrics)
+    road = TextRoad(
+        structure=structure,
+        workers=workers,
+        places=places,
+        max_body_bytes=1_000,
+        metrics=metrics,
+        identity=identity,
+    )
     return create_app(
         title="t",
         version="1",
@@ -87,3 +99,20 @@ async def test_a_remainder_that_is_none_is_refused(remaining: str) -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
             answer = await client.post("/v1/structure", content=b"x", headers={"X-Ocr-Remaining-S": remaining})
     assert answer.status_code == 400
+
+
+async def test_an_answer_names_what_it_was_made_with_unless_that_changed_meanwhile() -> None:
+    identities = iter(["1", "1", "1", "1", "2", "2"])
+
+    def structure(_body: bytes, _options: StructureOptions, _id: str, _deadline: Deadline) -> RenderedResult:
+        return RenderedResult(content_type="text/plain", body=b"ok")
+
+    with ThreadPoolExecutor(1) as workers:
+        app = make_app(structure, workers, asyncio.Semaphore(1), lambda: next(identities))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
+            asked = await client.get("/v1/identity")
+            answers = [await client.post("/v1/structure", content=b"x") for _ in range(2)]
+            asked_again = await client.get("/v1/identity")
+    assert (asked.status_code, asked.content, asked.headers["Yomitori-Made-With"]) == (204, b"", "1")
+    assert [answer.headers.get("Yomitori-Made-With") for answer in answers] == ["1", None]
+    assert asked_again.headers["Yomitori-Made-With"] == "2"
