@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from async_worker.dead_letters import DeadLetters
 from async_worker.dispatcher import WorkSender
+from async_worker.document_retention import DocumentRetention
 from async_worker.intake.role import Intake
 from async_worker.stages.metrics import StageMetrics
 from async_worker.sweeper import Sweeper
@@ -26,6 +27,7 @@ from ocr_core.telemetry import Metrics
 from postprocess_svc.partners.store import PartnerStore
 from postprocess_svc.quality import FOUND, NULL, Quality
 from preprocess_svc.admission_metrics import AdmissionMetrics, Outcome
+from preprocess_svc.keeping import DocumentKeeper
 
 Labels = dict[str, set[str]]
 """Names of labels, each with the values that it may have; none where they are as they come."""
@@ -99,6 +101,7 @@ def _all_of_them() -> Metrics:
     Quality(metrics)
     StageMetrics(metrics)
     SyncQuotas(metrics)
+    DocumentKeeper(objects=nobody, store=nobody, budget=nobody, jpeg_quality=80, keep_timeout_s=1.0, metrics=metrics)
     Refusals(note=nobody, metrics=metrics)
     PartnerStore(Path("partners.csv"), look_every_s=1.0, metrics=metrics)
     Sweeper(store=nobody, blocking=nobody, lease_s=30, metrics=metrics)
@@ -112,6 +115,15 @@ def _all_of_them() -> Metrics:
         policies=policies,
         blocking=nobody,
         settings=BulkSettings(),
+        metrics=metrics,
+    )
+    DocumentRetention(
+        documents=nobody,
+        removal=nobody,
+        accounts=nobody,
+        house=HouseTenant(name="default"),
+        objects=objects,
+        blocking=nobody,
         metrics=metrics,
     )
     WebhookSender(
