@@ -24,9 +24,10 @@ PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Pass options on, for example: make test ARGS="-k admission -x"
 ARGS ?=
 
-.PHONY: help demo test test-long up down lint format models tune bench bench-bulk bench-load bench-overhead bench-opener faults-report
+.PHONY: help demo test test-long up down traces lint format models tune bench bench-bulk bench-load bench-overhead bench-opener faults-report
 .PHONY: capacity images-check hostile-report fuzz generate train-fields bench-text bench-pixels eval lock clean
 .PHONY: screenshots environment environment-dev environment-triton environment-aws environment-postgres environment-browser
+.PHONY: environment-prometheus
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,10 +35,10 @@ help: ## list the targets
 demo: environment models ## install, start everything, read the sample invoice, show the result, stop
 	@$(RUN) -m evaluation.demo $(ARGS)
 
-test: environment-dev environment-aws environment-postgres environment-browser models ## install what is missing and run all tests, with the real Triton and models
+test: environment-dev environment-aws environment-postgres environment-browser environment-prometheus models ## install what is missing and run all tests, with the real Triton and models
 	@$(RUN) -m pytest $(PARALLEL) -m "not long" $(ARGS)
 
-test-long: environment-dev environment-aws environment-postgres environment-browser models ## the tests with their full counts too
+test-long: environment-dev environment-aws environment-postgres environment-browser environment-prometheus models ## the tests with their full counts too
 	@$(RUN) -m pytest $(ARGS)
 
 screenshots: environment-dev environment-aws environment-browser models ## the pictures of the page in the READMEs, taken anew
@@ -65,6 +66,9 @@ models: environment-triton ## build the model repository from the pinned wheel o
 
 tune: models ## measure which precision and split of cores is fastest here; the stack uses it from its next start
 	@.venv-triton/bin/python -m model_tools.tune $(ARGS)
+
+traces: environment ## take in traces of the stack on this machine, and print each as a tree (docs/observability.md)
+	@exec $(RUN) -m local_stack.traces $(ARGS)
 
 bench: environment-dev environment-aws models ## speed and accuracy beside the bare models, RapidOCR, Tesseract (ARGS=--quick)
 	@$(RUN) -m evaluation.bench $(ARGS)
@@ -134,6 +138,9 @@ environment-postgres:
 
 environment-browser:
 	@$(ENVIRONMENTS) browser
+
+environment-prometheus:
+	@$(ENVIRONMENTS) prometheus
 
 lock: ## resolve the requirements anew
 	@$(ENVIRONMENTS) tools

@@ -1,7 +1,7 @@
 """Makes the virtual environments from the locked requirements: ``.venv``, ``.venv-triton`` and ``.venv-aws``.
 
-``postgres`` and ``browser`` are none of them: they install the system's PostgreSQL and Chromium for the tests, where
-they may.
+``postgres``, ``browser`` and ``prometheus`` are none of them: they install the system's PostgreSQL, Chromium and
+Prometheus for the tests, where they may.
 
 Run by the Makefile with whatever ``python3`` the machine has, before anything is installed: standard library only,
 and started as a file, not as a module. What is installed already is left alone, told by a digest of its inputs, so
@@ -32,7 +32,7 @@ ones have no wheel of the numpy that it pins."""
 SYSTEM_PYTHON = "/usr/bin/python3"
 """Looked at last: it may be hidden behind another ``python3`` on PATH."""
 
-POSTGRES, BROWSER = "postgres", "browser"
+POSTGRES, BROWSER, PROMETHEUS = "postgres", "browser", "prometheus"
 POSTGRES_HOME = Path("/usr/lib/postgresql")
 """Where Debian keeps the server's programs, off the search path."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -154,6 +154,12 @@ def install_browser() -> None:
     """Install Chromium, and fonts for Japanese, for the tests of the page; where that cannot be, say so."""
     if not any(map(shutil.which, BROWSERS)):
         _install_by_apt("Chromium", ("chromium", "fonts-noto-cjk"))
+
+
+def install_prometheus() -> None:
+    """Install Prometheus, which the tests of alerts evaluate the rules with; where that cannot be, say so."""
+    if not shutil.which("promtool"):
+        _install_by_apt("Prometheus", ("prometheus",))
 
 
 def _install_by_apt(title: str, packages: tuple[str, ...]) -> None:
@@ -347,7 +353,7 @@ def say(sentence: str) -> None:
 def main() -> int:
     """Make the environments named on the command line."""
     parser = argparse.ArgumentParser(description="Makes the virtual environments from the locked requirements.")
-    parser.add_argument("names", nargs="+", choices=[*sorted(PLANS), POSTGRES, BROWSER])
+    parser.add_argument("names", nargs="+", choices=[*sorted(PLANS), POSTGRES, BROWSER, PROMETHEUS])
     names = parser.parse_args().names
     if sys.version_info[:2] < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
@@ -359,6 +365,8 @@ def main() -> int:
                 install_postgres()
             elif name == BROWSER:
                 install_browser()
+            elif name == PROMETHEUS:
+                install_prometheus()
             else:
                 make(name)
     except NotPossible as error:

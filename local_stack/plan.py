@@ -25,6 +25,7 @@ from ocr_core.settings import (
     QueueSettings,
     SettingsGroup,
     StorageSettings,
+    TracingSettings,
     variable_name,
 )
 
@@ -140,9 +141,17 @@ def service_specs(plan: StackPlan) -> list[ServiceSpec]:
 
 
 def _triton(plan: StackPlan) -> ServiceSpec:
-    ports = plan.ports
+    ports, environment = plan.ports, plan.environment_of("triton", {})
     return triton.service_spec(
-        triton.TritonConfig(grpc_port=ports.triton_grpc, http_port=ports.triton_http, metrics_port=ports.triton_metrics)
+        triton.TritonConfig(
+            grpc_port=ports.triton_grpc,
+            http_port=ports.triton_http,
+            metrics_port=ports.triton_metrics,
+            # Where the others send theirs.
+            trace_endpoint=environment.get(variable_name(TracingSettings, "endpoint"))
+            or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+            or None,
+        )
     )
 
 

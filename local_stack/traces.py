@@ -11,6 +11,7 @@ A trace is printed when nothing more of it has come for a while.
 from __future__ import annotations
 
 import argparse
+import base64
 import gzip
 import sys
 import threading
@@ -21,6 +22,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+from google.protobuf.json_format import Parse, ParseError
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -31,6 +34,7 @@ HOST, PORT = "127.0.0.1", 4318
 QUIET_S = 6.0
 """A service sends what has ended every five seconds (``OTEL_BSP_SCHEDULE_DELAY``)."""
 
+_JSON = "application/json"
 _MAX_BODY_BYTES = 64 << 20
 _NS_PER_MS = 1e6
 _NAME_COLUMNS = 48
@@ -80,8 +84,8 @@ class Receiver:
         receiver = self
 
         class Handler(_Handler):
-            def take(self, body: bytes) -> None:
-                receiver.take(body)
+            def take(self, body: bytes, content_type: str) -> None:
+                receiver.take(body, content_type)
 
         self._server = ThreadingHTTPServer((HOST, self.port), Handler)
         self._server.daemon_threads = True
@@ -101,9 +105,13 @@ class Receiver:
         """For ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
         return f"http://{HOST}:{self.port}"
 
-    def take(self, body: bytes) -> None:
-        """One request's spans."""
-        spans = list(_spans(body))
+    def take(self, body: bytes, content_type: str) -> None:
+        """One request's spans.
+
+        Raises:
+            DecodeError, ParseError: there are none.
+        """
+        spans = list(_spans(_decoded(body, content_type)))
         with self._news:
             self.bodies.append(body)
             self._spans += spans
@@ -135,7 +143,7 @@ class Receiver:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def take(self, body: bytes) -> None:
+    def take(self, body: bytes, content_type: str) -> None:
         raise NotImplementedError
 
     def do_POST(self) -> None:
@@ -143,10 +151,15 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(min(length, _MAX_BODY_BYTES))
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
-        self.take(body)
-        answer = ExportTraceServiceResponse().SerializeToString()
+        content_type = self.headers.get_content_type()
+        try:
+            self.take(body, content_type)
+        except (DecodeError, ParseError):
+            self.send_error(400)
+            return
+        answer = b"{}" if content_type == _JSON else ExportTraceServiceResponse().SerializeToString()
         self.send_response(200)
-        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -155,9 +168,28 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _spans(body: bytes) -> Iterator[SeenSpan]:
+def _decoded(body: bytes, content_type: str) -> ExportTraceServiceRequest:
+    """OTLP in either of its forms: ours is protobuf, Triton sends JSON."""
     request = ExportTraceServiceRequest()
-    request.ParseFromString(body)
+    if content_type != _JSON:
+        request.ParseFromString(body)
+        return request
+    Parse(body, request, ignore_unknown_fields=True)
+    # OTLP's JSON has ids in hexadecimal, where protobuf's own has bytes in base64 and has taken them for that.
+    for span in (span for each in request.resource_spans for scope in each.scope_spans for span in scope.spans):
+        span.trace_id, span.span_id, span.parent_span_id = map(
+            _unhexed, (span.trace_id, span.span_id, span.parent_span_id)
+        )
+        for link in span.links:
+            link.trace_id, link.span_id = _unhexed(link.trace_id), _unhexed(link.span_id)
+    return request
+
+
+def _unhexed(misread: bytes) -> bytes:
+    return bytes.fromhex(base64.b64encode(misread).decode())
+
+
+def _spans(request: ExportTraceServiceRequest) -> Iterator[SeenSpan]:
     for of_resource in request.resource_spans:
         service = str(_facts(of_resource.resource.attributes).get("service.name", ""))
         for of_scope in of_resource.scope_spans:

@@ -53,6 +53,9 @@ class TritonConfig:
     model_precision: str = field(default_factory=lambda: os.environ.get("OCR_MODEL_PRECISION") or "auto")
     """``auto``: what was measured to be fastest on this machine (``model_tools.tune``)."""
     verbose_level: int = 0
+    trace_endpoint: str | None = None
+    """Base URL of what takes OTLP over HTTP. Then Triton tells of every request itself: when it came, and when it was
+    computed; as part of the trace that the request says it belongs to."""
     shared_memory_prefix: str = field(default_factory=lambda: f"{_PREFIX}-{os.getpid()}-{uuid.uuid4().hex[:12]}-")
     """Of the Python backend's own shared memory, so that several servers on one host stay apart. It names the process
     that made this configuration: see ``sweep_shared_memory``."""
@@ -107,7 +110,21 @@ def command(config: TritonConfig) -> list[str]:
         f"--metrics-port={config.metrics_port}",
         "--allow-gpu-metrics=false",
         f"--log-verbose={config.verbose_level}",
+        *_trace_arguments(config.trace_endpoint),
     ]
+
+
+def _trace_arguments(endpoint: str | None) -> tuple[str, ...]:
+    # https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/trace.html
+    if endpoint is None:
+        return ()
+    return (
+        "--trace-config=mode=opentelemetry",
+        "--trace-config=level=TIMESTAMPS",
+        "--trace-config=rate=1",
+        f"--trace-config=opentelemetry,url={endpoint.rstrip('/')}/v1/traces",
+        "--trace-config=opentelemetry,resource=service.name=triton",
+    )
 
 
 def environment(config: TritonConfig) -> dict[str, str]:

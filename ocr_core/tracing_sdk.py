@@ -67,16 +67,13 @@ class SdkTracer:
         self, name: str, facts: Facts, *, kind: Kind, parent: TraceContext | None, link: TraceContext | None
     ) -> SdkSpan:
         """See ``tracing.span``."""
+        under, links = None, None
         if link is not None:
-            # Under no parent, so that it begins a trace.
-            links = [trace.Link(_remote(link))]
-            begun = self._tracer.start_span(name, context=otel_context.Context(), kind=_KINDS[kind], links=links)
-        else:
-            under = None if parent is None else trace.set_span_in_context(trace.NonRecordingSpan(_remote(parent)))
-            begun = self._tracer.start_span(name, context=under, kind=_KINDS[kind])
-        made = SdkSpan(begun)
-        made.tell(facts)
-        return made
+            under, links = otel_context.Context(), [trace.Link(_remote(link))]  # under no parent: it begins a trace
+        elif parent is not None:
+            under = trace.set_span_in_context(trace.NonRecordingSpan(_remote(parent)))
+        told = {fact: value for fact, value in facts.items() if value is not None}
+        return SdkSpan(self._tracer.start_span(name, context=under, kind=_KINDS[kind], attributes=told, links=links))
 
     def current(self) -> TraceContext | None:
         """See ``tracing.current``."""

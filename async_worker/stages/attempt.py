@@ -32,8 +32,8 @@ from async_worker.stages.gate import Gate
 from async_worker.stages.lease_keeper import LeaseKeeper
 from async_worker.stages.metrics import StageMetrics
 from async_worker.stages.places import Places
+from async_worker.stages.spans import note_wait, span_of
 from async_worker.stages.work import Closing, NotBegun, StageWork, insist
-from ocr_core import tracing
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import InternalError, InvalidRequest, NotReady, OcrError, Overloaded
 from ocr_core.contracts.job_store import Leases
@@ -140,36 +140,11 @@ class Attempt:
             lease = await self._claim(message)
             if lease is not None:
                 request_id_of_task.set(lease.document_id)
-                with self._span(lease):
-                    self._note_wait(lease)
+                with span_of(self._delivery, lease):
+                    note_wait(self._delivery, lease, self._shop.metrics)
                     await (self._work(lease) if lease.attempts == 1 else self._work_alone(lease))
         finally:
             self._places.leave()
-
-    def _span(self, lease: Lease) -> tracing.Span:
-        if not tracing.is_on():
-            return tracing.NO_SPAN
-        facts: tracing.Facts = {
-            "messaging.system": "aws_sqs",
-            "messaging.message.id": self._delivery.message_id,
-            "ocr.tenant": lease.tenant,
-            "ocr.job_id": lease.job_id,
-            "ocr.document_id": lease.document_id,
-            "ocr.attempt": lease.attempts,
-            "ocr.receives": self._delivery.receive_count,
-            "ocr.first_page": None if lease.pages is None else lease.pages.first,
-            "ocr.last_page": None if lease.pages is None else lease.pages.last,
-        }
-        # What goes again begins a trace of its own where it is sent, so here it is always part of that.
-        return tracing.span(
-            f"process {lease.stage.value}", facts, kind=tracing.Kind.CONSUMER, parent=self._delivery.trace
-        )
-
-    def _note_wait(self, lease: Lease) -> None:
-        """How long the message lay in its queue, by two clocks: the queue's and ours."""
-        if self._delivery.sent_at_s is not None:
-            wait_s = max(0.0, time.time() - self._delivery.sent_at_s)
-            observe(self._shop.metrics.queue_wait.labels(lease.stage.value), wait_s)
 
     async def _decode(self) -> StageMessage | None:
         """The message, where it is one of ours; any other goes to the dead letters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -82,6 +83,17 @@ def _render_with_lambda() -> Cluster:
             "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
             "resources: [../aws]\ncomponents: [../../components/lambda-opener]\n"
         )
+        return _render(Path(folder))
+
+
+@cache
+def rendered_with(overlay: str, *components: str) -> Cluster:
+    """An overlay with components that it does not have by itself."""
+    with tempfile.TemporaryDirectory(dir=KUBERNETES / "overlays", prefix=".with-") as folder:
+        shutil.copytree(KUBERNETES / "overlays" / overlay, folder, dirs_exist_ok=True)
+        file = Path(folder, "kustomization.yaml")
+        added = "".join(f"  - ../../components/{name}\n" for name in components)
+        file.write_text(file.read_text().replace("components:\n", f"components:\n{added}", 1))
         return _render(Path(folder))
 
 
