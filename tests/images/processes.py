@@ -28,7 +28,8 @@ class Process:
 
 def processes_of(machine: Machine, container: str) -> list[Process]:
     """Those of a running container, its first one first."""
-    listed = machine.podman("top", container, "hpid").split()[1:]
+    # Of one that is just ending it says a question mark.
+    listed = [word for word in machine.podman("top", container, "hpid").split() if word.isdecimal()]
     return [found for pid in listed if (found := _process(int(pid))) is not None]
 
 
