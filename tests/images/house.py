@@ -2,7 +2,8 @@
 
 What podman 4 does otherwise than Docker, and how it is met here:
 
-- It takes a volume's ``size=`` for a disk quota. An override file has the same volumes without it.
+- It takes a volume's ``size=`` for a disk quota. An override file has the same volumes without it. Of the other options
+  it tells others than it was given, so that docker-compose refuses a second ``up``; ``start`` it does not.
 - Health checks are timers of systemd, which not every machine has. A thread asks for them until they are good.
 - With ``read_only`` it mounts a tmpfs at ``/run`` and ``/var/tmp`` too; ``walk`` looks that nobody writes there.
 """

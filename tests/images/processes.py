@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tests.images.machine import Machine
 
-_PODMANS_OWN = {".containerenv", "secrets", "lock"}
 _FILTER = "2"
 """Of ``Seccomp`` in proc(5): SECCOMP_MODE_FILTER."""
 
@@ -29,7 +28,8 @@ class Process:
 
 def processes_of(machine: Machine, container: str) -> list[Process]:
     """Those of a running container, its first one first."""
-    listed = machine.podman("top", container, "hpid").split()[1:]
+    # Of one that is just ending it says a question mark.
+    listed = [word for word in machine.podman("top", container, "hpid").split() if word.isdecimal()]
     return [found for pid in listed if (found := _process(int(pid))) is not None]
 
 
@@ -40,16 +40,14 @@ def alone(machine: Machine, container: str) -> bool:
 
 
 def written_to(machine: Machine, container: str, folder: str) -> list[str]:
-    """The files in one of its folders, without what is mounted there and what podman itself puts there."""
-    root = Path("/proc", _pid(machine, container), "root")
-    mounts = {line.split()[4] for line in Path("/proc", _pid(machine, container), "mountinfo").read_text().splitlines()}
-    here = root / folder.lstrip("/")
-    if not here.is_dir():
-        return []
+    """What a container's user, who is not root, has put into one of its folders, without what is mounted there."""
+    process = Path("/proc", _pid(machine, container))
+    mounts = {line.split()[4] for line in (process / "mountinfo").read_text().splitlines()}
+    here = process / "root" / folder.lstrip("/")
     return [
         path.name
-        for path in here.iterdir()
-        if path.name not in _PODMANS_OWN and not any(mount.startswith(f"{folder}/{path.name}") for mount in mounts)
+        for path in (here.iterdir() if here.is_dir() else ())
+        if path.lstat().st_uid != 0 and f"{folder}/{path.name}" not in mounts
     ]
 
 

@@ -197,7 +197,7 @@ def starts_again(visit: Visit) -> str:
     stopped_s = time.monotonic() - started_s
     codes = {service: visit.house.inspect(service)["State"]["ExitCode"] for service in visit.standing}
     _want(137 not in codes.values(), f"had to be killed: {codes}")
-    visit.house.up()
+    visit.house.compose("start")
     visit.house.wait_healthy(visit.standing, patience_s=AGAIN_PATIENCE_S)
     _want(queue.receive() == ["kept"], "the queue's message is gone")
     with visit.jobs_client() as jobs:
