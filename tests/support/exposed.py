@@ -18,11 +18,19 @@ from ocr_core.adapters.model_metrics import ModelMetrics
 from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.adapters.opener_metrics import FORBIDDEN_CALL, FORGERY, OpenerMetrics
 from ocr_core.adapters.queue import SqsQueues
+from ocr_core.adapters.remembered.memory import Kind, Memory
 from ocr_core.contracts import errors
 from ocr_core.contracts.access import HouseTenant
 from ocr_core.service.quotas import SyncQuotas
 from ocr_core.service.refusals import Reason, Refusals
-from ocr_core.settings import BulkSettings, ObjectStoreSettings, QueueSettings, StorageSettings, WebhookSettings
+from ocr_core.settings import (
+    BulkSettings,
+    ObjectStoreSettings,
+    QueueSettings,
+    RememberSettings,
+    StorageSettings,
+    WebhookSettings,
+)
 from ocr_core.telemetry import Metrics
 from postprocess_svc.partners.store import PartnerStore
 from postprocess_svc.quality import FOUND, NULL, Quality
@@ -101,6 +109,7 @@ def _all_of_them() -> Metrics:
     Quality(metrics)
     StageMetrics(metrics)
     SyncQuotas(metrics)
+    Memory(RememberSettings(), kind=Kind.ANSWER, metrics=metrics)
     DocumentKeeper(objects=nobody, store=nobody, budget=nobody, jpeg_quality=80, keep_timeout_s=1.0, metrics=metrics)
     Refusals(note=nobody, metrics=metrics)
     PartnerStore(Path("partners.csv"), look_every_s=1.0, metrics=metrics)
