@@ -15,7 +15,7 @@ from evaluation.mockups.drawing import Drawing, parse_drawing
 PAGES_DIR = Path(__file__).resolve().parent / "pages"
 HOLDOUTS = ("holdout", "holdout2")
 """For measuring: nobody looks at their failures, and nothing is fitted to them."""
-SETS = ("craft", "services", "trade", "foreign", "parties", *HOLDOUTS)
+SETS = ("craft", "services", "trade", "foreign", "parties", "payments", *HOLDOUTS)
 _FENCE = "+++\n"
 _TEXT_FIELDS = (
     "issuer_name",
