@@ -208,6 +208,7 @@ _DUE_DATE = {
     "by_then": 5.5,
     "payment_words": 3.0,  # 支払, 振込, zahlen in the same row
     "before_issue": -4.0,
+    "was_paid": -9.0,  # the document has been paid, and its label names the day when: 決済日
     "terms": 3.5,  # in a cell that begins with 支払条件 or its like, the year printed
     "with_discount": -9.0,  # by which a discount may be taken
     **(

@@ -186,7 +186,7 @@ def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPh
 
 
 def _speaks_from(text: str, start: int) -> int:
-    """Where labels begin that may speak for a number without a telephone's: its cell, or where that is all, the last."""
+    """Where labels begin that may speak for a number without a telephone's: its cell, or the one before."""
     cell = text.rfind("\t", 0, start) + 1
     if cell and not text[cell:start].strip(" ("):
         return text.rfind("\t", 0, cell - 1) + 1
