@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -128,14 +129,19 @@ def _rounded(quad: Sequence[Sequence[float]]) -> Json:
     return [[round(float(x), 1), round(float(y), 1)] for x, y in quad]
 
 
+def _phone(printed: str, currency: str) -> str:
+    """As the API has it: the groups of Japanese numbers are parted by hyphens, however they are printed."""
+    return re.sub(r"[-() ]+", "-", printed).strip("-") if currency == "JPY" and printed[:1] != "+" else printed
+
+
 def _value(name: str, content: Content, amounts: Mapping[str, Decimal], evidence: Mapping[str, Sequence[Json]]) -> Json:
     """A field's value; null where the document does not print it."""
     if name not in evidence:
         return None
     if name == "phone":
-        # As printed: a layout may set the area code in brackets.
+        # Of the places that print it, the first: a layout may set the area code in brackets, which a value has not.
         first = evidence[name][0]
-        return first["text"] if isinstance(first, dict) else None
+        return _phone(str(first["text"]), content.currency) if isinstance(first, dict) else None
     if name in amounts:
         return {"value": _number(amounts[name], content.currency), "currency": content.currency}
     texts = {

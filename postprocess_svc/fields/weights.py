@@ -208,6 +208,7 @@ _DUE_DATE = {
     "by_then": 5.5,
     "payment_words": 3.0,  # 支払, 振込, zahlen in the same row
     "before_issue": -4.0,
+    "was_paid": -9.0,  # the document has been paid, and its label names the day when: 決済日
     "terms": 3.5,  # in a cell that begins with 支払条件 or its like, the year printed
     "with_discount": -9.0,  # by which a discount may be taken
     **(
@@ -222,11 +223,14 @@ _DOCUMENT_NUMBER = {
     "row:reference_number": 1.6,  # 受付番号, Ref.
     "row:unknown_number": -1.5,  # 生徒番号: of what nobody knows
     "dispatched": 5.0,  # 榊経発第41号, alone near the top
+    "by_date": 4.0,  # no label, but over, under or beside the document's date
+    "first_line": 2.2,  # no label, alone in the first line
     "row:title": 4.6,  # "Invoice 123": a title that does not say "number"
     "row:number": 3.6,
     "row:other_number": -4.0,
     "below:invoice_number": 5.2,
     "below:title": 0.5,
+    "right_under": 2.0,  # all of a cell right under a title in Latin letters
     "below:slip_number": 3.6,
     "below:reference_number": 0.0,
     "below:unknown_number": -2.0,

@@ -152,3 +152,73 @@ def test_the_date_of_an_order_is_the_orders() -> None:
   TOTAL   JPY 840,080
 """
     assert dates(page)[0] == "2026-10-07"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "お支払い  11月30日までに下記へ",
+        "お支払い　　11月30日（月）までにお願いいたします",
+        "今月のご請求額  10,000円（うち消費税額 909円）　　11月30日までにお願いします",
+        "2026年11月30日（月）にゆうちょ銀行の口座から振替いたします。",
+        "上記金額は 令和8年11月30日に貴口座（普通 ****882）から振替させていただきます。",
+        "支払日 11/30",
+        "お支払期限    11/30（月）",
+    ],
+)
+def test_the_day_to_pay_by_is_told_beside_its_key_and_in_sentences_about_debits(line: str) -> None:
+    assert dates(f"{HEAD}\n  {line}\n") == ("2026-10-31", "2026-11-30")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "納品書  11月30日までにご返送ください",
+        "数量  11/30",
+        "2026年11月30日に貴口座から振替いたしました。",
+        "2026年11月30日に送付済みの見積書をご覧ください。",
+    ],
+)
+def test_a_day_for_something_else_is_none_to_pay_by(line: str) -> None:
+    assert dates(f"{HEAD}\n  {line}\n") == ("2026-10-31", None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "due"),
+    [
+        (["決済日    2026/11/05", "ステータス    支払い済み"], None),
+        (["決済日    2026/11/05", "ステータス    未決済"], "2026-11-05"),
+        (["支払期限    2026/11/05", "ステータス    支払い済み"], "2026-11-05"),
+    ],
+)
+def test_the_day_when_a_paid_document_was_paid_is_none_to_pay_by(lines: list[str], due: str | None) -> None:
+    assert dates(HEAD + "".join(f"\n  {line}" for line in lines) + "\n") == ("2026-10-31", due)
+
+
+def test_a_day_without_its_year_is_of_the_only_year_that_an_undated_document_prints() -> None:
+    page = UNDATED.format("2026年10月分") + "\n  支払日 12/25\n"
+    assert dates(page) == (None, "2026-12-25")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Wir buchen den Betrag am 06.02.2026 von Ihrem Konto DE** **** **47 11 ab.",
+        "Der Betrag wird am 06.02.2026 per Lastschrift eingezogen.",
+    ],
+)
+def test_a_german_direct_debit_is_told_with_its_day(line: str) -> None:
+    page = f"""
+      Stadtwerke Osterfelde GmbH
+      Postfach 11 04, 23843 Osterfelde
+
+      Herrn Holger Thiessen                               Rechnungsdatum   19.01.2026
+      Am Mühlenteich 4                                    Rechnungsnummer  VR-26-1180447
+
+      Nettobetrag                                             100,00 EUR
+      Umsatzsteuer 19 %                                        19,00 EUR
+      Rechnungsbetrag                                         119,00 EUR
+
+      {line}
+    """
+    assert dates(page) == ("2026-01-19", "2026-02-06")

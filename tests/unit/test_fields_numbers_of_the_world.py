@@ -133,6 +133,18 @@ def test_a_north_american_telephone_without_a_label(line: str, phone: str) -> No
     assert value_of("phone", LATIN.format(line=line)) == phone
 
 
+@pytest.mark.parametrize(
+    ("line", "phone"),
+    [
+        ("  契約番号 4411-20    サポート 0776-54-2210", "0776-54-2210"),
+        ("  契約番号  0776-54-2210", None),
+        ("  (0776)54-2210", "0776-54-2210"),
+    ],
+)
+def test_a_label_of_another_column_says_nothing_of_a_telephone(line: str, phone: str | None) -> None:
+    assert value_of("phone", f"{JAPANESE}{' ' * 46}{line}\n") == phone
+
+
 def test_an_article_number_that_begins_with_noughts_is_no_telephone() -> None:
     page = """
           PINE HOLLOW HARDWARE

@@ -45,8 +45,8 @@ def recipients(lines: PageLines) -> dict[object, Candidate]:
         ("でんわ:0120- 986-814", "0120-986-814"),
         ("TEL 〇3-1234-5678", "03-1234-5678"),
         ("TEL 03-l234-5678", "03-1234-5678"),
-        ("TEL 045(123)4567", "045(123)4567"),
-        ("TEL 03 1234 5678", "03 1234 5678"),
+        ("TEL 045(123)4567", "045-123-4567"),
+        ("TEL 03 1234 5678", "03-1234-5678"),
     ],
 )
 def test_misread_separators_and_digits_of_a_phone_are_put_right(printed: str, expected: str) -> None:

@@ -124,6 +124,8 @@ def _anchors(context: DocumentContext) -> list[_Anchor]:
         for cell in row:
             japanese = has_cjk(cell.text)
             mentions = list(bank_mentions(cell)) if japanese and BANK_WORD.search(cell.text) else []
+            holders = [label.end for label in cell.facts.labels if _is_holder_key(cell, label.roles, label.start)]
+            mentions = [(start, end) for start, end in mentions if not any(key <= start for key in holders)]
             found += [_Anchor(cell=cell, start=start, end=end) for start, end in mentions]
             if not mentions and (announced or cell.facts.labels):
                 bare = _bare(cell, is_announced=announced)
@@ -166,6 +168,11 @@ def _broken(context: DocumentContext, cell: Cell) -> _Anchor | None:
 
 def _is_bank_key(cell: Cell, roles: frozenset[Role], at: int) -> bool:
     return Role.BANK in roles and cell.start <= at < cell.end
+
+
+def _is_holder_key(cell: Cell, roles: frozenset[Role], at: int) -> bool:
+    """What follows names the holder, though it be a co-operative that ends as banks' names do."""
+    return Role.HOLDER in roles and cell.start <= at < cell.end
 
 
 def _post_bank_near(context: DocumentContext, cell: Cell) -> bool:

@@ -9,7 +9,7 @@ from postprocess_svc.fields.values.names import has_japanese_form
 
 OTHER_COLUMN = re.compile(
     r"\s+(?=[※*■●◆・])|[\s(\[]*(?:TEL|電話|℡|FAX|〒|担当)(?=[^ァ-ヶ])|(?<=[カユドイ])\s+(?=[^ァ-ヶ()]+。?$)"
-    r"|[)」』\]]?\s*(?:宛|あて[にへの]|まで(?=[にへごお振]|$)|へ(?=[ごお]|の?振)|に(?=お[願振支]|て|振)|です|となります|と?なっており)"
+    r"|[)」』\]]?\s*(?:宛|あて[にへの]|まで(?=[にへごお振]|$)|へ(?=[ごお]|の?振)|に(?=お[願振支]|て|振)|です|となります|と?なっており|へ$)"
 )
 """Where a holder ends: what follows is another column, or the rest of the sentence that the account stands in."""
 SAME_AS_BEFORE = re.compile(
@@ -17,6 +17,11 @@ SAME_AS_BEFORE = re.compile(
 )
 _OF_ALL = re.compile(r"\s*[(\[][^()\[\]]{0,8}(?:共通|とも|いずれも|同じ|同名義)[)\]]\s*$")
 """マルトミサケテン (2行共通)."""
+_LEADING_OF_ALL = re.compile(
+    r"\s*[(\[]?(?:いずれも|どちらも|すべて|[両各]口座とも|共通"
+    r"|für (?:beide|alle) Konten|for (?:both|all)(?: accounts)?)\s*:?\s*(?=.)"
+)
+"""いずれも ミワ タクミ."""
 _LEADING_ASIDE = re.compile(r"\s*[(\[][^()\[\]]{0,12}(?:口座|専用|番号|料)[)\]]\s*(?=.)")
 """(お客様専用口座) カ)サンプル."""
 _MARK = "(?:" + "|".join(sorted(zengin.FORMS, key=len, reverse=True)) + ")"
@@ -34,9 +39,12 @@ def name_within(folded: str) -> tuple[int, int]:
     Of a name in kanji with its reading in brackets the kanji are it; where a firm stands in kanji and then, beside it,
     as banks write it, the banks' form is it: that is what a payer fills in.
     """
-    aside = _LEADING_ASIDE.match(folded)
+    aside = _LEADING_ASIDE.match(folded) or _LEADING_OF_ALL.match(folded)
     if aside is not None:
-        start, end = name_within(folded[aside.end() :])
+        is_closed = (
+            aside[0].lstrip()[:1] in {"(", "["} and folded[-1:] in {")", "]"} and aside[0].rstrip()[-1:] not in ")]"
+        )
+        start, end = name_within(folded[aside.end() : -1 if is_closed else None])
         return aside.end() + start, aside.end() + end
     end = len(folded)
     if (aside := _OF_ALL.search(folded)) is not None and aside.start() > 1:

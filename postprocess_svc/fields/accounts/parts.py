@@ -42,6 +42,9 @@ _CODE_BEFORE = re.compile(
     r"(?:店番|支店コード|支店番号|銀行コード|金融機関コード|コード|TEL|電話|FAX|〒|登録番号|T)[^\d]{0,4}$",
     re.IGNORECASE,
 )
+_TOWN = re.compile(r"\s*[\u4e00-\u9fff]{1,8}[都道府県市区町村郡]")
+_KEY_ALONE = "支店"
+"""What is no name but the key before one, where no blank was read between: 支店 第四営業支店."""
 _OTHER_NUMBERS = frozenset(
     {Role.INVOICE_NUMBER, Role.OTHER_NUMBER, Role.REGISTRATION, Role.TAX_NUMBER, Role.PHONE, Role.FAX}
 )
@@ -71,7 +74,7 @@ def take_by_form(draft: Draft, cell: Cell, start: int, end: int, key: Role | Non
         number = re.sub(r"\D", "", match[1])
         if not 6 <= len(number) <= 8 or _CODE_BEFORE.search(digits[: match.start()]):
             continue
-        if _is_other_number(cell, match.start()):
+        if _is_other_number(cell, match.start()) or _is_postcode(cell, match):
             continue
         before = digits[: match.start()]
         if digits[match.end() : match.end() + 1] in {",", ".", "円", "-", "年"} or (
@@ -95,6 +98,11 @@ def _is_other_number(cell: Cell, start: int) -> bool:
     )
 
 
+def _is_postcode(cell: Cell, match: re.Match[str]) -> bool:
+    """029-4102 before a town: a co-operative's own address under its name and branch."""
+    return match[1][3:4] == "-" and _TOWN.match(cell.facts.row.text, match.end(), cell.end) is not None
+
+
 def take_rest_of_branch(draft: Draft, context: DocumentContext, cell: Cell, start: int) -> int:
     """The branch whose name began at the end of the bank's line and ends in this cell; where what follows it begins."""
     if draft.rest is None or draft.branch is not None or start != cell.start:
@@ -111,6 +119,8 @@ def _take_branch(draft: Draft, cell: Cell, start: int, end: int) -> int:
     """The branch's name; where what follows it begins."""
     text = cell.facts.row.text[:end]
     match = BRANCH.search(text, start)
+    if match is not None and match[1] == _KEY_ALONE:
+        match = BRANCH.search(text, match.end(1))
     if match is None:
         return _take_placed_branch(draft, cell, start, end)
     begin = branch_start(text, match.start(1), match.end(1), cell_start=cell.start)

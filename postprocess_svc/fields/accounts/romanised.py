@@ -35,11 +35,14 @@ _POST = re.compile(
     re.IGNORECASE,
 )
 _BRANCH = re.compile(
-    r"(?:(?:[A-Z][\w'-]+ ){1,3}(?:Branch|BRANCH)|(?:Head|Main|HEAD|MAIN) (?:Office|Branch|OFFICE|BRANCH))"
+    r"(?:(?:[A-Z][\w'-]+ ){1,3}(?:Branch|BRANCH)"
+    r"|(?:(?!Bank|Corporation|Ltd)[A-Z][\w'-]+ )?(?:Head|Main|HEAD|MAIN) (?:Office|Branch|OFFICE|BRANCH))"
     r"(?![A-Za-z])(?!\s*:)"
 )
 _BRANCH_LABEL = re.compile(
-    r"(?<![a-z])branch(?: ?name)?(?: (?:&|and) ifsc? code)?\s*[:\t]\s*(?P<name>[A-Z][^\t:,;|&(]{2,40})", re.IGNORECASE
+    r"(?<![a-z])branch(?: ?name)?(?: (?:&|and) ifsc? code)?\s*[:\t]\s*"
+    r"(?!account|acct|a/c|swift|bic|type|ordinary|current|savings|code|no\b)(?P<name>[A-Z][^\t:,;|&(]{2,40})",
+    re.IGNORECASE,
 )
 
 

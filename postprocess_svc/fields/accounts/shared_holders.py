@@ -83,7 +83,7 @@ def _take_as_before(context: DocumentContext, group: Sequence[Draft]) -> None:
 
 
 def _share(context: DocumentContext, group: Sequence[Draft]) -> None:
-    """The holder in a line below the last account, or with its key above the first, is every account's without one."""
+    """The holder of every account without one: below or behind the last account, or with its key above the first."""
     named = [draft for draft in group if not _lacks(draft)]
     if not named:
         part = holder_above(context, group[0])
@@ -95,7 +95,7 @@ def _share(context: DocumentContext, group: Sequence[Draft]) -> None:
         return
     place = named[0].holder_place
     numbers = [draft.number_cell.facts.row.number for draft in group if draft.number_cell is not None]
-    if place is None or place[0].facts.row.number <= max(numbers):
+    if place is None or place[0].facts.row.number < max(numbers):
         return
     for draft in group:
         if draft is not named[0]:

@@ -35,7 +35,7 @@ EARLY = re.compile(
     r"(?<!ohne )(?<!no )(?<!sans )(?<!pas d')(?:skonto|escompte|sconto|early payment|cash discount|早期)", re.IGNORECASE
 )
 _BY_THEN = re.compile(
-    r"^\s*(?:\(.\))?\s*(?:まで|迄|限|期限|に[^\d済。]{0,10}(?:振替|振り替え|引き?落と?し|引落)(?!済|しまし|いたしまし|致しまし))"
+    r"^\s*(?:\(.\))?\s*(?:まで|迄|限|期限|に[^済。\t]{0,30}?(?:振替|振り替え|引き?落と?し|引落)(?!済|しまし|いたしまし|致しまし))"
 )
 # まで may have come to stand on the next line, with what is left of the date.
 _BY_THEN_BELOW = re.compile(r"日?(?:\(.\))? ?(?:まで|迄)")
@@ -48,9 +48,19 @@ _BY_SURELY = re.compile(rf"\b(?:{_BY_SURELY_WORDS})\s*:?\s*$", re.IGNORECASE)
 _PAYMENT_WORDS = re.compile(
     r"支払|振り?込|払い?込|振替|引き?落|入金|送金|決済|納付|お納め|精算|zahl|überweis|fällig|begleich|ausgleich|abgebucht"
     r"|payment|payable|\bpay\b|to be paid|settle|remit|transfer|échéance|règlement|régler|betal|voldoen|overma"
-    r"|pagament|pagar|\bpago\b|bonific|versament|scaden|vencim|ingres|transfier|zapłat|płatn",
+    r"|pagament|pagar|\bpago\b|bonific|versament|scaden|vencim|ingres|transfier|zapłat|płatn"
+    r"|\bbuchen\b|abbuch|lastschrift|einziehen|eingezogen|einzug|debit|collect|prélev|prelev|addebit|incass|afgeschr|domicil",
     re.IGNORECASE,
 )
+_PAID = re.compile(
+    r"(?:(?:[おご]?(?:支払い?|入金|決済|精算|振込)|領収)済み?"
+    r"|paid(?: in full)?|bezahlt|beglichen|payée?|acquittée?|pagat[oa]|betaald)[.!]?",
+    re.IGNORECASE,
+)
+WHEN_PAID = re.compile(
+    r"(?:決済|支払い?|振替|引落し?|引き落とし)日$|^(?:payment date|date paid|paid on)$", re.IGNORECASE
+)
+"""Labels of the day of a payment, which is past where the document has been paid; a 期限 stays one."""
 # Where a date by which something is asked for stands over an account, it is paid into that.
 _ACCOUNT_WORDS = re.compile(r"銀行|信用[金組]|農業協同|口座|普通|当座")
 # A sentence with these is about something else than payment: 登録情報の変更は…までにご連絡ください.
@@ -84,6 +94,8 @@ def is_about_payment(context: DocumentContext, facts: RowFacts, date: PrintedDat
     cell, before = cell_around(facts, date)
     if _PAYMENT_WORDS.search(cell) is not None:
         return True
+    if by_then and _OTHER_MATTERS.search(cell) is None and _is_of_key_beside(facts, date, before):
+        return True
     if _BY_SURELY.search(before) is not None and _INVOICE_WORDS.search(cell) is not None:
         return True
     if _OTHER_MATTERS.search(cell) is not None or not by_then:
@@ -92,6 +104,20 @@ def is_about_payment(context: DocumentContext, facts: RowFacts, date: PrintedDat
         _PAYMENT_WORDS.search(text) is not None or _ACCOUNT_WORDS.search(text) is not None
         for text in lines_around(context, facts, date)
     )
+
+
+def _is_of_key_beside(facts: RowFacts, date: PrintedDate, before: str) -> bool:
+    """What stands left of it in the row is about payment, or is the sum to pay: お支払い | 11月30日までに下記へ."""
+    start = date.start - len(before)
+    left = facts.row.text[:start].rstrip("\t").rpartition("\t")[2]
+    if _PAYMENT_WORDS.search(left) is not None and not before.strip():
+        return True
+    return any(Role.TOTAL_DUE in label.roles for label in facts.labels if label.start < start)
+
+
+def says_paid(context: DocumentContext) -> bool:
+    """A cell says that the document has been paid: ステータス | 支払い済み."""
+    return any(_PAID.fullmatch(cell.text) is not None for row in context.shared(find_cells) for cell in row)
 
 
 def is_in_terms(facts: RowFacts, date: PrintedDate) -> bool:

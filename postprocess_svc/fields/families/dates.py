@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, FieldKind, FieldName, span
@@ -23,16 +23,19 @@ from postprocess_svc.fields.families.date_words import (
     SUBJECT,
     TIME,
     TOWN_BEFORE,
+    WHEN_PAID,
     cell_around,
     is_about_payment,
     is_by_then,
     is_in_sentence,
     is_in_terms,
     is_titled,
+    says_paid,
 )
+from postprocess_svc.fields.families.odd_dates import boxed_dates, dates_by_slash, only_year_printed
 from postprocess_svc.fields.misread_labels import label_span_before, nearly_role
 from postprocess_svc.fields.neighbourhood import Governor, Relation, governors
-from postprocess_svc.fields.values.dates import PrintedDate, find_dates
+from postprocess_svc.fields.values.dates import PrintedDate
 from postprocess_svc.fields.vocabulary import Role
 
 _DATE_ROLES = (Role.DUE_DATE, Role.ISSUE_DATE, Role.OTHER_DATE, Role.DATE)
@@ -69,7 +72,8 @@ class DateFamily(FieldFamily):
         """Candidates for one of the two."""
         issued = chosen.get(FieldName.DOCUMENT_DATE)
         issue_date = None if issued is None else dt.date.fromisoformat(str(issued.candidate.value))
-        items = [(item, _resolved(context, item.date, issue_date)) for item in context.shared(_collect)]
+        only_year = only_year_printed(context) if issue_date is None else None
+        items = [(item, _resolved(context, item.date, issue_date, only_year)) for item in context.shared(_collect)]
         dated = [(item, value) for item, value in items if value is not None]
         if field == FieldName.DOCUMENT_DATE:
             return _document_dates(context, [(item, value) for item, value in dated if item.date.year is not None])
@@ -81,9 +85,9 @@ FAMILY = DateFamily()
 
 def _collect(context: DocumentContext) -> list[_Item]:
     items = []
-    boxed = context.shared(_boxed_dates)
+    boxed = context.shared(boxed_dates)
     for facts in context.facts:
-        dates = [*facts.dates, *boxed.get(facts.row.number, ())]
+        dates = [*facts.dates, *boxed.get(facts.row.number, ()), *dates_by_slash(context, facts)]
         values = [(date.start, date.end) for date in dates]
         for date in dates:
             found = governors(context, facts, start=date.start, end=date.end, roles=_OF_INTEREST, values=values)
@@ -114,31 +118,10 @@ def _continue_columns(items: list[_Item]) -> None:
                 item.features["below:due_date"] = min(0.4, below)
 
 
-_BOXES = re.compile(r"(?:^|\t)年[ \t]月[ \t]日(?=\t|$)")
-_IN_BOXES = re.compile(r"(?:^|(?<=\t))((?:令和|R)? ?\d{1,4})\t(\d{1,2})\t(\d{1,2})(?=\t|$)")
-_ROWS_UNDER_BOXES = 2
-
-
-def _boxed_dates(context: DocumentContext) -> dict[int, list[PrintedDate]]:
-    """Dates of slips that have year, month and day in a box each, under their names; by the number of the row."""
-    found: dict[int, list[PrintedDate]] = {}
-    for facts in context.facts:
-        heads = _BOXES.search(facts.row.text) if "月" in facts.row.text else None
-        if heads is None:
-            continue
-        box = facts.row.extent(heads.end() - 5, heads.end())
-        for below in context.facts[facts.row.number + 1 : facts.row.number + 1 + _ROWS_UNDER_BOXES]:
-            match = _IN_BOXES.search(below.row.text)
-            if match is None or below.row.extent(*match.span()).overlap_x(box) <= 0:
-                continue
-            for date in find_dates(f"{match[1]}年{match[2]}月{match[3]}日", short_year_first=True):
-                found[below.row.number] = [replace(date, start=match.start(), end=match.end())]
-            break
-    return found
-
-
-def _resolved(context: DocumentContext, date: PrintedDate, issue_date: dt.date | None) -> dt.date | None:
-    value = date.resolve(context.day_order, default_year=issue_date.year if issue_date else None)
+def _resolved(
+    context: DocumentContext, date: PrintedDate, issue_date: dt.date | None, only_year: int | None
+) -> dt.date | None:
+    value = date.resolve(context.day_order, default_year=issue_date.year if issue_date else only_year)
     if value is not None and date.year is None and issue_date is not None and value < issue_date:
         # 1月31日 on an invoice of December is next year's.
         value = date.resolve(context.day_order, default_year=issue_date.year + 1)
@@ -175,6 +158,7 @@ def _due_dates(
     context: DocumentContext, dated: list[tuple[_Item, dt.date]], issue_date: dt.date | None
 ) -> list[Candidate]:
     candidates = []
+    is_paid = context.shared(says_paid)
     for item, value in dated:
         labelled = any(item.features.get(name) for name in ("row:due_date", "below:due_date"))
         about_payment = is_about_payment(context, item.facts, item.date, by_then=item.by_then)
@@ -189,8 +173,18 @@ def _due_dates(
         features["of_subject"] = float(SUBJECT.match(cell) is not None)
         features["with_discount"] = float(EARLY.search(cell) is not None)
         features["before_issue"] = float(issue_date is not None and value < issue_date)
+        features["was_paid"] = float(is_paid and _is_when_paid(context, item))
         candidates.append(_candidate(context, item, value, features))
     return candidates
+
+
+def _is_when_paid(context: DocumentContext, item: _Item) -> bool:
+    """Its label names the day of a payment, as 決済日 does and 支払期限 does not."""
+    first = item.governors[0] if item.governors else None
+    if first is None:
+        return False
+    text = context.facts[first.row].row.text[first.phrase.start : first.phrase.end]
+    return WHEN_PAID.search(text) is not None
 
 
 def _features(

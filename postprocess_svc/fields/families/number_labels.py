@@ -39,6 +39,8 @@ _BANK_WORDS = re.compile(r"銀行|支店|信用金庫|信金|農協|ゆうちょ
 _ROWS_OF_POST = 2
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _LEAST_WORD = 2
+_RIGHT_UNDER = 1.5
+"""Line heights between a title and the number that stands under it: invoice over 0042."""
 _REFERENCE = re.compile(r"(?:our|unser)? ?ref", re.IGNORECASE)
 _MAY_BE_OURS = re.compile(r"請|求|領|伝票")
 """What is left of the document's own label where a character of it is misread: 請求共番号."""
@@ -64,6 +66,8 @@ def label_features(
     for governor in found:
         name = _named_by(context, facts, governor)
         if governor.relation is Relation.ROW:
+            if name == Role.NUMBER and _is_of_what_follows(facts, governor.phrase, start):
+                name = _UNKNOWN
             letters = sum(map(str.isalpha, facts.row.text[governor.phrase.end : start]))
             if letters > (_MAX_BEHIND_TITLE if governor.phrase.roles & TITLES else _MAX_BETWEEN):
                 continue
@@ -72,6 +76,8 @@ def label_features(
             continue
         if governor.phrase.roles & TITLES:
             continue
+        if name == _TITLE and governor is found[0] and governor.distance < _RIGHT_UNDER and not governor.skipped:
+            features["right_under"] = float(_is_all_of_cell(facts, start, end))
         if governor is found[0]:
             features["in_table"] = float(_is_table_header(context.facts[governor.row]))
         features[f"below:{name}"] = (1.0 if governor.skipped == 0 else 0.3) * (0.2 if governor is not found[0] else 1.0)
@@ -95,7 +101,8 @@ def _named_by(context: DocumentContext, facts: RowFacts, governor: Governor) -> 
 def _of_bare_number(context: DocumentContext, facts: RowFacts, governor: Governor, wording: str) -> str:
     labelled = context.facts[governor.row]
     longer = _of_longer_word(context, governor)
-    if _BANK_WORDS.search(facts.row.text) is not None or _is_of_the_post(context, labelled):
+    is_bankers = _BANK_WORDS.search(facts.row.text) is not None or _is_of_the_post(context, labelled)
+    if is_bankers or _is_anothers(labelled, governor.phrase):
         name = _OTHER
     elif _is_of_a_thing(labelled, governor.phrase):
         name = _UNKNOWN
@@ -123,6 +130,26 @@ def _of_longer_word(context: DocumentContext, governor: Governor) -> Role | None
     if _MAY_BE_OURS.search(whole) is not None:
         return Role.NUMBER
     return nearly_role(context, facts.row, governor.phrase.end - len(whole), governor.phrase.end)
+
+
+def _is_anothers(facts: RowFacts, label: Phrase) -> bool:
+    """Right before the "No." stands whose it is: 乗務員 No.4417."""
+    before = [other for other in facts.labels if other.end <= label.start]
+    if not before or before[-1].roles & SPEAKING or Role.OTHER_NUMBER not in before[-1].roles:
+        return False
+    return not facts.row.text[before[-1].end : label.start].strip(" :")
+
+
+def _is_of_what_follows(facts: RowFacts, label: Phrase, start: int) -> bool:
+    """Japanese words behind the "No." say what it counts: No. 得意先 01194."""
+    between = _BRACKETS.sub("", facts.row.text[label.end : start])
+    return sum(map(is_cjk, between)) >= _LEAST_WORD
+
+
+def _is_all_of_cell(facts: RowFacts, start: int, end: int) -> bool:
+    text = facts.row.text
+    before, after = text[:start].rpartition("\t")[2], text[end:].partition("\t")[0]
+    return not before.strip() and not after.strip()
 
 
 def _is_of_a_thing(facts: RowFacts, label: Phrase) -> bool:

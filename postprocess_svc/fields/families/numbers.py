@@ -12,6 +12,7 @@ from postprocess_svc.fields.candidate import Candidate, Chosen, FieldFamily, Fie
 from postprocess_svc.fields.cells import find_cells
 from postprocess_svc.fields.context import DocumentContext, RowFacts
 from postprocess_svc.fields.families.number_labels import SPEAKING, label_features
+from postprocess_svc.fields.families.unlabelled_numbers import unlabelled_numbers
 from postprocess_svc.fields.misread_labels import label_span_before, nearly_role
 from postprocess_svc.fields.values.addresses import is_address
 from postprocess_svc.fields.values.folding import is_cjk
@@ -26,6 +27,8 @@ _SURE = ("row:invoice_number", "below:invoice_number", "row:slip_number", "row:t
 _SPEAKS = (":invoice_number", ":slip_number", ":reference_number", ":number", ":title", ":unknown_number")
 _REGISTRATION = re.compile(r"(?<![A-Za-z0-9])T ?\d(?:[ -]?\d){6,}")
 _ERA_LIKE = re.compile(r"[RHS]\d{1,2}-\d{1,2}-\d{1,2}")
+_ZERO_PADDED = re.compile(r"0\d{2,}")
+_CORPORATE = re.compile(r"T?\d{13}")
 _LEAST_LENGTH_UNLABELLED = 4
 _ROWS_TO_HEADER = 2
 _TOP = 0.4
@@ -45,6 +48,7 @@ class DocumentNumberFamily(FieldFamily):
         found = list(_labelled(context))
         if not any(candidate.features.get(name) for candidate in found for name in _SURE):
             found += _by_misread_labels(context)
+            found += _by_place(context)
         counts = Counter(candidate.value for candidate in found)
         return [
             Candidate(
@@ -84,6 +88,8 @@ def _by_misread_labels(context: DocumentContext) -> Iterator[Candidate]:
             start, end = number.start, number.end
             if end - start < _LEAST_LENGTH_UNLABELLED or _is_whole_date(facts, start, end):
                 continue
+            if _CORPORATE.fullmatch(number.value) is not None:
+                continue
             left = text.rfind("\t", 0, start) + 1
             if any(label.roles & _NUMBERS and left <= label.start < end for label in facts.labels):
                 continue
@@ -93,6 +99,20 @@ def _by_misread_labels(context: DocumentContext) -> Iterator[Candidate]:
             if role is Role.INVOICE_NUMBER:
                 features = {f"{relation}:invoice_number": _MISREAD, **_shape(facts, start, end, parted)}
                 yield Candidate(value=number.value, evidence=(span(facts, start, end),), features=features)
+
+
+def _by_place(context: DocumentContext) -> Iterator[Candidate]:
+    """Numbers at the document's head that no label speaks for."""
+    for placed in unlabelled_numbers(context):
+        cell, facts = placed.cell, placed.cell.facts
+        number = PrintedNumber(start=cell.start, end=cell.end, value=cell.text)
+        features = {
+            **label_features(context, facts, number, [(number.start, number.end)]),
+            **_shape(facts, number.start, number.end, _parted(facts)),
+            "whole_cell": 1.0,
+            "by_date" if placed.by_date else "first_line": 1.0,
+        }
+        yield Candidate(value=cell.text, evidence=(span(facts, cell.start, cell.end),), features=features)
 
 
 def _nearly_role_above(context: DocumentContext, facts: RowFacts, start: int, end: int) -> Role | None:
@@ -139,8 +159,10 @@ def _judge(
     is_whole = bool(features["whole_cell"])
     if number.dispatched:
         features["dispatched"] = float(is_whole and bool(features["near_top"]))
-    if features.get("row:title") and not _is_explicit_title(facts, start) and not is_code(within.value):
+    if features.get("row:title") and not _is_explicit_title(facts, start) and not _is_serial(within.value):
         del features["row:title"]
+    if _is_registration(facts, within):
+        return None
     if not features.get("dispatched") and not any(name.endswith(_SPEAKS) for name in features):
         return None
     value = within.value.strip(" .:-/")
@@ -153,6 +175,18 @@ def _is_explicit_title(facts: RowFacts, start: int) -> bool:
     return bool(before) and before[-1].wording.isascii()
 
 
+def _is_serial(number: str) -> bool:
+    """It looks like somebody's number by itself: a code, or with noughts before it, as no count and no year has."""
+    return is_code(number) or _ZERO_PADDED.fullmatch(number) is not None
+
+
+def _is_registration(facts: RowFacts, number: PrintedNumber) -> bool:
+    """インボイス番号 means the issuer's registration as often as the document's number: 13 digits are the former."""
+    if _CORPORATE.fullmatch(number.value) is None:
+        return False
+    return any(Role.REGISTRATION in label.roles and label.end <= number.start for label in facts.labels)
+
+
 _GLUED = frozenset({Role.NUMBER})
 _LONG_LABEL = 5
 
@@ -163,6 +197,9 @@ def _without_label(facts: RowFacts, number: PrintedNumber) -> PrintedNumber | No
     The letters that a number begins with are a part of it (INV0094127), though they mean what a label says.
     """
     text, start, end = facts.row.text, number.start, number.end
+    if text[start] == "#":
+        start += 1
+        number = replace(number, start=start, value=text[start:end])
     for label in facts.labels:
         if not (label.start < end and start < label.end and label.end - label.start > 1):
             continue

@@ -12,6 +12,8 @@ from postprocess_svc.fields.values.phones import PrintedPhone
 _WORDS_BEFORE = 12
 """Characters before a number that may say whose it is."""
 _DIRECT = re.compile(r"直通|内線|担当|営業所|倉庫|配車|ご?予約|durchwahl|direct|extension", re.IGNORECASE)
+_IN_CHARGE = re.compile(r"担当(?:者|営業|窓口)?[ :]*\t?$")
+"""The key before a person's name and number: 担当営業 | K.OKABE 028-661-5437."""
 _OTHER_LINE = re.compile(
     alternatives(
         r"""
@@ -45,13 +47,15 @@ def owner_features(facts: RowFacts, phone: PrintedPhone, previous: int) -> dict[
     text = facts.row.text
     cell = text.rfind("\t", 0, phone.start) + 1
     before = text[max(cell, previous, phone.start - _WORDS_BEFORE) : phone.start]
-    label_cell = text[text.rfind("\t", 0, max(0, cell - 1)) + 1 : cell] if not before.strip(" :.") else ""
+    cell_before = text[text.rfind("\t", 0, max(0, cell - 1)) + 1 : cell]
+    label_cell = cell_before if not before.strip(" :.") else ""
     words = label_cell[-_WORDS_BEFORE:] or before
+    is_of_person = _IN_CHARGE.search(cell_before) is not None
     entry = text[max(previous, begin_of_entry(facts, phone.start)) : phone.start]
     bracket = _IN_BRACKETS.match(text, phone.end)
     inside = "" if bracket is None else bracket[0].strip()
     return {
-        "direct": float(_DIRECT.search(words) is not None),
+        "direct": float(is_of_person or _DIRECT.search(words) is not None),
         "other_line": float(_OTHER_LINE.search(words) is not None),
         "main": float(_MAIN.search(words) is not None or _MAIN.search(inside) is not None),
         "of_part": float(bracket is not None and _PART_OF_FIRM.search(bracket[1]) is not None),

@@ -100,7 +100,7 @@ def _in_row(context: DocumentContext, facts: RowFacts, chosen: Chosen, *, first:
         }
         if named and is_second:
             features["fax"] = 1.0
-        alone = label is None and _stretch(text, phone.start).lstrip(" (").startswith(phone.value)
+        alone = label is None and not text[: phone.start].rpartition("\t")[2].strip(" (")
         if alone and _is_fax_above(context, facts):
             features["fax"] = 1.0
         features["alone"] = float(alone and features.get("near_issuer", 0.0) > 0.0)
@@ -168,7 +168,8 @@ def _cut_off(
 
 
 def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPhone) -> bool:
-    if any(label.end <= phone.start for label in facts.labels if label.roles & _NOT_PHONES):
+    speaks_from = _speaks_from(facts.row.text, phone.start)
+    if any(speaks_from <= label.start < phone.start for label in facts.labels if label.roles & _NOT_PHONES):
         return False
     if not phone.separated or any(date.start < phone.end and phone.start < date.end for date in facts.dates):
         return False
@@ -184,18 +185,20 @@ def _has_phone_shape(context: DocumentContext, facts: RowFacts, phone: PrintedPh
     return phone.value.startswith(("0", "(0")) and digits >= _NATIONAL_DIGITS
 
 
+def _speaks_from(text: str, start: int) -> int:
+    """Where labels begin that may speak for a number without a telephone's: its cell, or the one before."""
+    cell = text.rfind("\t", 0, start) + 1
+    if cell and not text[cell:start].strip(" ("):
+        return text.rfind("\t", 0, cell - 1) + 1
+    return cell
+
+
 def _has_odd_length(context: DocumentContext, phone: PrintedPhone) -> bool:
     """Japanese numbers have ten digits, eleven for mobile and some service numbers."""
     digits = sum(character.isdigit() for character in phone.value)
     if context.language is Language.JAPANESE and not phone.value.startswith("+"):
         return digits not in {10, 11}
     return digits < 8
-
-
-def _stretch(text: str, at: int) -> str:
-    """The cell of a row's text that a place is in."""
-    end = text.find("\t", at)
-    return text[text.rfind("\t", 0, at) + 1 : end if end >= 0 else len(text)]
 
 
 def _places(context: DocumentContext, facts: RowFacts, start: int, end: int, chosen: Chosen) -> dict[str, float]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from ocr_core.contracts.frozen import value
 from postprocess_svc.fields.values.folding import has_digits
+from postprocess_svc.fields.values.kanji_numbers import KANJI_DIGITS
 
 # A number holds a digit; it may be written in groups by hyphens, slashes, points or, between digits, single spaces.
 _TOKEN = re.compile(
@@ -22,10 +23,11 @@ _JOINED = re.compile(
     rf"|[A-Za-z0-9]+(?:{_JOINT}){{1,2}}-[A-Za-z0-9][A-Za-z0-9/-]*"  # 2026登-0588
     rf")(?!{_CJK}|[A-Za-z0-9])"
 )
-_DISPATCHED = re.compile(
-    rf"(?:(?:{_CJK}|[A-Za-z0-9-]){{0,6}}?)第 ?[A-Za-z0-9](?:[A-Za-z0-9/-]| (?=[A-Za-z0-9]))* ?号(?!{_CJK})"
-)
-"""Of offices' letters: 商議発第 88-117 号."""
+_OF_DISPATCH = rf"[A-Za-z0-9](?:[A-Za-z0-9/-]| (?=[A-Za-z0-9]))*|[{KANJI_DIGITS}十百千]+"
+_DISPATCHED = re.compile(rf"(?:(?:{_CJK}|[A-Za-z0-9-]){{0,6}}?)第 ?(?:{_OF_DISPATCH}) ?号(?!{_CJK})")
+"""Of offices' letters: 商議発第 88-117 号; written downwards, or by hand, 第九二号."""
+_WHOLE = re.compile(rf"(?:{_JOINT}){{0,4}}-?[A-Za-z0-9]+(?:[-/_.][A-Za-z0-9]+)*")
+"""A cell that is a number and nothing else: 26A-01877, 会費26-0318, 健-8-226."""
 _LICENCE = re.compile(r"知事|大臣|公安|許可|登録|免許|認定|認証|届出|様式|別[記紙]|条")
 _SPACED_OUT = re.compile(r"(?<![^\s:(])[A-Za-z0-9](?: [A-Za-z0-9-]){3,}(?![A-Za-z0-9-]| [A-Za-z0-9])")
 _LETTERS_BEFORE = re.compile(
@@ -51,7 +53,7 @@ def find_numbers(parted: str, *, after: Collection[int] = ()) -> list[PrintedNum
         parted: The text, folded, with tabs where its pieces meet.
         after: Where labels end: a kanji there may be the number's, though the recogniser saw no gap before it.
     """
-    if not has_digits(parted, 1):
+    if not has_digits(parted, 1) and not ("第" in parted and "号" in parted):
         return []
     found: list[PrintedNumber] = []
     for number in [*_composed(parted, after), *_tokens(parted)]:
@@ -95,3 +97,8 @@ _CODE = re.compile(r"(?=.*[A-Za-z].*\d|.*\d.*[A-Za-z]|.*\d[-/].*\d).{4,}|\d{5,}"
 def is_code(number: str) -> bool:
     """It looks like somebody's number by itself: digits with letters or in groups, or many; no year nor month."""
     return _CODE.fullmatch(number) is not None and _YEAR_OR_MONTH.fullmatch(number) is None
+
+
+def is_whole_code(cell: str) -> bool:
+    """A cell is somebody's number by itself and nothing else."""
+    return has_digits(cell, 1) and _WHOLE.fullmatch(cell) is not None and is_code(cell)

@@ -23,7 +23,7 @@ _NORTH_AMERICAN = re.compile(
 _LABELLED = re.compile(r"\(?\+?\d(?:[ ./-]{0,3}\(?\d\)?){5,14}(?!\d)")
 _SEPARATED = re.compile(r"[-()/. ]")
 _MISREAD_JOINT = re.compile(r"(?<=\d) ?[.·・=ー] ?(?=\d)")
-_LOST_JOINT = re.compile(r"(?<=\d) (?=\d)")
+_GROUPS = re.compile(r"[-() ]+")
 _LIKE_DIGITS = str.maketrans({"O": "0", "o": "0", "〇": "0", "○": "0", "l": "1", "I": "1", "|": "1"})
 _MISREAD_DIGIT = re.compile(r"(?<=[\d(-])[Oo〇○lI|]{1,2}(?=[\d)-])|(?<![^\s:])[Oo〇○](?=\d{1,4}[-(])")
 
@@ -39,7 +39,8 @@ class PrintedPhone:
     start: int
     end: int
     value: str
-    """As printed, folded to half width, without spaces around separators, misread separators and digits put right."""
+    """Folded to half width, misread separators and digits put right. A Japanese number's groups are parted by hyphens,
+    however they are printed: 045(833)6120 is 045-833-6120; others are as printed, without spaces around separators."""
     separated: bool
     """Written in groups, or internationally: recognisable without a label."""
 
@@ -93,7 +94,5 @@ def _keep(found: dict[int, PrintedPhone], match: re.Match[str], *, separated: bo
     if printed.startswith("+"):
         value = re.sub(r"\s+", " ", printed)
     else:
-        value = re.sub(r"\s*([-()/.])\s*", r"\1", printed)
-        if japanese and "-" in value:
-            value = _LOST_JOINT.sub("-", value)  # 022 609-6641: one of two hyphens was lost
+        value = _GROUPS.sub("-", printed).strip("-") if japanese else re.sub(r"\s*([-()/.])\s*", r"\1", printed)
     found[start] = PrintedPhone(start=start, end=start + len(match[0].rstrip(" .-/")), value=value, separated=separated)
