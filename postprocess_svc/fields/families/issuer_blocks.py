@@ -8,14 +8,8 @@ from enum import Enum, auto
 from postprocess_svc.fields.cells import Cell, column_below, find_cells, is_aligned
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.name_parts import is_person, is_titled_person
-from postprocess_svc.fields.families.naming import (
-    has_form,
-    is_contact,
-    is_implausible,
-    name_span,
-    name_text,
-    type_size,
-)
+from postprocess_svc.fields.families.name_spans import has_form, name_span, name_text
+from postprocess_svc.fields.families.naming import is_contact, is_implausible, type_size
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import has_cjk
 

@@ -16,17 +16,14 @@ from postprocess_svc.fields.families.issuer_readings import compared
 from postprocess_svc.fields.families.item_rows import first_item_row
 from postprocess_svc.fields.families.name_ends import has_desk
 from postprocess_svc.fields.families.name_parts import is_titled_person
+from postprocess_svc.fields.families.name_spans import has_form, name_span, name_text, name_value
 from postprocess_svc.fields.families.naming import (
     SEPARATORS,
-    has_form,
     is_contact,
     is_header,
     is_implausible,
     is_sender_line,
     labelled_names,
-    name_span,
-    name_text,
-    name_value,
     type_size,
 )
 from postprocess_svc.fields.values import names

@@ -13,17 +13,14 @@ from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.broken_names import rest_of_name
 from postprocess_svc.fields.families.item_rows import first_item_row
 from postprocess_svc.fields.families.name_parts import is_titled_person
+from postprocess_svc.fields.families.name_spans import has_form, name_span, name_text, name_value
 from postprocess_svc.fields.families.naming import (
     SALUTATION,
     SEPARATORS,
-    has_form,
     is_header,
     is_implausible,
     is_sender_line,
     labelled_names,
-    name_span,
-    name_text,
-    name_value,
 )
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.addresses import has_town, is_address

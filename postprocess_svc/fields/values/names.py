@@ -24,7 +24,9 @@ _JAPANESE_FORM = re.compile(
 _FORM_BEFORE = re.compile(r"(?:SARL|SASU?|EURL|S\.A\.R\.L\.?|S\.A\.S\.?|SCI|SCP|EARL) [^\W\d_]{2}")
 """France puts it before the name as often as behind."""
 _JAPANESE_FORM_ALONE = re.compile(
-    r"(?:株式|有限|合同|合資|合名)会社|(?:一般|公益)?(?:社団|財団)法人|(?:医療|学校|宗教|社会福祉|特定非営利活動|NPO)法人"
+    r"(?:株式|有限|合同|合資|合名|相互)会社|(?:一般|公益)?(?:社団|財団)法人|"
+    r"(?:医療|学校|宗教|社会福祉|特定非営利活動|NPO|独立行政|国立大学|税理士|弁護士|司法書士|監査|社会保険労務士)法人|"
+    r"(?:生活|企業|事業|農業)?協同組合|企業組合"
 )
 _LONGEST_REST = 40
 _HALF_FORMS = ("株式", "有限", "合同", "合資")
@@ -109,8 +111,9 @@ _ASCII_TRADES, _ASCII_ENDINGS = frozenset(_TRADES), _GERMAN_ENDINGS + _GLUED_END
 _ASCII_WORD = re.compile(r"[a-z]+")
 _LATIN_LETTERS = re.compile(r"[A-Za-z]{2}|[A-Za-z]\.")
 _LATIN_WORD_OF_FOUR = re.compile(r"[A-Za-zÀ-ÿ]{4}")
-HONORIFIC = re.compile(r"\s*(御中|様方|様|樣|殿|さま|宛て?)\s*(?:\(.{0,12}\))?[\s、,.:]*$")
-"""樣 is the old form of 様 and what some print is read as; 宛 is how one writes to oneself or to a department."""
+HONORIFIC = re.compile(r"\s*(御中|様方|様|樣|殿|さま|先生|宛て?)\s*(?:\(.{0,12}\))?[\s、,.:]*$")
+"""樣 is the old form of 様 and what some print is read as; 宛 is how one writes to oneself or to a department; doctors,
+lawyers and authors are 先生."""
 _NOT_A_NAME_BEFORE_HONORIFIC = re.compile(
     r"^(?:お客|お客さ|皆|各|会員|あなた|貴|御|お宛名|宛名|お名前|氏名|上|お得意|お)?$|お客$|皆$"
     r"|(?:^|\D)\d{1,3} ?[名人]$"  # a table's guests
