@@ -50,6 +50,9 @@ _UNIT_BEHIND_FORM = re.compile(
 )
 _BRACKET_BEHIND = re.compile(r"(?<=..)(?<!\()\((?!(?:株|有|同|合|資|名|財|社|医|学|福)\))[^()]{1,20}\)?$")
 _LATIN_BEHIND = re.compile(r" ?[/|(]? ?(?=[A-Z])[A-Za-z0-9&.,' ]{3,60}\)?$")
+_AGENT = re.compile(
+    r"\((?:管理(?:会社|受託者|者)|(?:業務)?受託者|代理(?:人|店|受領)?|取扱(?:店|代理店)|事務(?:局|代行)|収納代行|集金代行)\)"
+)
 _PERSONS_PART = re.compile(r"[\u3400-\u9fff々]{1,3}|[ぁ-ん]{1,4}|[ァ-ヶー]{1,4}")
 _PERSON_IN_ONE = re.compile(r"[\u3400-\u9fff々]{3,5}|[\u3400-\u9fff々]{1,3}[ぁ-ん]{2,3}")
 _LONGEST_PERSON = 7
@@ -57,14 +60,22 @@ _LONGEST_TITLED = 40
 
 
 def is_titled_person(text: str) -> bool:
-    """An officer or a professional with a name, and no firm that is called so: 弁護士 …, not 弁護士 …事務所."""
+    """An officer or a professional with a name, and no firm that is called so: 弁護士 …, not 弁護士 …事務所.
+
+    Letters of the title may be set apart: 理 事 長  見 本 久 雄.
+    """
     return (
         len(text) <= _LONGEST_TITLED
-        and TITLED_PERSON.match(text) is not None
+        and TITLED_PERSON.match(text.replace(" ", "") if text[1:2] == " " else text) is not None
         and names.HONORIFIC.search(text) is None
         and not names.has_japanese_form(text)
         and not names.has_trade_word(_BRACKET_BEHIND.sub("", text))
     )
+
+
+def is_agent(cell: Cell) -> bool:
+    """A bracket before the name says that it acts for somebody: (管理会社)見本管理株式会社."""
+    return cell.text[0] == "(" and _AGENT.match(cell.text) is not None
 
 
 def is_title(text: str) -> bool:

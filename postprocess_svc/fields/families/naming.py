@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from postprocess_svc.fields.candidate import Span
 from postprocess_svc.fields.cells import Cell, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
-from postprocess_svc.fields.families.name_parts import is_set_off
+from postprocess_svc.fields.families.name_parts import is_agent, is_set_off
 from postprocess_svc.fields.families.name_spans import CONTACT, has_form, name_span, name_text
 from postprocess_svc.fields.labels import Label, is_nearly_title
 from postprocess_svc.fields.values import names
@@ -24,6 +24,8 @@ _SENDERS_SEPARATORS = re.compile(r"\s*[·•|*;]|\s?[-–]\s|\s[-–]|,\s|\s{2,}
 SALUTATION = re.compile(
     r"^(?:herrn?|frau|firma|an|to|mr|mrs|ms|monsieur|madame|m\.|mme|familie|company|z\. ?hd\.?)[ .:]*$", re.IGNORECASE
 )
+_PAID_BY = ("receivedfrom", "recude", "erhaltenvon", "recibi", "ricevutoda", "ontvangenvan")
+"""Labels, as they are compared, that on a receipt no other than a name follows."""
 _MAX_NAME = 60
 _MONEY_IN_WORDS = re.compile(r"^金.*(?:円|也)$")
 _BANK_LINE = re.compile(r"(?:銀行|信用金庫|信用組合|協同組合|労働金庫).{0,16}(?:支店|営業部|出張所|普通|当座)")
@@ -200,7 +202,7 @@ def labelled_names(
     if not cell.facts.labels:
         return
     own = [label for label in cell.facts.labels if cell.start <= label.start and label.end <= cell.end]
-    if not own or role not in own[0].roles or own[0].start > cell.start + 1:
+    if not own or role not in own[0].roles or own[0].start > cell.start + 1 or is_agent(cell):
         return
     label = own[0]
     for other in own[1:]:
@@ -215,6 +217,7 @@ def labelled_names(
         if piece is not None and (
             colon
             or has_form(name_text(piece))
+            or (label.wording.startswith(_PAID_BY) and name_text(piece)[0].isupper())
             or (context.language is Language.JAPANESE and is_set_off(cell, value_start))
             or _heads_address(context, cell, piece, label)
         ):
