@@ -148,3 +148,29 @@ def test_who_a_receipt_says_has_paid_is_its_recipient(label: str, left: int) -> 
 def test_doctors_and_authors_are_addressed_too() -> None:
     placed: list[Placed] = [(100, 80, "見本 冴子 先生"), (600, 200, "請求書", 50.0), *BODY]
     assert answers(page(placed))["recipient_name"] == "見本 冴子"
+
+
+@pytest.mark.parametrize(
+    ("placed", "name"),
+    [
+        ([(100, 80, "みほん青果"), (126, 118, "見本 功 殿")], "みほん青果"),
+        ([(100, 80, "県立見本高校 同期会"), (100, 118, "幹事 見本 修 様")], "県立見本高校 同期会"),
+        ([(100, 80, "みほん歯科医院"), (180, 118, "院長 見本 晶子 先生")], "みほん歯科医院"),
+        ([(100, 80, "見本酒造協同組合"), (450, 80, "広報委員会 御中")], "見本酒造協同組合"),
+        (
+            [(100, 80, "公益社団法人見本教育・"), (220, 118, "環境協議会"), (220, 156, "事務局長 見本 道代 様")],
+            "公益社団法人見本教育・環境協議会",
+        ),
+    ],
+)
+def test_the_firm_over_or_beside_the_person_addressed_is_the_recipient(placed: list[Placed], name: str) -> None:
+    assert answers(page([*placed, (600, 300, "請求書", 50.0), *BODY]))["recipient_name"] == name
+
+
+def test_a_person_under_an_address_is_the_recipient() -> None:
+    placed: list[Placed] = [
+        (100, 80, "盛岡市大通 2-4-17 見本ハイツ"),
+        (100, 118, "見本 功 様"),
+        (600, 300, "請求書", 50.0),
+    ]
+    assert answers(page([*placed, *BODY]))["recipient_name"] == "見本 功"

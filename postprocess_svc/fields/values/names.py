@@ -41,7 +41,9 @@ _JAPANESE_ENDINGS = listed(
     マート | ショップ | ベーカリー | ドラッグ | レストラン | カフェ | スーパー | コンビニ |
     パーク | 百貨店 |
     専門店 | 量販店 | 料理店 | 喫茶店 | 菓子店 | 塗料店 | 文具店 | 薬店 | 金物店 | 生花店 | 精肉店 |
-    鮮魚店 | 青果店 | 電器店 | 洋品店 | 家具店 | 呉服店 | 時計店 | 眼鏡店 | 楽器店 | 自転車店 | 写真店 |
+    鮮魚店 | 青果店 |
+    青果 | 鮮魚 | 精肉 | 同期会 | 校友会 | 後援会 |
+    電器店 | 洋品店 | 家具店 | 呉服店 | 時計店 | 眼鏡店 | 楽器店 | 自転車店 | 写真店 |
     理髪店 | 代理店 | 免税店 | 町内会 | 自治会 | 商店街 | 同窓会 | PTA | 写真館 | 設計室 | デザイン室 | 企画室 |
     教室 | 学院 | 小学校 | 中学校 | 高校 | 高等学校 | 内科 | 外科 | 小児科 | 皮膚科 | 眼科 | 水道局 |
     急便 | 農場 | 果樹園 | りんご園 | 商店会 | 商工会 | 商工会議所 | 土地改良区 | 管理組合 | スクール | サロン |
@@ -123,7 +125,7 @@ _DEPARTMENT_BEHIND = re.compile(
     r"|(?<=.{3}) ?(?:経理|総務|購買|財務|人事|資材|調達|営業|管理|業務)(?:部|課|室|係|本部).{0,10}$"
 )
 DEPARTMENT = re.compile(
-    r"(?:部|課|室|係|担当|担当者|ご担当者|御担当者|経理|総務|本部|グループ|チーム|支店長|部長|課長|社長|代表取締役|代表者)$"
+    r"(?:部|課|室|係|担当|担当者|ご担当者|御担当者|経理|総務|本部|グループ|チーム|支店長|部長|課長|社長|代表取締役|代表者|委員会|事務局)$"
 )
 _WEB = re.compile(r"@|https?:|www\.|\.(?:com|net|org|co\.jp|jp|de|fr|nl)\b", re.IGNORECASE)
 _POLITE = re.compile(
@@ -286,6 +288,11 @@ def without_department(folded_name: str) -> str:
         return folded_name
     name = folded_name[: match.start()]
     return name if not match[0].startswith(" ") or has_japanese_form(name) else folded_name
+
+
+def is_department(folded_text: str) -> bool:
+    """A department or a desk of somebody's, and not who has it."""
+    return DEPARTMENT.search(folded_text) is not None
 
 
 def end_of_latin_form(folded_text: str) -> int:
