@@ -24,6 +24,14 @@ from tests.support.fields_layout import Placed, page, receipt
         ([(600, 80, "INVOICE", 60), (100, 200, "Bill to: A"), (100, 300, "Total $1.00")], DocumentType.INVOICE),
         ([(600, 80, "Rechnung", 60), (100, 300, "Summe 1,00 €")], DocumentType.INVOICE),
         ([(600, 80, "Facture", 60), (100, 300, "Total TTC 1,00 €")], DocumentType.INVOICE),
+        (
+            [(600, 80, "仕 入 明 細 書", 60), (100, 200, "見本青果 殿"), (100, 300, "お支払額 1,000円")],
+            DocumentType.OTHER,
+        ),
+        (
+            [(600, 80, "お支払通知書", 60), (100, 200, "見本青果 殿"), (100, 300, "お支払額 1,000円")],
+            DocumentType.OTHER,
+        ),
         ([(100, 80, "吾輩は猫である。"), (100, 130, "名前はまだ無い。")], DocumentType.OTHER),
         ([(100, 80, "Annual report"), (100, 130, "Revenue grew again.")], DocumentType.OTHER),
         ([], DocumentType.OTHER),
@@ -62,6 +70,8 @@ def test_a_tax_invoice_from_a_till_is_a_receipt() -> None:
         [(100, 80, "VAT Invoice: 26/04471"), (100, 200, "BALANCE NOW DUE"), (100, 300, "We never change our details.")],
         [(100, 80, "請求書No 1163"), (100, 200, "レジデンス帯山管理組合 様"), (100, 300, "小計 1,000")],
         [(100, 80, "Parcella n. 58/2026", 40), (100, 300, "Totale 1,00 €")],
+        [(100, 80, "納品書 兼 請求書", 40), (100, 200, "下記の通り納品致しました"), (100, 300, "合計 1,000円")],
+        [(100, 80, "2026年度会費納入のお願い", 40), (100, 900, "払 込 取 扱 票"), (100, 950, "通常払込料金加入者負担")],
     ],
 )  # fmt: skip
 def test_an_invoice_in_other_words(placed: list[Placed]) -> None:

@@ -78,6 +78,15 @@ def test_a_number_under_a_faxs_label_is_none() -> None:
         (["みほん市上下水道局お客さまサービス係", "フリーダイヤル 0120-123-456"], "みほん市上下水道局"),
         (["東京都千代田区千代田1-1", "DUO印刷有", "四方田 恵美", "TEL 03-1234-5678"], "DUO印刷(有)"),
         (["サンプル工業有限会社 社工業", "〒100-0001 東京都千代田区千代田1-1"], "サンプル工業有限会社"),
+        (["株式会社サンプル電力お客さまセンター受付9-17時(土日祝休)", "TEL 03-1234-5678"], "株式会社サンプル電力"),
+        (["株式会社サンプル(登録番号 T1234567890123)", "TEL 03-1234-5678"], "株式会社サンプル"),
+        (["みほん光株式会社 (登録番号:T1234567890123) 電話 03-1234-5678"], "みほん光株式会社"),
+        (["株式会社サンプル旅館和歌山県西牟婁郡白浜町 3308", "TEL 03-1234-5678"], "株式会社サンプル旅館"),
+        (["協同組合 見本紙問屋センター", "東京都千代田区千代田1-1"], "協同組合 見本紙問屋センター"),
+        (["盛岡市大通 2-4-17 B1", "喫茶 みほん", "店主 見本 太郎", "TEL 03-1234-5678"], "喫茶 みほん"),
+        (["見本 管理組合", "理事長 見本 京子", "(管理会社)サンプル管理(株)", "TEL 03-1234-5678"], "見本 管理組合"),
+        (["東京都千代田区1-1", "見本通り振興組合", "理 事 長  見 本 久 雄", "会計 石田"], "見本通り振興組合"),
+        (["(貸主 見本合名会社 代理人)", "(株)サンプル管理", "東京都千代田区1-1"], "(株)サンプル管理"),
     ],
 )  # fmt: skip
 def test_the_issuers_name_among_address_and_persons(lines: list[str], name: str) -> None:
@@ -95,7 +104,10 @@ def test_the_issuer_may_stand_at_the_foot_of_the_page() -> None:
 
 @pytest.mark.parametrize(
     "heading",
-    ["ご利用料金のご案内", "お客さま料金請求書", "保険", "社保 本人 3割", "ご注意事項", "1テーブル33", "今回指針"],
+    [
+        "ご利用料金のご案内", "お客さま料金請求書", "保険", "社保 本人 3割", "ご注意事項", "1テーブル33", "今回指針",
+        "[社印]", "(理事長印)", "表示対象 2026年12月ご請求分",
+    ],
 )  # fmt: skip
 def test_titles_and_headings_over_a_contact_are_no_issuers(heading: str) -> None:
     assert value("issuer_name", heading, "TEL 03-1234-5678", left=100, top=1800) != heading
@@ -114,3 +126,63 @@ def test_who_is_paid_is_the_issuer_and_not_the_recipient() -> None:
     found = answers(page(placed))
     assert found["issuer_name"] == "Sample Tools Inc."
     assert found["recipient_name"] == "Vertex Media Group"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "A member of the Sample Group", "A Sample Group company", "Part of the Sample Group",
+        "Ein Unternehmen der Sample Gruppe", "Une société du groupe Sample",
+    ],
+)  # fmt: skip
+def test_whose_group_a_firm_belongs_to_is_not_the_issuer(line: str) -> None:
+    placed: list[Placed] = [
+        (100, 80, line), (1150, 80, "TAX INVOICE"),
+        (100, 200, "Bill to"), (100, 240, "Vertex Media Ltd"), (100, 280, "Tampa, FL 33602"),
+        (100, 500, "Description"), (900, 500, "Quantity"), (1300, 500, "Amount"),
+        (100, 550, "Boiler service"), (900, 550, "2"), (1300, 550, "230.00"),
+        (900, 650, "Total due"), (1300, 650, "$230.00"),
+        (100, 2100, "Sample Data Centres Ltd Co. Reg. No. 1234567"), (100, 2140, "12 Pearl Street, Leeds LS1 4DY"),
+    ]  # fmt: skip
+    assert answers(page(placed))["issuer_name"] == "Sample Data Centres Ltd"
+
+
+@pytest.mark.parametrize("label", ["Received from", "Reçu de", "Recibí de"])
+@pytest.mark.parametrize("left", [330, 385])
+def test_who_a_receipt_says_has_paid_is_its_recipient(label: str, left: int) -> None:
+    placed: list[Placed] = [
+        (500, 80, "Willow Montessori School"), (500, 130, "(802) 555-0144"), (500, 200, "OFFICIAL RECEIPT"),
+        (100, 300, label), (left, 300, "Daniel and Aiko Prentiss"), (1100, 400, "$1,450.00"),
+    ]  # fmt: skip
+    assert answers(page(placed))["recipient_name"] == "Daniel and Aiko Prentiss"
+
+
+def test_doctors_and_authors_are_addressed_too() -> None:
+    placed: list[Placed] = [(100, 80, "見本 冴子 先生"), (600, 200, "請求書", 50.0), *BODY]
+    assert answers(page(placed))["recipient_name"] == "見本 冴子"
+
+
+@pytest.mark.parametrize(
+    ("placed", "name"),
+    [
+        ([(100, 80, "みほん青果"), (126, 118, "見本 功 殿")], "みほん青果"),
+        ([(100, 80, "県立見本高校 同期会"), (100, 118, "幹事 見本 修 様")], "県立見本高校 同期会"),
+        ([(100, 80, "みほん歯科医院"), (180, 118, "院長 見本 晶子 先生")], "みほん歯科医院"),
+        ([(100, 80, "見本酒造協同組合"), (450, 80, "広報委員会 御中")], "見本酒造協同組合"),
+        (
+            [(100, 80, "公益社団法人見本教育・"), (220, 118, "環境協議会"), (220, 156, "事務局長 見本 道代 様")],
+            "公益社団法人見本教育・環境協議会",
+        ),
+    ],
+)
+def test_the_firm_over_or_beside_the_person_addressed_is_the_recipient(placed: list[Placed], name: str) -> None:
+    assert answers(page([*placed, (600, 300, "請求書", 50.0), *BODY]))["recipient_name"] == name
+
+
+def test_a_person_under_an_address_is_the_recipient() -> None:
+    placed: list[Placed] = [
+        (100, 80, "盛岡市大通 2-4-17 見本ハイツ"),
+        (100, 118, "見本 功 様"),
+        (600, 300, "請求書", 50.0),
+    ]
+    assert answers(page([*placed, *BODY]))["recipient_name"] == "見本 功"

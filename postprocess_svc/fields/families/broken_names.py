@@ -13,6 +13,7 @@ from postprocess_svc.fields.values.folding import has_cjk
 _HALF = "会社"
 _DOT = "・"
 _NEXT_ROWS = 3
+_NEXT_LINE = 0.9
 _SAME_SIZE = 1.35
 
 
@@ -36,7 +37,9 @@ def rest_of_name(context: DocumentContext, cell: Cell, name: str) -> Rest | None
     starts_here = names.is_japanese_form_alone(name)
     if not starts_here and not cell.text.endswith(_DOT) and not _may_go_on(context, cell):
         return None
-    below = column_below(context, cell, limit=1, max_gap=0.9)
+    below = column_below(context, cell, limit=1, max_gap=_NEXT_LINE)
+    if not below and cell.text.endswith(_DOT):
+        below = _indented(context, cell)
     if below and _is_alike(cell, below[0]) and _breaks_off(cell.text, below[0].text):
         return Rest(cell=below[0], piece=span(below[0].facts, below[0].start, below[0].end), joint=_DOT)
     if not below or not _is_alike(cell, below[0]):
@@ -50,6 +53,19 @@ def rest_of_name(context: DocumentContext, cell: Cell, name: str) -> Rest | None
         return None
     piece = span(other.facts, other.start, other.start + len(_without_honorific(other.text)))
     return Rest(cell=other, piece=piece, joint="" if has_cjk(other.text) else " ")
+
+
+def _indented(context: DocumentContext, cell: Cell) -> list[Cell]:
+    """The line below that begins further right, under the cell."""
+    rows = context.shared(find_cells)
+    number, extent = cell.facts.row.number + 1, cell.extent
+    return [
+        other
+        for other in (rows[number] if number < len(rows) else ())
+        if other.facts.row.page == cell.facts.row.page
+        and extent.left < other.extent.left < extent.right
+        and other.extent.top - extent.bottom < _NEXT_LINE * extent.height
+    ]
 
 
 def _breaks_off(text: str, below: str) -> bool:

@@ -7,15 +7,9 @@ from enum import Enum, auto
 
 from postprocess_svc.fields.cells import Cell, column_below, find_cells, is_aligned
 from postprocess_svc.fields.context import DocumentContext, Language
-from postprocess_svc.fields.families.name_parts import is_person, is_titled_person
-from postprocess_svc.fields.families.naming import (
-    has_form,
-    is_contact,
-    is_implausible,
-    name_span,
-    name_text,
-    type_size,
-)
+from postprocess_svc.fields.families.name_parts import is_agent, is_person, is_titled_person
+from postprocess_svc.fields.families.name_spans import has_form, name_span, name_text
+from postprocess_svc.fields.families.naming import is_contact, is_implausible, type_size
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import has_cjk
 
@@ -153,7 +147,7 @@ def _may_be_name(context: DocumentContext, cell: Cell) -> bool:
 def _worth(cell: Cell, smallest: float) -> float:
     piece = name_span(cell)
     name = names.mended(cell.text if piece is None else name_text(piece))
-    if is_titled_person(cell.text):
+    if is_titled_person(cell.text) or is_agent(cell):
         return _TITLED
     points = _FORM if has_form(name) and has_cjk(name) else 0.0
     if not points and (names.is_branch(name) or (names.DEPARTMENT.search(name) and not names.has_trade_word(name))):

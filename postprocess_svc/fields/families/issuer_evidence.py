@@ -10,14 +10,8 @@ from postprocess_svc.fields.candidate import BankDetails, Choice, Chosen, FieldN
 from postprocess_svc.fields.cells import Cell, column_above, column_below, near_rows
 from postprocess_svc.fields.context import DocumentContext, Language
 from postprocess_svc.fields.families.issuer_blocks import Place, place_of
-from postprocess_svc.fields.families.naming import (
-    has_form,
-    is_contact,
-    is_implausible,
-    name_span,
-    name_text,
-    type_size,
-)
+from postprocess_svc.fields.families.name_spans import has_form, name_span, name_text
+from postprocess_svc.fields.families.naming import is_contact, is_implausible, type_size
 from postprocess_svc.fields.page_index import Extent
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.addresses import has_town

@@ -15,18 +15,15 @@ from postprocess_svc.fields.families.issuer_evidence import Known, judge
 from postprocess_svc.fields.families.issuer_readings import compared
 from postprocess_svc.fields.families.item_rows import first_item_row
 from postprocess_svc.fields.families.name_ends import has_desk
-from postprocess_svc.fields.families.name_parts import is_titled_person
+from postprocess_svc.fields.families.name_parts import is_person, is_title, is_titled_person
+from postprocess_svc.fields.families.name_spans import has_form, name_span, name_text, name_value
 from postprocess_svc.fields.families.naming import (
     SEPARATORS,
-    has_form,
     is_contact,
     is_header,
     is_implausible,
     is_sender_line,
     labelled_names,
-    name_span,
-    name_text,
-    name_value,
     type_size,
 )
 from postprocess_svc.fields.values import names
@@ -155,7 +152,7 @@ def _proposals(
         features["office_head"] = 1.0
     if not (top or features or sender or _is_outstanding(context, cell) or known.is_paid(text)):
         return
-    if not text.isascii() and is_titled_person(text) and place is not Place.HEAD:
+    if not text.isascii() and place is not Place.HEAD and _is_officers(row, position):
         return
     if _is_labelled_otherwise(cell) or (not text.isascii() and names.HONORIFIC.search(text)):
         return
@@ -204,7 +201,14 @@ def _officer_rows(context: DocumentContext) -> frozenset[int]:
 
 
 def _is_officer(text: str) -> bool:
-    return is_titled_person(text)
+    return is_titled_person(text) or is_title(text.replace(" ", ""))
+
+
+def _is_officers(row: list[Cell], position: int) -> bool:
+    """An officer: title and name in one cell, or the one beside the other: 理 事 長  見 本 太 郎."""
+    if _is_officer(row[position].text):
+        return True
+    return position > 0 and is_title(row[position - 1].text.replace(" ", "")) and is_person(row[position])
 
 
 def _is_outstanding(context: DocumentContext, cell: Cell) -> bool:

@@ -13,11 +13,35 @@ _SEAL = re.compile(r"[\s(]*[印㊞]\)?$")
 _SEAL_BEHIND = re.compile(r"(?:(?<=会社)|(?<=法人)|(?<=\(株\))|(?<=\(有\))) ([\u3400-\u9fffァ-ヶー]{2,6})$")
 """What is read of a seal set beside a name that ends in its form: the name's own characters again, out of order."""
 _STRAYS = re.compile(r"(?: [\u3400-\u9fff]{1,2})+$")
-_ADDRESS_BEHIND = re.compile(
-    r"\s*(?:〒|[デテT]?(?<!\d)\d{3}-\d{4}(?!\d))|\s+(?=(?:東京都|北海道|大阪府|京都府|[\u4e00-\u9fff]{2,3}県)[\u4e00-\u9fff]{1,6}[市区郡町村])"
+_PREFECTURES = (
+    r"東京都|北海道|(?:京都|大阪)府|(?:青森|岩手|宮城|秋田|山形|福島|茨城|栃木|群馬|埼玉|千葉|神奈川|新潟|富山|石川|福井|"
+    r"山梨|長野|岐阜|静岡|愛知|三重|滋賀|兵庫|奈良|和歌山|鳥取|島根|岡山|広島|山口|徳島|香川|愛媛|高知|福岡|佐賀|長崎|"
+    r"熊本|大分|宮崎|鹿児島|沖縄)県"
 )
-"""みほん商事株式会社 〒100-0001 東京都…: 〒 is read as デ, テ or T, or not at all."""
+_ADDRESS_BEHIND = re.compile(
+    r"\s*(?:〒|[デテT]?(?<!\d)\d{3}-\d{4}(?!\d))"
+    rf"|\s+(?=(?:{_PREFECTURES})[\u4e00-\u9fff]{{1,6}}[市区郡町村])"
+    rf"|(?=(?:{_PREFECTURES})[\u4e00-\u9fffァ-ヶ]{{1,6}}[市区郡町村][^ ]{{0,12}} ?\d)"
+)
+"""みほん商事株式会社 〒100-0001 東京都…: 〒 is read as デ, テ or T, or not at all, the gap before 東京都 neither."""
+_HOURS = re.compile(r"[\s(]*(?:電話)?(?:受付|営業|対応)(?:時間)?[\s:]*(?:[平土日祝]日?\s*)?\d{1,2}(?:時|:\d\d|[-~]).*")
+"""お客様センター 受付9-17時: when somebody answers."""
+_OPEN = " ([/|・,:"
+"""What stands between a name and a label behind it: …株式会社(登録番号 …)."""
 _DESK = re.compile(r"\s*お客(?:さま|様|さん)\S{0,10}?(?:係|課|室|センター|窓口|担当|デスク)$")
+
+
+def before_hours(text: str, begin: int, stop: int) -> int:
+    """Where a name ends that the hours follow in which somebody answers."""
+    if "受付" not in text and "時間" not in text and "営業" not in text and "対応" not in text:
+        return stop
+    hours = _HOURS.search(text, begin + 2, stop)
+    return stop if hours is None else hours.start()
+
+
+def before_marks(text: str, begin: int, stop: int) -> int:
+    """Where a name ends that a bracket opens behind, or another mark that leads on to what was cut off."""
+    return begin + len(text[begin:stop].rstrip(_OPEN))
 
 
 def before_numbers(text: str, begin: int, stop: int) -> int:

@@ -27,7 +27,7 @@ _PROFESSION = (
 _TITLE = (
     rf"代表取締役(?:社長|会長)?|取締役(?:社長)?|代表社員|代表理事|代表者?|社長|副?会長|会頭|副?理事長|院長|副?園長|校長|"
     rf"学長|店主|店長|所長|支店長|支部長|塾長|室長|局長|主宰|女将|御?主人|ご?住職|棟梁|親方|オーナー|マネージャー|"
-    rf"(?:管理)?薬剤師|契約担当役|会計(?:担当|主任|係|幹事)?|事務局長?|(?:御|ご)?担当者?|責任者|募集人|{_PROFESSION}"
+    rf"(?:管理)?薬剤師|契約担当役|会計(?:担当|主任|係|幹事)?|(?:代表)?幹事|世話人|実行委員長|事務局長?|(?:御|ご)?担当者?|責任者|募集人|{_PROFESSION}"
 )
 TITLED_PERSON = re.compile(rf"(?:{_TITLE})[\s:・/]*(?=[\u3400-\u9fff々ァ-ヶぁ-ん])(?!電話|直通|部|課)")
 """Who runs it or answers for it: 代表 櫻井典子, 弁護士 鈴木康介."""
@@ -53,6 +53,9 @@ _BRACKET_BEHIND = re.compile(
 )
 """No legal form: (株), also where its end was not read, UG (haftungsbeschränkt)."""
 _LATIN_BEHIND = re.compile(r" ?[/|(]? ?(?=[A-Z])[A-Za-z0-9&.,' ]{3,60}\)?$")
+_AGENT = re.compile(
+    r"\((?:管理(?:会社|受託者|者)|(?:業務)?受託者|代理(?:人|店|受領)?|取扱(?:店|代理店)|事務(?:局|代行)|収納代行|集金代行)\)"
+)
 _PERSONS_PART = re.compile(r"[\u3400-\u9fff々]{1,3}|[ぁ-ん]{1,4}|[ァ-ヶー]{1,4}")
 _PERSON_IN_ONE = re.compile(r"[\u3400-\u9fff々]{3,5}|[\u3400-\u9fff々]{1,3}[ぁ-ん]{2,3}")
 _LONGEST_PERSON = 7
@@ -60,14 +63,22 @@ _LONGEST_TITLED = 40
 
 
 def is_titled_person(text: str) -> bool:
-    """An officer or a professional with a name, and no firm that is called so: 弁護士 …, not 弁護士 …事務所."""
+    """An officer or a professional with a name, and no firm that is called so: 弁護士 …, not 弁護士 …事務所.
+
+    Letters of the title may be set apart: 理 事 長  見 本 久 雄.
+    """
     return (
         len(text) <= _LONGEST_TITLED
-        and TITLED_PERSON.match(text) is not None
+        and TITLED_PERSON.match(text.replace(" ", "") if text[1:2] == " " else text) is not None
         and names.HONORIFIC.search(text) is None
         and not names.has_japanese_form(text)
         and not names.has_trade_word(_BRACKET_BEHIND.sub("", text))
     )
+
+
+def is_agent(cell: Cell) -> bool:
+    """A bracket before the name says that it acts for somebody: (管理会社)見本管理株式会社."""
+    return cell.text[0] == "(" and _AGENT.match(cell.text) is not None
 
 
 def is_title(text: str) -> bool:

@@ -1,27 +1,21 @@
-"""What recipient and issuer have in common: cutting a name out of a cell, and telling a name from what is none."""
+"""What recipient and issuer have in common: telling a name from what is none, and the names that labels speak for."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
-from postprocess_svc.fields.candidate import Span, span
+from postprocess_svc.fields.candidate import Span
 from postprocess_svc.fields.cells import Cell, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
-from postprocess_svc.fields.families.name_ends import before_address, before_numbers, before_seal
-from postprocess_svc.fields.families.name_parts import end_of_name, is_set_off
+from postprocess_svc.fields.families.name_parts import is_agent, is_set_off
+from postprocess_svc.fields.families.name_spans import CONTACT, has_form, name_span, name_text
 from postprocess_svc.fields.labels import Label, is_nearly_title
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.addresses import has_town, is_address
 from postprocess_svc.fields.values.folding import is_kana
 from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
-CONTACT = frozenset({Role.PHONE, Role.FAX, Role.REGISTRATION, Role.TAX_NUMBER})
-# These end a name that shares its cell with other things.
-_ENDS_NAME = CONTACT | {Role.DATE, Role.ISSUE_DATE, Role.DUE_DATE}
-_MAY_END_HONORIFIC = frozenset("中方様樣殿ま宛て)、,.: ")
-_BEFORE_COLON = re.compile(r"^[^:]{1,24}:\s*(?=\S)")
 _NAME_LABEL = re.compile(
     r"^(?:name|firma|company(?: name)?|nom|naam|会社名|氏名|名称|社名|貴社名)\s*:?$", re.IGNORECASE
 )
@@ -30,138 +24,45 @@ _SENDERS_SEPARATORS = re.compile(r"\s*[·•|*;]|\s?[-–]\s|\s[-–]|,\s|\s{2,}
 SALUTATION = re.compile(
     r"^(?:herrn?|frau|firma|an|to|mr|mrs|ms|monsieur|madame|m\.|mme|familie|company|z\. ?hd\.?)[ .:]*$", re.IGNORECASE
 )
+_PAID_BY = ("receivedfrom", "recude", "erhaltenvon", "recibi", "ricevutoda", "ontvangenvan")
+"""Labels, as they are compared, that on a receipt no other than a name follows."""
 _MAX_NAME = 60
-_BULLETS = "■●◆・※▼○□◇▶★☆ "
-_ADDRESSING = re.compile(
-    r"(?:[aà] ?l ?['’]? ?at{1,2}ent[a-z]{2,5} d(?:e |u |')|z\. ?h(?:d|änden)\.?:? |c/o |adressé à )\s*", re.IGNORECASE
-)
-"""What a name follows without a colon, letters of it lost."""
-_CAPITAL = re.compile(r",? (?:au capital d|- (?:SIRET|RCS|Sitz|Amtsgericht)|registered in )", re.IGNORECASE)
-"""What a legal footer goes on with."""
-_RUN_BY = re.compile(
-    r"(?:operated|issued|managed|run|provided) by |for and on behalf of |a trading name of ", re.IGNORECASE
-)
-_ADDRESSING_LABELS = ("alattention", "lattention", "zuhanden", "zhd", "fortheattention")
-"""Labels, as they are compared, that a name follows without a colon."""
 _MONEY_IN_WORDS = re.compile(r"^金.*(?:円|也)$")
 _BANK_LINE = re.compile(r"(?:銀行|信用金庫|信用組合|協同組合|労働金庫).{0,16}(?:支店|営業部|出張所|普通|当座)")
 _NO_NAME = re.compile(
-    r"(?:請求書|領収書|領収証|納品書|明細書|見積書|計算書|通知書|検針票|[のご]案内|お知らせ|指針|検針|使用量)$"
+    r"(?:請求書|領収書|領収証|納品書|明細書|見積書|計算書|通知書|検針票|[のご]案内|お知らせ|指針|検針|使用量|(?:請求|利用|使用)分)$"
     r"|^(?:[ごお御]?(?:注意|連絡|特記|確認|留意)事項|.{0,4}保険(?:種別|区分|証)?|負担割合|氏名|名称|住所|処方箋|国保|社保|料金(?:後|別)納.*|郵便区内特別|親展|.{0,6}在中|(?:重要|転送不要).*|様式.{0,8}|ページ.{0,6}|\(.{1,24}\)|.{0,8}第\d+(?:号|条).{0,6}|配車|本社|本店|ご?予約|受付|.{0,8}\d割)$|必要です|(?:この|本)(?:領収|請求|明細)"
     r"|^\D{0,2}\d{0,2}(?:テーブル|卓|席|レジ|責)[|\s]*(?:No\.?)?[|\s]*\d+$"
     r"|^(?:取引|伝票|受付|会計|領収証?|レシート)[|\s]*No\b",
     re.IGNORECASE,
 )
 """Titles, headings and the cells of forms."""
+_SEAL = re.compile(r"[\[(].{0,4}印[\])]")
+"""Where a seal goes: [社印], (理事長印)."""
+_PRINCIPAL = re.compile(r"代理人\)?$|^\(.+代理\)$")
+"""For whom the name beside it acts: 貸主 見本合名会社 代理人."""
+_AFFILIATION = re.compile(
+    r"(?:an? )?(?:proud )?(?:member|part|division|subsidiary|affiliate) of "
+    r"|an? (?:[\w&.-]+ ){0,3}(?:company|brand)(?: of |$)"
+    r"|eine? (?:unternehmen|mitglied|gesellschaft|tochter\w*|marke) de[rs] |(?:mitglied|teil) de[rs] "
+    r"|(?:une )?(?:société|entreprise|filiale|marque|membre) du (?:groupe|réseau) "
+    r"|una? (?:società|azienda|empresa|sociedad) del (?:gruppo|grupo) |(?:een )?onderdeel van ",
+    re.IGNORECASE,
+)
+"""Whose group the issuer belongs to, which such a line names in the issuer's place."""
 _MARKS_OF_NO_NAME = frozenset("¥%:@")
 _REGISTERED = frozenset({Role.REGISTRATION, Role.TAX_NUMBER})
-_NAMED = re.compile(r"氏名|名称|お?問い?合わ?せ(?:窓口|先)?|(?:ご|御)?連絡先|(?:取扱)?代理店")
-"""Words before a name, set off by a gap, that do not say whose it is."""
-_NAMING = frozenset({Role.ISSUER, Role.HOLDER})
 _COLUMNS = frozenset({Role.COLUMN, Role.COUNT, Role.UNIT_PRICE, Role.AMOUNT})
 _NUMBER_ENDINGS = ("番号", "コート")
 """Of wordings as they are compared, ド without its mark."""
 _SHORTEST_SENDER = 20
 _LEAST_HEADING = 5
 _LONGEST_TITLE = 32
-_LONGEST_ARTICLE = 2
 _LOGO_SIZE = 1.6
 """Of a name set from the top down, over the page's ordinary height: other columns of text are no names."""
 # Line heights between a label and its name in the same row.
 _REACH = 15.0
 _REACH_WITHOUT_COLON = 6.0
-
-
-def name_span(cell: Cell, *, start: int | None = None, end: int | None = None) -> Span | None:
-    """The part of a cell that may be a name: after a colon, up to the first contact label, phone or register number."""
-    begin, stop = cell.start if start is None else start, cell.end if end is None else end
-    text = cell.facts.row.text
-    if start is None and (prefix := _BEFORE_COLON.match(text[begin:stop])) is not None:
-        begin += prefix.end()
-    while begin < stop and text[begin] in _BULLETS:
-        begin += 1
-    if (addressing := _ADDRESSING.match(text[begin:stop])) is not None:
-        begin += addressing.end()
-    if text[begin : begin + 1].isascii():
-        begin, stop = _without_legal(text, begin, stop)
-    for label in cell.facts.labels:
-        if begin < label.start < stop and label.roles & _ENDS_NAME and not _is_article(text, label):
-            stop = label.start
-        if label.start <= begin and label.end < stop and label.wording.startswith(_ADDRESSING_LABELS):
-            begin = label.end
-        if begin < label.start < stop and label.roles & NUMBERS_AND_DATES and text[begin].isupper():
-            # "Muster KG Rechnungs Nr": the label of the column beside it came into the same cell.
-            form_end = names.end_of_latin_form(text[begin : label.start])
-            stop = begin + form_end if form_end else stop
-    stop = _without_tail(text, begin, stop)
-    stripped = names.strip_registration(text[begin:stop])
-    if stripped:
-        begin = text.index(stripped, begin)
-        stop = begin + len(stripped)
-    if stop - begin > 1 and not text.isascii():
-        if start is None:
-            begin = _behind_label(cell, begin, stop)
-        stop = end_of_name(cell, begin, stop)
-    piece = span(cell.facts, begin, stop)
-    return piece if sum(map(str.isalpha, text[piece.start : piece.end])) >= 2 else None
-
-
-def _is_article(text: str, label: Label) -> bool:
-    """A date's word that no date follows: Copropriété Le Clos, not Lyon, le 3 mars."""
-    return label.end - label.start <= _LONGEST_ARTICLE and not any(map(str.isdigit, text[label.end : label.end + 4]))
-
-
-def _without_tail(text: str, begin: int, stop: int) -> int:
-    """Where a name ends before a number, an honorific, a seal or its address."""
-    stop = before_numbers(text, begin, stop)
-    if stop > begin and text[stop - 1] in _MAY_END_HONORIFIC:
-        honorific = names.HONORIFIC.search(text[begin:stop])
-        if honorific is not None and honorific.start() > 1:
-            stop = begin + honorific.start()
-    return before_address(text, begin, before_seal(text, begin, stop))
-
-
-def _without_legal(text: str, begin: int, stop: int) -> tuple[int, int]:
-    """A Western name out of a legal footer: Operated by …, … au capital de 15 000 €."""
-    run_by = _RUN_BY.match(text, begin, stop)
-    begin = begin if run_by is None else run_by.end()
-    capital = _CAPITAL.search(text, begin + 2, stop)
-    return begin, stop if capital is None else capital.start()
-
-
-def _behind_label(cell: Cell, begin: int, stop: int) -> int:
-    """Where a name begins that a label stands before without a colon: 社名 タナベ電設, 口座名 見本物産株式会社."""
-    label = next((label for label in cell.facts.labels if label.start == begin and label.end < stop - 1), None)
-    text = cell.facts.row.text
-    prefix = _NAMED.match(text, begin, stop)
-    if prefix is not None:
-        end = prefix.end()
-    elif label is None or label.roles.isdisjoint(_NAMING):
-        return begin
-    else:
-        end = label.end
-    rest = text[end:stop]
-    value = stop - len(rest.lstrip(" :.・"))
-    return value if value < stop - 1 and (is_set_off(cell, value) or names.begins_with_form(rest)) else begin
-
-
-def name_text(piece: Span) -> str:
-    """The folded text of a name."""
-    return piece.row.text[piece.start : piece.end]
-
-
-def name_value(piece: Span) -> str:
-    """The name in NFKC (㈱ｶﾞｲｱ is (株)ガイア), white space made single, letters that cannot be so put right.
-
-    The legal form stays as long or short as it is printed: only a table of partners knows how a firm is registered.
-    """
-    printed = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", piece.row.printed(piece.start, piece.end)))
-    return names.mended(printed).strip(" ,:;・|")
-
-
-def has_form(name: str) -> bool:
-    """A legal form is part of the name."""
-    return (not name.isascii() and names.has_japanese_form(name)) or names.has_latin_form(name)
 
 
 def is_implausible(context: DocumentContext, cell: Cell, piece: Span) -> bool:
@@ -187,7 +88,12 @@ def _is_implausible(cell: Cell, piece: Span) -> bool:
         return True
     if cell.facts.row.vertical and type_size(cell) < _LOGO_SIZE * cell.facts.page.text_height:
         return True
-    if not _MARKS_OF_NO_NAME.isdisjoint(name) or names.is_web(name) or _MONEY_IN_WORDS.match(name):
+    if (
+        _names_another(name)
+        or not _MARKS_OF_NO_NAME.isdisjoint(name)
+        or names.is_web(name)
+        or _MONEY_IN_WORDS.match(name)
+    ):
         return True
     if (digits and _is_code(name)) or any(
         date.start < piece.end and piece.start < date.end for date in cell.facts.dates if not date.compact
@@ -201,6 +107,14 @@ def _is_implausible(cell: Cell, piece: Span) -> bool:
         or _begins_label(cell, piece)
         or (len(name) <= _LONGEST_TITLE and is_nearly_title(name))
     )
+
+
+def _names_another(name: str) -> bool:
+    """A group that somebody belongs to, a principal whose agent speaks, or where the seal goes."""
+    patterns = (
+        (_AFFILIATION.match,) if name[0].isascii() and name[0].isalpha() else (_PRINCIPAL.search, _SEAL.fullmatch)
+    )
+    return any(find(name) is not None for find in patterns)
 
 
 def _is_heading(name: str) -> bool:
@@ -288,7 +202,7 @@ def labelled_names(
     if not cell.facts.labels:
         return
     own = [label for label in cell.facts.labels if cell.start <= label.start and label.end <= cell.end]
-    if not own or role not in own[0].roles or own[0].start > cell.start + 1:
+    if not own or role not in own[0].roles or own[0].start > cell.start + 1 or is_agent(cell):
         return
     label = own[0]
     for other in own[1:]:
@@ -303,6 +217,7 @@ def labelled_names(
         if piece is not None and (
             colon
             or has_form(name_text(piece))
+            or (label.wording.startswith(_PAID_BY) and name_text(piece)[0].isupper())
             or (context.language is Language.JAPANESE and is_set_off(cell, value_start))
             or _heads_address(context, cell, piece, label)
         ):

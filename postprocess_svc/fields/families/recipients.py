@@ -10,20 +10,24 @@ from ocr_core.contracts.result import DocumentType
 from postprocess_svc.fields.candidate import BankDetails, Candidate, Chosen, FieldFamily, FieldKind, FieldName, Span
 from postprocess_svc.fields.cells import Cell, column_above, column_below, find_cells
 from postprocess_svc.fields.context import DocumentContext, Language
+from postprocess_svc.fields.families.addressees import (
+    beside_department,
+    first_line,
+    honorific,
+    is_persons_trade,
+    line_above,
+)
 from postprocess_svc.fields.families.broken_names import rest_of_name
 from postprocess_svc.fields.families.item_rows import first_item_row
 from postprocess_svc.fields.families.name_parts import is_titled_person
+from postprocess_svc.fields.families.name_spans import has_form, name_span, name_text, name_value
 from postprocess_svc.fields.families.naming import (
     SALUTATION,
     SEPARATORS,
-    has_form,
     is_header,
     is_implausible,
     is_sender_line,
     labelled_names,
-    name_span,
-    name_text,
-    name_value,
 )
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.addresses import has_town, is_address
@@ -39,10 +43,6 @@ _BANK = re.compile(r"bank|banque|sparkasse|institut|caisse|crédit", re.IGNORECA
 _UPPER = 0.45
 _FOOT = 0.8
 _BOTH_PARTIES = 2
-_HOUSE = re.compile(r"(様|樣)(?:邸|宅)[ 、]?.{0,30}$")
-_NO_HONORIFIC = re.compile(r"(?:仕|模|同|多|異|左|右|有|王|各|外|神)様$")
-"""Words that end in 様: 工種・仕様."""
-_INDENT, _INDENT_GAP, _LONE = 20.0, 0.9, 2
 _OTHERS = frozenset({Role.HOLDER, Role.HOLDER_READING, Role.BANK, Role.ISSUER})
 """Labels of names that are not the recipient's."""
 
@@ -107,7 +107,11 @@ def _recipients(context: DocumentContext) -> Iterator[Candidate]:
         for position, cell in enumerate(row):
             if not cell.has_letters:
                 continue
-            yield from _honoured(context, row, position)
+            firm = beside_department(row, position)
+            if firm is None:
+                yield from _honoured(context, row, position)
+            else:
+                yield from _whole(context, firm, {"honorific_company": 1.0})
             for found, relation, wording in labelled_names(context, row, position, Role.RECIPIENT):
                 features = {
                     f"labelled_{relation}": 1.0,
@@ -124,12 +128,12 @@ def _recipients(context: DocumentContext) -> Iterator[Candidate]:
 def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Iterator[Candidate]:
     """Names before 御中, 様 and 殿: in the cell, in the cell before it, or in the line above."""
     cell = row[position]
-    match = _honorific(cell.text)
+    match = honorific(cell.text)
     if match is None:
         return
     feature = "honorific_company" if match[1] == "御中" else "honorific_person"
     name = cell.text[: match.start()]
-    above = _above(context, cell)
+    above = line_above(context, cell)
     if not name.strip():
         if position and row[position - 1].extent.right > cell.extent.left - 12 * cell.extent.height:
             yield from _before_honorific(context, row[position - 1], {feature: 1.0})
@@ -143,48 +147,22 @@ def _honoured(context: DocumentContext, row: list[Cell], position: int) -> Itera
         return
     company = None
     while above is not None and names.DEPARTMENT.search(above.text) and not names.has_japanese_form(above.text):
-        above = _above(context, above)
+        above = line_above(context, above)
     if above is not None and not names.has_japanese_form(name):
-        is_department = names.DEPARTMENT.search(name.strip()) is not None
-        if names.has_japanese_form(above.text) or is_department or is_titled_person(name.strip()):
-            company = above if _honorific(above.text) is None else None
-            yield from _whole(context, above, {feature: 1.0})
+        is_department = names.is_department(name.strip())
+        is_persons = is_titled_person(name.strip()) or is_persons_trade(above, cell, match.start())
+        if names.has_japanese_form(above.text) or is_department or is_persons:
+            company = above if honorific(above.text) is None else None
+            yield from _whole(context, first_line(context, above), {feature: 1.0})
         if is_department:
             return
-    elif names.DEPARTMENT.search(name.strip()) is not None and not names.has_japanese_form(name):
+    elif names.is_department(name.strip()) and not names.has_japanese_form(name):
         return
     piece = name_span(cell, end=cell.start + len(names.without_department(name)))
     if piece is not None:
         is_below = company is not None or is_titled_person(name_text(piece))
         features = {feature: 1.0, "person_below_company": float(is_below)}
         yield from _candidate(context, cell, piece, features)
-
-
-def _honorific(text: str) -> re.Match[str] | None:
-    """御中, 様 or 殿 at the end of a line, or of whose house it tells: 様邸 外壁塗替工事."""
-    if text.isascii():
-        return None
-    match = names.HONORIFIC.search(text) or _HOUSE.search(text)
-    return None if match is None or _NO_HONORIFIC.search(text, 0, match.end()) is not None else match
-
-
-def _above(context: DocumentContext, cell: Cell) -> Cell | None:
-    """The line right above: aligned, or one that this line is indented under; of a lone 様 far right, the line left."""
-    aligned = column_above(context, cell, limit=1, max_gap=1.2)
-    if aligned:
-        return aligned[0]
-    rows = context.shared(find_cells)
-    own, extent = cell.facts.row.number, cell.extent
-    row = rows[own - 1] if own else []
-    near = [
-        other
-        for other in row
-        if other.facts.row.page == cell.facts.row.page
-        and -extent.height < extent.top - other.extent.bottom < _INDENT_GAP * extent.height
-        and 0 < extent.left - other.extent.left < _INDENT * extent.height
-        and (other.extent.right > extent.left or len(cell.text) <= _LONE)
-    ]
-    return near[-1] if near else None
 
 
 def _before_honorific(context: DocumentContext, cell: Cell, features: dict[str, float]) -> Iterator[Candidate]:

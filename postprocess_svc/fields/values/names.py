@@ -24,7 +24,9 @@ _JAPANESE_FORM = re.compile(
 _FORM_BEFORE = re.compile(r"(?:SARL|SASU?|EURL|S\.A\.R\.L\.?|S\.A\.S\.?|SCI|SCP|EARL) [^\W\d_]{2}")
 """France puts it before the name as often as behind."""
 _JAPANESE_FORM_ALONE = re.compile(
-    r"(?:株式|有限|合同|合資|合名)会社|(?:一般|公益)?(?:社団|財団)法人|(?:医療|学校|宗教|社会福祉|特定非営利活動|NPO)法人"
+    r"(?:株式|有限|合同|合資|合名|相互)会社|(?:一般|公益)?(?:社団|財団)法人|"
+    r"(?:医療|学校|宗教|社会福祉|特定非営利活動|NPO|独立行政|国立大学|税理士|弁護士|司法書士|監査|社会保険労務士)法人|"
+    r"(?:生活|企業|事業|農業)?協同組合|企業組合"
 )
 _LONGEST_REST = 40
 _HALF_FORMS = ("株式", "有限", "合同", "合資")
@@ -39,7 +41,9 @@ _JAPANESE_ENDINGS = listed(
     マート | ショップ | ベーカリー | ドラッグ | レストラン | カフェ | スーパー | コンビニ |
     パーク | 百貨店 |
     専門店 | 量販店 | 料理店 | 喫茶店 | 菓子店 | 塗料店 | 文具店 | 薬店 | 金物店 | 生花店 | 精肉店 |
-    鮮魚店 | 青果店 | 電器店 | 洋品店 | 家具店 | 呉服店 | 時計店 | 眼鏡店 | 楽器店 | 自転車店 | 写真店 |
+    鮮魚店 | 青果店 |
+    青果 | 鮮魚 | 精肉 | 同期会 | 校友会 | 後援会 |
+    電器店 | 洋品店 | 家具店 | 呉服店 | 時計店 | 眼鏡店 | 楽器店 | 自転車店 | 写真店 |
     理髪店 | 代理店 | 免税店 | 町内会 | 自治会 | 商店街 | 同窓会 | PTA | 写真館 | 設計室 | デザイン室 | 企画室 |
     教室 | 学院 | 小学校 | 中学校 | 高校 | 高等学校 | 内科 | 外科 | 小児科 | 皮膚科 | 眼科 | 水道局 |
     急便 | 農場 | 果樹園 | りんご園 | 商店会 | 商工会 | 商工会議所 | 土地改良区 | 管理組合 | スクール | サロン |
@@ -109,8 +113,9 @@ _ASCII_TRADES, _ASCII_ENDINGS = frozenset(_TRADES), _GERMAN_ENDINGS + _GLUED_END
 _ASCII_WORD = re.compile(r"[a-z]+")
 _LATIN_LETTERS = re.compile(r"[A-Za-z]{2}|[A-Za-z]\.")
 _LATIN_WORD_OF_FOUR = re.compile(r"[A-Za-zÀ-ÿ]{4}")
-HONORIFIC = re.compile(r"\s*(御中|様方|様|樣|殿|さま|宛て?)\s*(?:\(.{0,12}\))?[\s、,.:]*$")
-"""樣 is the old form of 様 and what some print is read as; 宛 is how one writes to oneself or to a department."""
+HONORIFIC = re.compile(r"\s*(御中|様方|様|樣|殿|さま|先生|宛て?)\s*(?:\(.{0,12}\))?[\s、,.:]*$")
+"""樣 is the old form of 様 and what some print is read as; 宛 is how one writes to oneself or to a department; doctors,
+lawyers and authors are 先生."""
 _NOT_A_NAME_BEFORE_HONORIFIC = re.compile(
     r"^(?:お客|お客さ|皆|各|会員|あなた|貴|御|お宛名|宛名|お名前|氏名|上|お得意|お)?$|お客$|皆$"
     r"|(?:^|\D)\d{1,3} ?[名人]$"  # a table's guests
@@ -120,7 +125,7 @@ _DEPARTMENT_BEHIND = re.compile(
     r"|(?<=.{3}) ?(?:経理|総務|購買|財務|人事|資材|調達|営業|管理|業務)(?:部|課|室|係|本部).{0,10}$"
 )
 DEPARTMENT = re.compile(
-    r"(?:部|課|室|係|担当|担当者|ご担当者|御担当者|経理|総務|本部|グループ|チーム|支店長|部長|課長|社長|代表取締役|代表者)$"
+    r"(?:部|課|室|係|担当|担当者|ご担当者|御担当者|経理|総務|本部|グループ|チーム|支店長|部長|課長|社長|代表取締役|代表者|委員会|事務局)$"
 )
 _WEB = re.compile(r"@|https?:|www\.|\.(?:com|net|org|co\.jp|jp|de|fr|nl)\b", re.IGNORECASE)
 _POLITE = re.compile(
@@ -283,6 +288,11 @@ def without_department(folded_name: str) -> str:
         return folded_name
     name = folded_name[: match.start()]
     return name if not match[0].startswith(" ") or has_japanese_form(name) else folded_name
+
+
+def is_department(folded_text: str) -> bool:
+    """A department or a desk of somebody's, and not who has it."""
+    return DEPARTMENT.search(folded_text) is not None
 
 
 def end_of_latin_form(folded_text: str) -> int:
