@@ -288,6 +288,7 @@ _RECIPIENT = {
     "later_block": 1.2,
     "first_block": -1.2,  # the letterhead's own address comes first where no window says otherwise
     "contact_in_block": -1.6,
+    "on_stub": 7.0,  # under the line along which a payer cuts off the part to send back, and nowhere else
     "other_firm": 3.6,  # the one firm in the upper half that does not name itself again
 }
 

@@ -186,3 +186,17 @@ def test_a_person_under_an_address_is_the_recipient() -> None:
         (600, 300, "請求書", 50.0),
     ]
     assert answers(page([*placed, *BODY]))["recipient_name"] == "見本 功"
+
+
+def test_who_is_addressed_on_the_stub_to_send_back_is_the_recipient() -> None:
+    placed: list[Placed] = [
+        (100, 80, "Cedar Ridge Water & Sewer District"), (1150, 80, "UTILITY BILL"),
+        (100, 120, "PO Box 118, Cedar Ridge OR 97458"), (1150, 120, "Office (541) 555-0162"),
+        (100, 400, "Water"), (900, 400, "128.32"), (100, 440, "TOTAL"), (900, 440, "$128.32"),
+        (100, 1900, "Please detach and return with your payment"),
+        (150, 1980, "BRANNIGAN AUTO BODY INC"), (150, 2020, "2210 OLD MILL RD"),
+        (150, 2060, "CEDAR RIDGE OR 97458-2210"),
+    ]  # fmt: skip
+    found = answers(page(placed))
+    assert found["recipient_name"] == "BRANNIGAN AUTO BODY INC"
+    assert found["issuer_name"] == "Cedar Ridge Water & Sewer District"

@@ -18,9 +18,9 @@ _PREFECTURES = (
     r"山梨|長野|岐阜|静岡|愛知|三重|滋賀|兵庫|奈良|和歌山|鳥取|島根|岡山|広島|山口|徳島|香川|愛媛|高知|福岡|佐賀|長崎|"
     r"熊本|大分|宮崎|鹿児島|沖縄)県"
 )
+_POSTCODE_BEHIND = re.compile(r"\s*(?:〒|[デテT]?(?<!\d)\d{3}-\d{4}(?!\d))")
 _ADDRESS_BEHIND = re.compile(
-    r"\s*(?:〒|[デテT]?(?<!\d)\d{3}-\d{4}(?!\d))"
-    rf"|\s+(?=(?:{_PREFECTURES})[\u4e00-\u9fff]{{1,6}}[市区郡町村])"
+    rf"\s+(?=(?:{_PREFECTURES})[\u4e00-\u9fff]{{1,6}}[市区郡町村])"
     rf"|(?=(?:{_PREFECTURES})[\u4e00-\u9fffァ-ヶ]{{1,6}}[市区郡町村][^ ]{{0,12}} ?\d)"
 )
 """みほん商事株式会社 〒100-0001 東京都…: 〒 is read as デ, テ or T, or not at all, the gap before 東京都 neither."""
@@ -58,7 +58,10 @@ def before_address(text: str, begin: int, stop: int) -> int:
     """Where a name ends that its address follows in one line, or the desk that answers its customers."""
     if text.isascii():
         return stop
-    if "-" in text or "〒" in text or " " in text:
+    if "-" in text or "〒" in text:
+        postcode = _POSTCODE_BEHIND.search(text, begin + 2, stop)
+        stop = stop if postcode is None else postcode.start()
+    if any(sign in text for sign in "都道府県"):
         address = _ADDRESS_BEHIND.search(text, begin + 2, stop)
         stop = stop if address is None else address.start()
     desk = _DESK.search(text, begin + 2, stop) if "お客" in text else None

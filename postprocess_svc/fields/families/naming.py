@@ -111,10 +111,9 @@ def _is_implausible(cell: Cell, piece: Span) -> bool:
 
 def _names_another(name: str) -> bool:
     """A group that somebody belongs to, a principal whose agent speaks, or where the seal goes."""
-    patterns = (
-        (_AFFILIATION.match,) if name[0].isascii() and name[0].isalpha() else (_PRINCIPAL.search, _SEAL.fullmatch)
-    )
-    return any(find(name) is not None for find in patterns)
+    if name[0].isascii() and name[0].isalpha():
+        return _AFFILIATION.match(name) is not None
+    return ("代理" in name and _PRINCIPAL.search(name) is not None) or _SEAL.fullmatch(name) is not None
 
 
 def _is_heading(name: str) -> bool:

@@ -35,6 +35,10 @@ from postprocess_svc.fields.vocabulary import NUMBERS_AND_DATES, Role
 
 _SHIP_TO = re.compile(r"ship|merce|deliver|liefer|livraison|waren|納品|届|aflever")
 _ATTENTION = ("attn", "attention", "fortheattention", "lattention", "alattention", "zhd", "zuhanden")
+_DETACH = re.compile(
+    r"detach|tear (?:off|here|along)|return (?:this|the|bottom|lower|upper) (?:\w+ )?(?:part|portion|stub|slip)"
+    r"|coupon à détacher|découper|abtrennen|strappare|hier afscheuren"
+)
 _MAX_TOWN_LINE = 45
 _NO_BLOCK = NUMBERS_AND_DATES | {Role.DATE, Role.ISSUER, Role.RECIPIENT}
 _PHONES = frozenset({Role.PHONE, Role.FAX})
@@ -207,11 +211,28 @@ def _addressed(context: DocumentContext, cell: Cell, *, first: bool) -> Iterator
         "first_block": float(first and not under_sender and salutation is None),
         "later_block": float(not first and not under_sender),
         "contact_in_block": float(any(_is_own_contact(other) for other in below)),
+        "on_stub": float(_is_on_stub(context, lines[-1])),
     }
     for candidate in _whole(context, lines[-1], features):
         named = len(lines) > 1 and at_top and is_address(name_text(candidate.evidence[0])) and is_address(lines[0].text)
         # VvE Oudegracht 214-230 over Oudegracht 222: a house's owners are called after it.
         yield replace(candidate, features={**candidate.features, "implausible": 0.0}) if named else candidate
+
+
+def _is_on_stub(context: DocumentContext, cell: Cell) -> bool:
+    """Below the line to cut along, and named nowhere else: who sends the payment; the payee stands in the head too."""
+    cut = context.shared(_cutting_row)
+    if cut is None or cell.facts.row.number <= cut:
+        return False
+    return context.ends.count(cell.text) <= 1
+
+
+def _cutting_row(context: DocumentContext) -> int | None:
+    """Number of the row that says to detach what is below it and to send it with the payment."""
+    if _DETACH.search(context.text.lower()) is None:
+        return None
+    rows = (facts.row for facts in context.facts)
+    return next((row.number for row in rows if _DETACH.search(row.text.lower()) is not None), None)
 
 
 def _other_firm(context: DocumentContext) -> Iterator[Candidate]:
