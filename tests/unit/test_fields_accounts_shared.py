@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postprocess_svc.fields.values.folding import fold
+from tests.unit.test_fields_accounts_drawn import _ENGLISH_HEAD as ENGLISH_HEAD
 from tests.unit.test_fields_accounts_drawn import read
 
 FIRM = "カ)アオバコウギヨウ"
@@ -65,3 +66,56 @@ def test_a_holder_that_ends_as_banks_do_is_no_bank() -> None:
 
 def test_a_co_operatives_postcode_is_no_account() -> None:
     assert _accounts(" みちのく中央農業協同組合\n 平泉支店\n 029-4102 西磐井郡平泉町平泉字志羅山 12\n") == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [" カ）アオバ\n 　　コウギヨウ\n", " 名義 カ）アオバ\n 　　　　　　コウギヨウ\n"],
+)
+def test_a_holder_in_kana_goes_on_in_a_line_that_is_set_in(lines: str) -> None:
+    ((*_, holder),) = _accounts(f" 千葉銀行\n 柏支店\n 普通 1234567\n{lines}\n ※ 手数料はご負担ください\n")
+    assert holder == FIRM
+
+
+@pytest.mark.parametrize(
+    ("page", "banks"),
+    [
+        (
+            (
+                "  Bank               IBAN                           BIC\n"
+                "  AIB                IE29 AIBK 9311 5212 3456 78    AIBKIE2D\n"
+                "  Bank of Ireland    IE64 IRCE 9205 0112 3456 78    BOFIIE2D\n"
+            ),
+            ["AIB", "Bank of Ireland"],
+        ),
+        (
+            (
+                "  Banca Prealpi      IBAN IT60 X054 2811 1010 0000 0123 456\n"
+                "  Poste Italiane     IBAN IT40 S054 2811 1010 0000 0123 456\n"
+            ),
+            ["Banca Prealpi", "Poste Italiane"],
+        ),
+        (
+            (
+                "  Zahlbar auf unser Konto bei der Luzerner Kantonalbank\n"
+                "  (IBAN CH93 0076 2011 6238 5295 7) oder bei der PostFinance\n"
+                "  (IBAN CH56 0483 5012 3456 7800 9), lautend auf Imboden AG.\n"
+            ),
+            ["Luzerner Kantonalbank", "PostFinance"],
+        ),
+        (
+            (
+                "  Lloyds Bank      sort code 30-94-21    account 27714408\n"
+                "  Virgin Money     sort code 82-11-07    account 09118342\n"
+            ),
+            ["Lloyds Bank", "Virgin Money"],
+        ),
+    ],
+)
+def test_each_account_abroad_has_the_bank_of_its_own_row(page: str, banks: list[str]) -> None:
+    assert [account.bank for account in read(page, ENGLISH_HEAD)] == banks
+
+
+def test_a_firms_account_by_its_purpose_is_its_holder() -> None:
+    page = "  Lloyds Bank plc, sort code 30-99-21, a/c 30441872\n  Thistlewood & Marsh LLP Office Account\n"
+    assert [account.holder for account in read(page, ENGLISH_HEAD)] == ["Thistlewood & Marsh LLP Office Account"]

@@ -13,7 +13,7 @@ from postprocess_svc.fields.accounts import zengin
 from postprocess_svc.fields.accounts.draft import Draft
 from postprocess_svc.fields.accounts.firms import Agreement, agreed, find_firms
 from postprocess_svc.fields.accounts.holder_text import OTHER_COLUMN, SAME_AS_BEFORE, name_within
-from postprocess_svc.fields.accounts.lines import continuation
+from postprocess_svc.fields.accounts.lines import continuation, hanging
 from postprocess_svc.fields.candidate import Span, span
 from postprocess_svc.fields.cells import Cell, column_below
 from postprocess_svc.fields.context import DocumentContext
@@ -69,7 +69,7 @@ def _continued(context: DocumentContext, cell: Cell, holder: str) -> Cell | None
     """The cell below that a holder goes on in: kana to the closing abbreviation, or the rest of a firm's name."""
     if not holder or zengin.CLOSING.search(holder):
         return None
-    below = continuation(context, cell)
+    below = continuation(context, cell) or (hanging(context, cell) if zengin.is_kana_name(holder) else None)
     if below is None or (
         below.facts.labels and any(below.start <= label.start < below.end for label in below.facts.labels)
     ):

@@ -10,6 +10,7 @@ from ocr_core.contracts.result import AccountType
 from postprocess_svc.fields.accounts.latin_names import BANK_WORD, holder_without_label, own_column, parts, without_stop
 from postprocess_svc.fields.accounts.romanised import branch_near, find_typed, type_near
 from postprocess_svc.fields.candidate import BankDetails, Candidate, span
+from postprocess_svc.fields.cells import find_cells
 from postprocess_svc.fields.context import DocumentContext, Language, RowFacts
 from postprocess_svc.fields.labels import Label
 from postprocess_svc.fields.values.identifiers import find_ibans
@@ -33,12 +34,21 @@ _NO_BANK = re.compile(
     re.IGNORECASE,
 )
 _LEAST_BANK = 3
-_OF_ALL = re.compile(r"^for (?:both|all|either)(?: accounts?)?\s*:?\s*", re.IGNORECASE)
+_OF_ALL = re.compile(
+    r"^(?:for (?:both|all|either)(?: accounts?)?|für (?:beide|alle)(?: Konten)?|pour les deux(?: comptes)?)\s*:?\s*",
+    re.IGNORECASE,
+)
+_LEAST_SENTENCE, _TAIL = 6, 60
+"""Letters before a number that make it the middle of a line; characters of the line above that may name its bank."""
 _NOT_A_NAME = re.compile(r"(?:bank|address|account|reference)\b", re.IGNORECASE)
 """Beneficiary bank: …"""
 _HEAD = re.compile(r"([A-Za-z]{8,16})\s*[.:;]\s*(?=[A-ZÄÖÜÉ])")
 _STOP_FOR_SPACE = re.compile(r"(?<=[a-z]{2})\.(?=[A-Z][a-z]{2})")
 _OUR_BANK = re.compile(r"(?:unsere|our|notre|votre|onze|ihre|your)\b", re.IGNORECASE)
+
+
+_SAY_IBAN = frozenset({Role.IBAN, Role.BANK})
+"""Bankverbindung DE02 …"""
 
 
 def iban_accounts(context: DocumentContext) -> Iterator[Candidate]:
@@ -47,7 +57,7 @@ def iban_accounts(context: DocumentContext) -> Iterator[Candidate]:
         text = facts.row.text
         if not facts.has_long_number:
             continue
-        label = next((label for label in facts.labels if Role.IBAN in label.roles), None)
+        label = next((label for label in facts.labels if label.roles & _SAY_IBAN), None)
         labelled_from = label.end if label is not None else (0 if _labelled_above(context, facts) else None)
         for iban in find_ibans(text, labelled_from=labelled_from):
             details = BankDetails(
@@ -76,6 +86,8 @@ def _surroundings(context: DocumentContext, facts: RowFacts) -> list[RowFacts]:
 
 def _bank_near(context: DocumentContext, facts: RowFacts, at: int) -> str | None:
     """The bank's name as printed near the number: in its own cell or column, else in the rows around; a BIC is none."""
+    if (named := _bank_before(context, facts, at) or _bank_by_place(context, facts, at)) is not None:
+        return named
     for cell in own_column(context, facts, at):
         if (named := _bank_within(cell.text)) is not None:
             return named
@@ -90,9 +102,43 @@ def _bank_near(context: DocumentContext, facts: RowFacts, at: int) -> str | None
     return next((named for other in around if (named := _bank_within(other.row.text)) is not None), None)
 
 
-def _bank_within(text: str) -> str | None:
-    """A bank by the word or brand that its name has, anywhere in a text."""
-    for match in BANK_WORD.finditer(text):
+def _bank_before(context: DocumentContext, facts: RowFacts, at: int) -> str | None:
+    """The last bank named before the number in its row, or at the end of the row above where a sentence goes on."""
+    own = facts.row.text[:at]
+    if (named := _bank_within(own, last=True)) is not None or sum(map(str.isalpha, own)) > _LEAST_SENTENCE:
+        return named
+    above = next(context.rows_above(facts), None)
+    tail = "" if above is None or "\t" in above.row.text else above.row.text[-_TAIL:]
+    return None if find_ibans(tail) else _bank_within(tail, last=True) if tail.endswith(_named_at_end(tail)) else None
+
+
+def _named_at_end(text: str) -> str:
+    """The last bank's name of a text, or what no text ends in."""
+    return _bank_within(text, last=True) or "\n"
+
+
+def _bank_by_place(context: DocumentContext, facts: RowFacts, at: int) -> str | None:
+    """A bank whose name says nothing of it: it begins the row of a list whose other rows begin with banks."""
+    rows = context.shared(find_cells)
+    number = facts.row.number
+    first = rows[number][0]
+    is_name = first.end <= at and not any(map(str.isdigit, first.text)) and ":" not in first.text and first.has_letters
+    if not is_name or any(first.start <= label.start < first.end for label in facts.labels):
+        return None
+    for other in (rows[n][0] for n in (number - 1, number + 1) if 0 <= n < len(rows) and rows[n]):
+        is_list = (
+            other.facts.row.page == facts.row.page and abs(other.extent.left - first.extent.left) < first.extent.height
+        )
+        heads = any(Role.BANK in label.roles and label.start == other.start for label in other.facts.labels)
+        if is_list and len(rows[other.facts.row.number]) > 1 and (heads or _bank_within(other.text) == other.text):
+            return first.text
+    return None
+
+
+def _bank_within(text: str, *, last: bool = False) -> str | None:
+    """A bank by the word or brand that its name has, anywhere in a text: the first, or the last."""
+    found = list(BANK_WORD.finditer(text))
+    for match in reversed(found) if last else found:
         name = _KIND_BEFORE.sub("", _LEAD.sub("", match[0])).strip(" -")
         is_label = ":" in text[match.end() : match.end() + 2] or _OUR_BANK.match(name) is not None
         if not is_label and len(name) >= _LEAST_BANK and _NO_BANK.search(name) is None:
@@ -165,7 +211,7 @@ _SORT_CODE = re.compile(
 
 
 _SAID_ACCOUNT = re.compile(
-    r"(?<![A-Za-z])(?:account|acct|a/c|konto|compte)(?:[ -]?(?:no|number|nr|nummer|n°)\.?)?\s*:?\s+(?=\d)",
+    r"(?<![A-Za-z])(?:account|acct|acc|a/c|konto|compte)(?:[ -]?(?:no|number|nr|nummer|n°)\.?)?\s*:?\s+(?=\d)",
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"\d{6,12}\.?")

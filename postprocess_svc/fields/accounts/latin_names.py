@@ -53,9 +53,13 @@ _HEADING = re.compile(
     r"(?:unsere )?bankverbindung|zahlung an)\s+",
     re.IGNORECASE,
 )
-_ENDS_IN_STOP = re.compile(r"(?:Inc|Ltd|Co|Corp|INC|LTD|CO|CORP|e\.K|e\.V|S\.A|L\.P|Bros|[A-Z]\.[A-Z])\.$")
+_ENDS_IN_STOP = re.compile(
+    r"(?:Inc|Ltd|Co|Corp|S\.n\.c|S\.r\.l|S\.a\.s|INC|LTD|CO|CORP|e\.K|e\.V|S\.A|L\.P|Bros|[A-Z]\.[A-Z])\.$"
+)
 _LABEL = re.compile(
-    r"\b(?:konto|compte|account|iban|zahlbar|payable|payment|cuenta|conto|rekening)\b|^for ", re.IGNORECASE
+    r"\b(?:konto|compte|(?<!office )(?<!client )(?<!trust )account|iban"
+    r"|zahlbar|payable|payment|cuenta|conto|rekening)\b|^for ",
+    re.IGNORECASE,
 )
 """What names an account, or begins who signs: no holder."""
 _CODE = re.compile(r"(?:[A-Z]{6}[A-Z0-9]{2,5}|(?:IBAN|BIC|SWIFT).*)$")

@@ -11,6 +11,18 @@ _MAX_SHIFT = 0.8
 _MAX_GAP = 1.1
 
 
+def hanging(context: DocumentContext, cell: Cell) -> Cell | None:
+    """The next line of a cell's text that begins further right, under it: a name that was broken and set in."""
+    rows, own = context.shared(find_cells), cell.extent
+    number = cell.facts.row.number + 1
+    if number >= len(rows) or len(rows[number]) != 1:
+        return None
+    (other,) = rows[number]
+    gap = other.extent.top - own.bottom
+    is_under = own.left < other.extent.left < own.right and -0.5 * own.height < gap < _MAX_GAP * own.height
+    return other if is_under and other.facts.row.page == cell.facts.row.page else None
+
+
 def continuation(context: DocumentContext, cell: Cell) -> Cell | None:
     """The next line of a cell's text: right below, from the same left edge, and no longer than it."""
     rows = context.shared(find_cells)
