@@ -209,7 +209,20 @@ GET_EVENTS: RouteFacts = {
         200: {
             "content": {
                 EVENT_STREAM: {
-                    "schema": {"type": "string"},
+                    # Of each event: OpenAPI 3.1 has no word of its own for streams.
+                    "schema": {
+                        "type": "object",
+                        "required": ["data"],
+                        "properties": {
+                            "id": {"type": "string", "description": "For `Last-Event-ID`."},
+                            "event": {"const": "status"},
+                            "data": {
+                                "type": "string",
+                                "contentMediaType": "application/json",
+                                "contentSchema": {"$ref": _ref("JobState")},
+                            },
+                        },
+                    },
                     "example": f'id: 1.3.done\nevent: status\ndata: {{"id":"{_JOB_ID}","status":"done",…}}\n\n',
                 }
             }
