@@ -86,9 +86,17 @@ def components() -> dict[str, JsonSchema]:
         },
         **form["properties"],
         "formats": {"type": "string", "description": "Further formats, separated by commas."},
+        "webhook_url": _given(form["properties"]["webhook_url"]),
     }
     form["required"] = [FILE_PART]
     return schemas
+
+
+def _given(schema: JsonSchema) -> JsonSchema:
+    """The same without null, which no form can say."""
+    of_value, _ = schema["anyOf"]
+    rest = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
+    return {**of_value, **rest}
 
 
 def _ref(name: str) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 
 _ANNOTATIONS = {"type", "title", "description", "examples", "default"}
 _KEYWORDS = {
-    "string": {"enum", "format", "minLength", "maxLength", "contentEncoding"},
+    "string": {"enum", "format", "minLength", "maxLength", "pattern", "contentEncoding"},
     "integer": {"enum", "minimum"},
     "object": {"properties", "required", "additionalProperties"},
-    "array": {"items", "prefixItems", "minItems", "maxItems"},
+    "array": {"items", "prefixItems", "minItems", "maxItems", "uniqueItems"},
 }
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -62,6 +62,8 @@ def _in_string(value: str, schema: dict[str, Any], where: str) -> list[str]:
         found.append(f"{where}: is not base64")
     if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
         found.append(f"{where}: has {len(value)} characters")
+    if not re.search(schema.get("pattern", ""), value):
+        found.append(f"{where}: {value!r} does not match the pattern")
     match schema.get("format"):
         case "date-time":
             try:
