@@ -92,6 +92,8 @@ def _in_object(value: dict[str, Any], schema: dict[str, Any], document: dict[str
 def _in_array(value: list[Any], schema: dict[str, Any], document: dict[str, Any], where: str) -> list[str]:
     if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
         return [f"{where}: {len(value)} items"]
+    if schema.get("uniqueItems") and any(item in value[:index] for index, item in enumerate(value)):
+        return [f"{where}: an item comes twice"]
     schemas = schema.get("prefixItems") or [schema["items"]] * len(value)
     return [
         each
