@@ -28,7 +28,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{,]', re.DOTALL)
 """What begins a value or parts two. A text is one, whatever is in it, and so is the rest where a quote is missing."""
 
 
-_USUAL_SOURCE = r"^s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9_ -][A-Za-z0-9._ -]*)+$"
+_USUAL_SOURCE = r"^s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9_ -][A-Za-z0-9._ -]{0,60}){1,8}$"
 """What nearly every address looks like; ``S3Location`` decides, and takes more."""
 
 

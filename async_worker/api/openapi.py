@@ -81,7 +81,7 @@ def components() -> dict[str, JsonSchema]:
         FILE_PART: {
             "type": "array",
             "minItems": 1,
-            "items": {"type": "string", "format": "binary"},
+            "items": {"type": "string", "format": "binary", "minLength": 1},
             "description": "One part of this name for each document; its file name is the document's reference.",
         },
         **form["properties"],
