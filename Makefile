@@ -106,6 +106,9 @@ images-check: environment-dev environment-aws models ## build every image, run t
 faults-report: environment-dev environment-aws ## a job of a thousand documents under kills and a bad network: a table
 	@$(RUN) -m tests.faults.report $(ARGS)
 
+outages-report: environment-dev environment-aws environment-postgres ## each service away for half a minute under load: a table
+	@$(RUN) -m tests.faults.outages $(ARGS)
+
 generate: environment-dev ## labelled invoices and receipts in out/generated (needs chromium and fonts; says which)
 	@$(RUN) -m evaluation.generator --out out/generated/develop --split develop --count 150 --damage $(GENERATED_DAMAGE) $(ARGS)
 	@$(RUN) -m evaluation.generator --out out/generated/world --split world --count 110 \

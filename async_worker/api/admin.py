@@ -53,6 +53,7 @@ TENANTS_A_PAGE = 500
 Body = TypeVar("Body", bound=BaseModel)
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_MAX_NUMBER = 10**18 - 1
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
@@ -260,9 +261,10 @@ def _query(name: str, description: str, schema: JsonSchema) -> JsonSchema:
     return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
 
-_AFTER = [_query("after", "Tenants whose names come after this one.", {"type": "string"})]
+_TENANT_NAME: JsonSchema = {"type": "string", "pattern": f"^{TENANT_PATTERN}$"}
+_AFTER = [_query("after", "Tenants whose names come after this one.", _TENANT_NAME)]
 _OF_AUDIT = [
-    _query("tenant", "To whom it happened.", {"type": "string"}),
-    _query("before", "Lines before this one's `id`.", {"type": "integer", "minimum": 1}),
+    _query("tenant", "To whom it happened.", _TENANT_NAME),
+    _query("before", "Lines before this one's `id`.", {"type": "integer", "minimum": 1, "maximum": _MAX_NUMBER}),
     _query("limit", "Lines at most.", {"type": "integer", "minimum": 1, "maximum": MAX_AUDIT_PAGE, "default": 100}),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,7 @@ from preprocess_svc.parameters import SchemaList
 
 MAX_URL_CHARACTERS = 2_048
 _MAX_ECHOED_CHARACTERS = 40
+_PUBLIC_HTTPS = r"^https://([a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?\.)+(com|net|org|dev|[a-z]{2})(/[A-Za-z0-9._~/-]*)?$"
 
 
 def _check_is_text(value: object) -> object:
@@ -27,6 +28,12 @@ def _check_formats(formats: tuple[OutputFormat, ...]) -> tuple[OutputFormat, ...
     if len(set(formats)) != len(formats):
         raise PydanticCustomError("formats", "names a format twice")
     return formats
+
+
+def _describe_webhook(schema: dict[str, Any]) -> None:
+    """What nearly every webhook's address looks like; ``check_webhook_url`` decides, and knows more."""
+    of_text, _ = schema["anyOf"]
+    of_text |= {"format": "uri", "pattern": _PUBLIC_HTTPS}
 
 
 class JobOptions(BaseModel):
@@ -43,10 +50,15 @@ class JobOptions(BaseModel):
         "`none` gives lines only.",
     )
     formats: Annotated[tuple[OutputFormat, ...], AfterValidator(_check_formats)] = Field(
-        default=(), description="Further formats, each as a link in the JSON result, which there always is."
+        default=(),
+        json_schema_extra={"uniqueItems": True},
+        description="Further formats, each as a link in the JSON result, which there always is.",
     )
     webhook_url: str | None = Field(
-        default=None, max_length=MAX_URL_CHARACTERS, description="Told when the job has ended, signed."
+        default=None,
+        max_length=MAX_URL_CHARACTERS,
+        description="Told when the job has ended, signed: an https address that is public, by default.",
+        json_schema_extra=_describe_webhook,
     )
     priority: JobPriority = Field(default=JobPriority.NORMAL, description="`low` goes after your own normal jobs.")
 

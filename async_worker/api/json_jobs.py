@@ -28,6 +28,10 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{,]', re.DOTALL)
 """What begins a value or parts two. A text is one, whatever is in it, and so is the rest where a quote is missing."""
 
 
+_USUAL_SOURCE = r"^s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9_ -][A-Za-z0-9._ -]{0,60}){1,8}$"
+"""What nearly every address looks like; ``S3Location`` decides, and takes more."""
+
+
 class JobDocument(BaseModel):
     """One document of a job."""
 
@@ -37,6 +41,7 @@ class JobDocument(BaseModel):
         max_length=MAX_SOURCE_CHARACTERS,
         description="An object on your allow-list, or an upload of your own.",
         examples=["s3://bucket/key"],
+        json_schema_extra={"pattern": _USUAL_SOURCE},
     )
     reference: str | None = Field(
         default=None, max_length=MAX_REFERENCE_CHARACTERS, description="Your own name for it; result lines carry it."

@@ -81,14 +81,22 @@ def components() -> dict[str, JsonSchema]:
         FILE_PART: {
             "type": "array",
             "minItems": 1,
-            "items": {"type": "string", "format": "binary"},
+            "items": {"type": "string", "format": "binary", "minLength": 1},
             "description": "One part of this name for each document; its file name is the document's reference.",
         },
         **form["properties"],
         "formats": {"type": "string", "description": "Further formats, separated by commas."},
+        "webhook_url": _given(form["properties"]["webhook_url"]),
     }
     form["required"] = [FILE_PART]
     return schemas
+
+
+def _given(schema: JsonSchema) -> JsonSchema:
+    """The same without null, which no form can say."""
+    of_value, _ = schema["anyOf"]
+    rest = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
+    return {**of_value, **rest}
 
 
 def _ref(name: str) -> str:
@@ -209,7 +217,20 @@ GET_EVENTS: RouteFacts = {
         200: {
             "content": {
                 EVENT_STREAM: {
-                    "schema": {"type": "string"},
+                    # Of each event: OpenAPI 3.1 has no word of its own for streams.
+                    "schema": {
+                        "type": "object",
+                        "required": ["data"],
+                        "properties": {
+                            "id": {"type": "string", "description": "For `Last-Event-ID`."},
+                            "event": {"const": "status"},
+                            "data": {
+                                "type": "string",
+                                "contentMediaType": "application/json",
+                                "contentSchema": {"$ref": _ref("JobState")},
+                            },
+                        },
+                    },
                     "example": f'id: 1.3.done\nevent: status\ndata: {{"id":"{_JOB_ID}","status":"done",…}}\n\n',
                 }
             }

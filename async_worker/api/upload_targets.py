@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from async_worker.api.answers import UploadTarget, UploadTargets
 from async_worker.api.job_options import explain
@@ -17,6 +18,11 @@ MAX_FILES = 1_000
 MAX_JSON_BYTES = 1 << 20
 
 
+def _whole(value: object) -> object:
+    """To JSON Schema 3.0 is an integer, as it is to JavaScript."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class UploadFile(BaseModel):
     """A document that is to be put into object storage."""
 
@@ -25,7 +31,7 @@ class UploadFile(BaseModel):
     file_name: str | None = Field(
         default=None, max_length=MAX_REFERENCE_CHARACTERS, description="Comes back with the target; no more than that."
     )
-    size_bytes: int | None = Field(
+    size_bytes: Annotated[int | None, BeforeValidator(_whole)] = Field(
         default=None, ge=1, description="Then the URL takes a document of exactly this size, and no other."
     )
 

@@ -15,7 +15,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from pydantic import SecretStr
 from starlette.requests import Request
@@ -49,6 +49,9 @@ _log = logging.getLogger(__name__)
 class Access(Protocol):
     """Lets requests in, or not."""
 
+    wants_keys: ClassVar[bool]
+    """Whether routes that are not open need a key, which ``/openapi.json`` tells."""
+
     async def admit(self, request: Request, declared: Declaration) -> Caller | None:
         """Who calls a route that is not open; null for whoever reads the metrics.
 
@@ -75,6 +78,8 @@ class Access(Protocol):
 class NoKeys:
     """Keys are off: whoever reaches the service is the house's own tenant. Nobody administers over the network."""
 
+    wants_keys: ClassVar[bool] = False
+
     def __init__(self, house: HouseTenant) -> None:
         self._caller = Caller(
             tenant=house.name, key_id=None, scopes=frozenset({Scope.SYNC, Scope.BULK}), policy=house.policy
@@ -98,6 +103,8 @@ class NoKeys:
 
 class WithKeys:
     """Keys are on. Used from one event loop only; ``accounts`` is its own, to be closed with it."""
+
+    wants_keys: ClassVar[bool] = True
 
     def __init__(
         self, *, accounts: Accounts, settings: AccessSettings, house: HouseTenant, clock: Clock, metrics: Metrics

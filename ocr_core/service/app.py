@@ -68,7 +68,7 @@ def create_app(
     app.include_router(_operations(metrics, readiness))
     for router in routers:
         app.include_router(router)
-    openapi.install(app, components=components, with_keys=access is not None)
+    openapi.install(app, components=components, access=access)
     return app
 
 

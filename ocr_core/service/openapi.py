@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from ocr_core.contracts.access import Scope
 from ocr_core.contracts.errors import Forbidden, NotReady, OcrError, Unauthenticated
+from ocr_core.service.access import Access
 from ocr_core.service.declarations import declared_routes
 from ocr_core.service.problems import PROBLEM_MEDIA_TYPE, PROBLEM_TYPE_PREFIX
 
@@ -46,24 +47,28 @@ _SECURITY_SCHEMES: JsonSchema = {
 _SECURITY: list[JsonSchema] = [{"bearer": []}, {"key": []}]
 
 
-def install(app: FastAPI, *, components: dict[str, JsonSchema] | None = None, with_keys: bool = False) -> None:
-    """Make ``app`` document problems, ``components`` that its routes refer to, and which routes need a key."""
+def install(app: FastAPI, *, components: dict[str, JsonSchema] | None = None, access: Access | None = None) -> None:
+    """Make ``app`` document problems, ``components`` that its routes refer to, and which routes need a key.
+
+    What is told of keys is true where it is served: with keys off no route asks for one.
+    """
 
     def openapi() -> JsonSchema:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas.update({"Problem": _PROBLEM_SCHEMA, **(components or {})})
-            if with_keys:
-                document["components"]["securitySchemes"] = _SECURITY_SCHEMES
-                _tell_of_keys(app, document)
+            if access is not None:
+                if access.wants_keys:
+                    document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+                _tell_of_keys(app, document, wanted=access.wants_keys)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
-def _tell_of_keys(app: FastAPI, document: JsonSchema) -> None:
+def _tell_of_keys(app: FastAPI, document: JsonSchema, *, wanted: bool) -> None:
     """Of every route whether it needs a key, and how it refuses one."""
     refusals = problem_responses(Unauthenticated, Forbidden, NotReady)
     for route in declared_routes(app.routes):
@@ -74,11 +79,11 @@ def _tell_of_keys(app: FastAPI, document: JsonSchema) -> None:
             operation = document["paths"].get(route.path, {}).get(method.lower())
             if operation is None:
                 continue
-            operation["security"] = [] if declared.is_open else _SECURITY
+            operation["security"] = _SECURITY if wanted and not declared.is_open else []
             if not declared.is_open:
                 scopes = " or ".join(f"`{scope}`" for scope in Scope if scope in declared.scopes)
                 told = operation.get("description", "")
-                operation["description"] = f"{told}\n\nNeeds a key with the scope {scopes}.".strip()
+                operation["description"] = f"{told}\n\nNeeds a key with the scope {scopes}, where keys are on.".strip()
                 for status, response in refusals.items():
                     operation["responses"].setdefault(str(status), response)
 

@@ -10,9 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from ocr_core.contracts.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, OcrError
 from ocr_core.service.context import RequestContext, context_of
+from ocr_core.service.declarations import declared_routes
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 PROBLEM_TYPE_PREFIX = "urn:yomitori:problem:"
@@ -72,9 +74,20 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
         case _:
             problem = internal_error(context_of(request))
     response = problem_response(problem, context_of(request))
-    if error.headers and "Allow" in error.headers:
-        response.headers["Allow"] = error.headers["Allow"]
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(sorted(_methods_of(request)))
     return response
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Of all routes of the path that was asked for; Starlette's own ``Allow`` names those of the first alone."""
+    path = request.scope["path"]
+    return {
+        method
+        for route in declared_routes(request.app.routes)
+        if compile_path(route.path)[0].match(path)
+        for method in route.methods
+    }
 
 
 async def _answer_validation_error(request: Request, error: Exception) -> Response:

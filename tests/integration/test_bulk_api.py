@@ -263,7 +263,7 @@ class TestPresignedUploads:
         assert lines[0]["file_name"] == "a.pdf"
 
     def test_a_size_that_was_named_is_kept_to(self, api_house: ApiHouse, api: ServedApi) -> None:
-        answer = api.client.post("/v1/uploads", json={"files": [{"size_bytes": 10}]})
+        answer = api.client.post("/v1/uploads", json={"files": [{"size_bytes": 10.0}]})  # as JavaScript may write it
         (target,) = answer.json()["uploads"]
         put = httpx.put(target["url"], content=b"more than ten bytes", trust_env=False)
         assert put.status_code == 403
@@ -278,6 +278,7 @@ class TestPresignedUploads:
             ({"files": [{}] * 1001}, 400, "files: List should have at most 1000"),
             ({"files": [{}, {"size_bytes": 0}]}, 400, "files[1].size_bytes: Input should be"),
             ({"files": [{"size_bytes": "10"}]}, 400, "files[0].size_bytes: Input should be"),
+            ({"files": [{"size_bytes": 10.5}]}, 400, "files[0].size_bytes: Input should be"),
             ({"files": [{}], "count": 1}, 400, "count is not known"),
             ({"files": [{}, {"size_bytes": 200_000_001}]}, 413, "files[1]: over the limit of 200000000 bytes"),
         ],

@@ -11,10 +11,10 @@ from typing import Any
 
 _ANNOTATIONS = {"type", "title", "description", "examples", "default"}
 _KEYWORDS = {
-    "string": {"enum", "format", "minLength", "maxLength", "contentEncoding"},
+    "string": {"enum", "format", "minLength", "maxLength", "pattern", "contentEncoding"},
     "integer": {"enum", "minimum"},
     "object": {"properties", "required", "additionalProperties"},
-    "array": {"items", "prefixItems", "minItems", "maxItems"},
+    "array": {"items", "prefixItems", "minItems", "maxItems", "uniqueItems"},
 }
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -62,6 +62,8 @@ def _in_string(value: str, schema: dict[str, Any], where: str) -> list[str]:
         found.append(f"{where}: is not base64")
     if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
         found.append(f"{where}: has {len(value)} characters")
+    if not re.search(schema.get("pattern", ""), value):
+        found.append(f"{where}: {value!r} does not match the pattern")
     match schema.get("format"):
         case "date-time":
             try:
@@ -90,6 +92,8 @@ def _in_object(value: dict[str, Any], schema: dict[str, Any], document: dict[str
 def _in_array(value: list[Any], schema: dict[str, Any], document: dict[str, Any], where: str) -> list[str]:
     if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
         return [f"{where}: {len(value)} items"]
+    if schema.get("uniqueItems") and any(item in value[:index] for index, item in enumerate(value)):
+        return [f"{where}: an item comes twice"]
     schemas = schema.get("prefixItems") or [schema["items"]] * len(value)
     return [
         each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -19,7 +20,13 @@ from ocr_core.telemetry import Metrics
 from tests.unit.test_service import get, no_lifespan
 
 
-def make_app(router: APIRouter) -> FastAPI:
+class Locked(NoKeys):
+    """Lets everybody in as well, and says that it asks for keys."""
+
+    wants_keys: ClassVar[bool] = True
+
+
+def make_app(router: APIRouter, access: type[NoKeys] = NoKeys) -> FastAPI:
     return create_app(
         title="t",
         version="1",
@@ -28,7 +35,7 @@ def make_app(router: APIRouter) -> FastAPI:
         readiness=Readiness(),
         routers=[router],
         lifespan=no_lifespan,
-        access=NoKeys(HouseTenant(name="acme")),
+        access=access(HouseTenant(name="acme")),
     )
 
 
@@ -111,14 +118,32 @@ async def test_without_keys_everything_is_the_houses_and_nobody_administers(rout
 
 
 async def test_the_documentation_tells_of_keys(router: APIRouter) -> None:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(make_app(router)), base_url="http://test") as client:
-        document = (await client.get("/openapi.json")).json()
+    document = (await get(make_app(router, Locked), "/openapi.json")).json()
     assert document["components"]["securitySchemes"].keys() == {"bearer", "key"}
     assert document["paths"]["/open"]["get"]["security"] == []
     told = document["paths"]["/bulk"]["get"]
     assert told["security"] == [{"bearer": []}, {"key": []}]
     assert {"401", "403", "503"} <= told["responses"].keys()
     assert "`bulk`" in told["description"]
+
+
+async def test_where_keys_are_off_none_is_asked_for(router: APIRouter) -> None:
+    document = (await get(make_app(router), "/openapi.json")).json()
+    assert "securitySchemes" not in document["components"]
+    told = document["paths"]["/bulk"]["get"]
+    assert told["security"] == []
+    assert "`bulk`, where keys are on" in told["description"]
+
+
+async def test_a_refused_method_is_told_all_that_the_resource_takes(router: APIRouter) -> None:
+    @router.patch("/bulk")
+    @needs(Scope.BULK)
+    async def change(request: Request) -> str:
+        return caller_of(request).tenant
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(make_app(router)), base_url="http://test") as client:
+        answer = await client.delete("/bulk")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, PATCH")
 
 
 def test_a_route_needs_something_or_is_open() -> None:
