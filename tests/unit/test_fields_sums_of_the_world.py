@@ -226,3 +226,17 @@ def test_the_one_rate_that_a_total_names_does_not_make_it_a_base() -> None:
 )
 def test_days_account_numbers_articles_and_paragraphs_are_no_amounts(text: str) -> None:
     assert find_amounts(text) == []
+
+
+def test_what_is_left_of_a_years_bill_is_the_amount_to_pay() -> None:
+    page = """
+      Stadtwerke Osterfelde GmbH
+      Rechnungsdatum  19.01.2026
+
+      Nettobetrag              1.076,79 EUR
+      Umsatzsteuer 19 %          204,59 EUR
+      Bruttobetrag             1.281,38 EUR
+      geleistete Abschläge    -1.197,00 EUR
+      Ihre Nachzahlung            84,38 EUR
+    """
+    assert amounts(page)[0] == "84.38"
