@@ -12,7 +12,6 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ocr_core.adapters.postprocess import IDENTITY_HEADER
 from ocr_core.contracts import placed_text_codec
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import (
@@ -24,6 +23,7 @@ from ocr_core.contracts.errors import (
     Overloaded,
 )
 from ocr_core.contracts.ports import RenderedResult, SchemaList, StructureOptions
+from ocr_core.contracts.remembered import IDENTITY_HEADER
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.contracts.schema_names import AUTO, SchemaName, parse_schema_names
 from ocr_core.contracts.warning_codes import WARNINGS_HEADER, join_codes

@@ -16,14 +16,13 @@ from ocr_core.contracts.errors import DeadlineExceeded, InternalError, NotReady,
 from ocr_core.contracts.ports import RenderedResult, SchemaList, StructureOptions
 from ocr_core.contracts.reading import PageReading, Reading
 from ocr_core.contracts.reading_codec import encode_reading
+from ocr_core.contracts.remembered import IDENTITY_HEADER
 from ocr_core.contracts.schema_names import AUTO, NONE, SchemaName, check_known
 from ocr_core.contracts.warning_codes import WARNINGS_HEADER, split_codes
 
 STRUCTURE_PATH = "/v1/structure"
 SCHEMAS_PATH = "/v1/schemas"
 IDENTITY_PATH = "/v1/identity"
-IDENTITY_HEADER = "Yomitori-Made-With"
-"""``Structurer.identity``: of an answer whose making it did not change."""
 READING_MEDIA_TYPE = "application/vnd.msgpack"
 REMAINING_HEADER = "X-Ocr-Remaining-S"
 """Seconds that are left of the request's deadline: the only form in which a deadline crosses between clocks."""

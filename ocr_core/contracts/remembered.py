@@ -20,6 +20,8 @@ from types import MappingProxyType
 
 REMEMBERED = "remembered"
 """Below which all of it lies in object storage."""
+IDENTITY_HEADER = "Yomitori-Made-With"
+"""The text side's digest, with each answer whose making it did not change (``Structurer.identity``)."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
