@@ -13,6 +13,7 @@ import pytest
 from ocr_client import (
     AsyncJobsClient,
     AsyncOcrClient,
+    AsyncStoredDocumentsClient,
     DocumentRefused,
     Job,
     JobDocument,
@@ -23,6 +24,7 @@ from ocr_client import (
     RetryPolicy,
     ServerBusy,
     ServerUnreachable,
+    StoredDocumentsClient,
     UnexpectedAnswer,
     following,
 )
@@ -52,7 +54,14 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize(("sync", "twin"), [(OcrClient, AsyncOcrClient), (JobsClient, AsyncJobsClient)])
+@pytest.mark.parametrize(
+    ("sync", "twin"),
+    [
+        (OcrClient, AsyncOcrClient),
+        (JobsClient, AsyncJobsClient),
+        (StoredDocumentsClient, AsyncStoredDocumentsClient),
+    ],
+)
 def test_a_twin_has_every_method_with_the_same_parameters(sync: type, twin: type) -> None:
     def methods(client: type) -> dict[str, list[tuple[str, object, object]]]:
         return {

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from ocr_client import RequestRefused, RetryPolicy, ServerUnreachable, StoredDocumentsClient, UnexpectedAnswer
+from ocr_client import (
+    AsyncStoredDocumentsClient,
+    RequestRefused,
+    RetryPolicy,
+    ServerUnreachable,
+    StoredDocumentsClient,
+    UnexpectedAnswer,
+)
 
 from tests.support.scripted_server import Scripted, Seen, problem, scripted_server
 
@@ -92,3 +99,30 @@ def test_what_is_no_answer_of_this_api_is_told_so(body: bytes) -> None:
         pytest.raises(UnexpectedAnswer),
     ):
         list(client.list())
+
+
+async def test_the_asyncio_twin_asks_the_same() -> None:
+    corrections = [{"id": 1, "path": "total_amount"}]
+    script = [
+        answer({"documents": [{"id": "doc_0"}], "next_cursor": "1"}),
+        answer({"documents": [{"id": "doc_1"}], "next_cursor": None}),
+        answer({"id": ID, "pages": []}),
+        Scripted(body=b"\xff\xd8jpeg"),
+        answer({"corrections": corrections}, 201),
+        Scripted(status=204),
+    ]
+    with scripted_server(*script) as server:
+        async with AsyncStoredDocumentsClient(server.url, retry=QUICK) as client:
+            assert [document["id"] async for document in client.list()] == ["doc_0", "doc_1"]
+            assert (await client.get(ID))["id"] == ID
+            assert await client.page_image(ID, 3) == b"\xff\xd8jpeg"
+            assert await client.correct(ID, [{"path": "total_amount", "value": 1}]) == corrections
+            assert await client.delete(ID) is True
+    assert [(seen.method, seen.path) for seen in server.seen] == [
+        ("GET", "/v1/documents"),
+        ("GET", "/v1/documents"),
+        ("GET", f"/v1/documents/{ID}"),
+        ("GET", f"/v1/documents/{ID}/pages/3"),
+        ("POST", f"/v1/documents/{ID}/corrections"),
+        ("DELETE", f"/v1/documents/{ID}"),
+    ]
