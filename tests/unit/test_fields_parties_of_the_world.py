@@ -55,9 +55,12 @@ def test_the_issuers_telephone_number_in_a_line_of_its_block(line: str) -> None:
         ("見本商事(株", "見本商事(株)"),  # the end of ㈱ was not read
         ("Muster Software UG (haftungsbeschränkt)", "Muster Software UG (haftungsbeschränkt)"),
         ("見本商事株式会社（大阪）", "見本商事株式会社"),
+        ("見本商事株式会社　浜松市東区有玉北町 1820", "見本商事株式会社"),
+        ("見本商事株式会社松本市蟻ケ崎 4-3-8", "見本商事株式会社"),  # the gap was not read
+        ("株式会社 松本市民新聞 3号館", "株式会社 松本市民新聞 3号館"),
     ],
 )
-def test_a_legal_form_in_brackets_is_part_of_the_name_and_a_remark_is_not(line: str, name: str) -> None:
+def test_a_legal_form_in_brackets_is_part_of_the_name_and_a_remark_or_an_address_is_not(line: str, name: str) -> None:
     assert value("issuer_name", line, "東京都千代田区千代田1-1", "TEL 03-1234-5678") == name
 
 

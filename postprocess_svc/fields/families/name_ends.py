@@ -22,8 +22,10 @@ _POSTCODE_BEHIND = re.compile(r"\s*(?:〒|[デテT]?(?<!\d)\d{3}-\d{4}(?!\d))")
 _ADDRESS_BEHIND = re.compile(
     rf"\s+(?=(?:{_PREFECTURES})[\u4e00-\u9fff]{{1,6}}[市区郡町村])"
     rf"|(?=(?:{_PREFECTURES})[\u4e00-\u9fffァ-ヶ]{{1,6}}[市区郡町村][^ ]{{0,12}} ?\d)"
+    r"|(?:\s+|(?<=会社)|(?<=法人)|(?<=組合))(?=[\u4e00-\u9fffヶ]{1,5}[市郡](?!民)[^ ]{1,14} ?\d)"
 )
-"""みほん商事株式会社 〒100-0001 東京都…: 〒 is read as デ, テ or T, or not at all, the gap before 東京都 neither."""
+"""みほん商事株式会社 〒100-0001 東京都…: 〒 is read as デ, テ or T, or not at all, the gap before 東京都 neither; and
+local firms leave their prefecture out (浜松市東区有玉北町 1820)."""
 _HOURS = re.compile(r"[\s(]*(?:電話)?(?:受付|営業|対応)(?:時間)?[\s:]*(?:[平土日祝]日?\s*)?\d{1,2}(?:時|:\d\d|[-~]).*")
 """お客様センター 受付9-17時: when somebody answers."""
 _OPEN = " ([/|・,:"
@@ -61,7 +63,7 @@ def before_address(text: str, begin: int, stop: int) -> int:
     if "-" in text or "〒" in text:
         postcode = _POSTCODE_BEHIND.search(text, begin + 2, stop)
         stop = stop if postcode is None else postcode.start()
-    if any(sign in text for sign in "都道府県"):
+    if any(sign in text for sign in "都道府県市郡"):
         address = _ADDRESS_BEHIND.search(text, begin + 2, stop)
         stop = stop if address is None else address.start()
     desk = _DESK.search(text, begin + 2, stop) if "お客" in text else None
