@@ -21,6 +21,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -278,10 +279,21 @@ class Attempt:
         if accepted:
             await self._acknowledge()
             self._shop.discards.add(closing.spent_keys)
+            if closing.afterwards is not None:
+                await self._see_to(lease, closing.afterwards)
             return closing.outcome
         if calls == 1:  # else an earlier call may have been accepted, and only its answer was lost
             self._shop.discards.add(closing.written_keys)
         return await self._lost(lease)
+
+    async def _see_to(self, lease: Lease, afterwards: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await afterwards()
+        except OcrError as error:
+            _log.warning(
+                "What follows on an attempt was not done",
+                extra={"action": "bulk.afterwards_failed", "job_id": lease.job_id, "code": error.code},
+            )
 
     async def _failed(self, lease: Lease, error: OcrError, *, refund: bool) -> str:
         """Fail the document, or give the work back to be tried again."""

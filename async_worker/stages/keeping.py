@@ -24,6 +24,8 @@ from typing import IO, Any, NamedTuple
 from pydantic_core import to_json
 
 from async_worker.blocking import Blocking
+from async_worker.object_keys import result_prefix
+from async_worker.removal import delete_below
 from async_worker.stages.work import insist
 from async_worker.tenants import TenantPolicies
 from ocr_core.contracts.deadline import Deadline
@@ -109,6 +111,24 @@ class DocumentKeeping:
                 return await self._keep(lease, result, days, deadline)
         except TimeoutError as error:
             raise DeadlineExceeded("the deadline passed while the document was being kept") from error
+
+    async def take_back_if_deleted(self, lease: Lease, deadline: Deadline) -> bool:
+        """Where a document was deleted while it was worked on, delete all that was written of it; whether it was.
+
+        Whoever deletes it takes along what lies there by then; what came later only we know of.
+
+        Raises:
+            NotReady: a store never answered.
+        """
+        there = await insist(partial(self._blocking.run, self._store.existing_documents, [lease.document_id]), deadline)
+        if there:
+            return False
+        for prefix in (
+            document_prefix(lease.tenant, lease.document_id),
+            result_prefix(lease.tenant, lease.job_id, lease.document_id),
+        ):
+            await insist(partial(delete_below, self._objects, prefix), deadline)
+        return True
 
     async def _keep(self, lease: Lease, result: Mapping[str, Any], days: float, deadline: Deadline) -> str | None:
         body = await asyncio.get_running_loop().run_in_executor(self._workers, to_json, result)

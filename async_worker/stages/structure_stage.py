@@ -107,29 +107,40 @@ class StructureStage:
             for written in structured.objects:
                 await insist(partial(self._put, written), deadline)
             # The JSON links to the others, so it comes last.
-            result = await self._result(structured, lease, deadline)
+            days = 0.0 if self._keeping is None else await self._keeping.days(lease)
+            result = await self._result(structured, lease, days, deadline)
             await insist(partial(self._put, result), deadline)
             keys.append(result.key)
+        afterwards = None
+        if self._keeping is not None and days:  # it may have been deleted since its row was written
+            afterwards = partial(self._keeping.take_back_if_deleted, lease, deadline)
         return Closing(
             outcome="done",
             commit=partial(self._store.finish_document, lease.token, result_key=result.key),
             written_keys=tuple(keys),
             spent_keys=reading_objects(lease),
+            afterwards=afterwards,
         )
 
-    async def _result(self, structured: _Structured, lease: Lease, deadline: Deadline) -> _Object:
-        """The JSON result as it is to be stored; where the tenant has retention, the document is kept first."""
+    async def _result(self, structured: _Structured, lease: Lease, days: float, deadline: Deadline) -> _Object:
+        """The JSON result as it is to be stored; where the tenant has retention, the document is kept first.
+
+        Raises:
+            NotFound: it was kept by an earlier attempt and has been deleted; nothing of it is left.
+        """
         loop = asyncio.get_running_loop()
         links: dict[str, json_format.Json] = {"links": dict(structured.links)} if structured.links else {}
         body = await loop.run_in_executor(self._workers, to_json, structured.value | links)
         if len(body) > MAX_RESULT_BYTES:  # the job's results could not tell it
             raise DocumentTooLarge(f"the result is over the limit of {MAX_RESULT_BYTES} bytes (max_result_bytes)")
-        if self._keeping is not None and (days := await self._keeping.days(lease)):
+        if self._keeping is not None and days:
             until = await self._keeping.keep(lease, structured.value, days, deadline)
-            if until is not None:
-                news: dict[str, json_format.Json] = {"stored_until": until}
-                # The links stay last: there ``ResultLines`` looks for them.
-                body = await loop.run_in_executor(self._workers, to_json, structured.value | news | links)
+            if until is None:
+                await self._keeping.take_back_if_deleted(lease, deadline)
+                raise NotFound("the document was deleted while it was being read")
+            news: dict[str, json_format.Json] = {"stored_until": until}
+            # The links stay last: there ``ResultLines`` looks for them.
+            body = await loop.run_in_executor(self._workers, to_json, structured.value | news | links)
         key = result_key(lease, FILE_EXTENSIONS[OutputFormat.JSON])
         return _Object(key=key, content_type=json_format.CONTENT_TYPE, body=body)
 

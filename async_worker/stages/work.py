@@ -32,6 +32,8 @@ class Closing:
     """Objects of this attempt: nobody needs them if the commit is refused."""
     spent_keys: tuple[str, ...] = ()
     """Objects that nobody needs once it is accepted."""
+    afterwards: Callable[[], Awaitable[object]] | None = None
+    """To be done once it is accepted; what that raises no longer changes how the work ended."""
 
 
 class NotBegun(Exception):

@@ -14,8 +14,9 @@ from PIL import Image
 
 from local_stack.aws import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, AwsServer
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.contracts.audit import Actor
 from ocr_core.contracts.result import OutputFormat
-from ocr_core.contracts.stored_documents import Road
+from ocr_core.contracts.stored_documents import NewStoredDocument, Road, StoredDocument
 from ocr_core.settings import BulkSettings
 from tests.support.bulk_api import ApiHouse, ServedApi, open_api_house
 from tests.support.job_stores import RULES
@@ -183,3 +184,34 @@ class TestTheBulkRoad:
         assert "stored_until" not in await stages.result(row)
         assert stages.stored.tenants() == ()
         assert await stages.keys("documents/") == []
+
+    @pytest.mark.parametrize("when", ["before_its_row", "after_its_row"])
+    async def test_a_document_that_is_deleted_meanwhile_does_not_come_back(
+        self, stages: StageHouse, monkeypatch: pytest.MonkeyPatch, when: str
+    ) -> None:
+        keep, finish = stages.stored.keep, stages.store.finish_document
+        kept: list[NewStoredDocument] = []
+
+        def delete(new: NewStoredDocument) -> None:
+            stages.stored.begin_deletion(new.tenant, new.id, by=Actor(key_id=None, through="api"))
+
+        def keeping(new: NewStoredDocument) -> StoredDocument | None:
+            kept.append(new)
+            if when == "before_its_row":  # by an earlier attempt it was there already
+                keep(new)
+                delete(new)
+            return keep(new)
+
+        def finishing(token: str, *, result_key: str) -> bool:
+            delete(kept[0])
+            return finish(token, result_key=result_key)
+
+        monkeypatch.setattr(stages.stored, "keep", keeping)
+        if when == "after_its_row":
+            monkeypatch.setattr(stages.store, "finish_document", finishing)
+        job = await stages.submit(TWO_PAGES, formats=(OutputFormat.TEXT, OutputFormat.PDF))
+        async with stages.working(stages.reader(), stages.structurer()):
+            (row,) = await stages.ended(job)
+        assert await stages.keys("results/") == []
+        assert await stages.keys("documents/") == []
+        assert row.error_code == ("not_found" if when == "before_its_row" else None)
