@@ -212,8 +212,9 @@ class Leftovers:
             going = await self._blocking.run(self._store.unfinished_documents, list(of_documents))
             left_over += _keys_without(of_documents, going)
         if stored:
-            there = await self._blocking.run(self._documents.existing_documents, list(stored))
+            # In this order: one that gets its row and ends in between is met by the second question.
             going = await self._blocking.run(self._store.unfinished_documents, list(stored))
+            there = await self._blocking.run(self._documents.existing_documents, list(stored))
             left_over += _keys_without(stored, there | going)
         return left_over
 

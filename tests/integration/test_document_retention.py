@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -202,6 +203,44 @@ async def test_a_tenant_that_is_deleted_takes_its_documents_along(
     assert len(left) == 5
     assert all("globex" in key for key in left)
     assert rooms.documents.tenants() == ("globex",)
+
+
+async def test_a_document_that_ends_while_leftovers_are_looked_for_keeps_its_pages(
+    rooms: Rooms, clock: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = new_job()
+    rooms.store.create_job(job)
+    lease = claim_next(rooms.store)
+    new = dataclasses.replace(new_document(lease.tenant), id=lease.document_id)
+    page = page_key(lease.tenant, lease.document_id, 1)
+    await rooms.objects.put(page, b"x", content_type="image/jpeg")
+    clock.ahead_s = 2 * 3_600.0
+    answered: list[str] = []
+
+    def once_one_is_answered(name: str, ask: Callable[[Collection[str]], frozenset[str]]) -> None:
+        def asked(ids: Collection[str]) -> frozenset[str]:
+            answer = ask(ids)
+            if not answered:  # between the two questions it is kept, and ends
+                rooms.documents.keep(new)
+                rooms.store.fail_document(lease.token, code="internal", detail="as good as any other end")
+            answered.append(name)
+            return answer
+
+        monkeypatch.setattr(rooms.documents if name == "existing_documents" else rooms.store, name, asked)
+
+    once_one_is_answered("existing_documents", rooms.documents.existing_documents)
+    once_one_is_answered("unfinished_documents", rooms.store.unfinished_documents)
+    tidying = Leftovers(
+        store=rooms.store,
+        documents=rooms.documents,
+        objects=rooms.objects,
+        blocking=rooms.blocking,
+        settings=BulkSettings(),
+        clock=clock,
+        reference=clock.reference,
+    )
+    assert len(await tidying._left_over([item async for item in rooms.objects.scan("documents/")])) == 0
+    assert sorted(answered) == ["existing_documents", "unfinished_documents"]
 
 
 async def test_what_no_row_names_is_swept_but_not_what_is_being_read(
