@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,10 +101,17 @@ class Exporter:
         return done
 
     async def _write(self, day: DocumentDay) -> int:
-        """Write a day's files; the documents in them."""
+        """Write a day's files; the documents in them.
+
+        A mark takes the old state's place first. Where two exports run at once, files of the slower one may tell of a
+        document that was deleted; beside the other's state they would stay so. Who does not find his mark at the end
+        leaves no state, and the next run writes the day anew.
+        """
+        mark, state = json.dumps({"writing": secrets.token_hex(16)}).encode(), state_key(day.tenant, day.day)
         with table_files() as files:
             async for document, result, corrections in self._of(day):
                 await asyncio.to_thread(self._add, files, document, result, corrections)
+            await self._objects.put(state, mark, content_type="application/json")
             for data_set, file in files.items():
                 await asyncio.to_thread(file.finish)
                 await self._objects.put_file(
@@ -112,7 +120,10 @@ class Exporter:
                     content_type=CONTENT_TYPE,
                     max_bytes=MAX_FILE_BYTES,
                 )
-            await self._objects.put(state_key(day.tenant, day.day), _state_of(day), content_type="application/json")
+            if await self._state(day) == mark:
+                await self._objects.put(state, _state_of(day), content_type="application/json")
+            else:
+                await self._objects.delete(state)
             return files[DataSet.DOCUMENTS].rows
 
     def _add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import pytest
@@ -208,6 +209,35 @@ async def test_deleted_documents_do_not_come_back(rooms: Rooms, exporter: Export
     await exporter.run(anew=True)
     await lake.fetch(rooms)
     assert [row for row in lake.rows(DataSet.DOCUMENTS) if row["tenant"] == "acme"] == []
+
+
+async def test_of_two_exports_at_once_the_slower_one_brings_nothing_back_for_good(
+    rooms: Rooms, exporter: Exporter, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, stays = await keep(rooms), await keep(rooms)
+    put_file = rooms.objects.put_file
+    has_read, may_write = asyncio.Event(), asyncio.Event()
+
+    async def in_turns(key: str, file: IO[bytes], *, content_type: str, max_bytes: int) -> int:
+        is_slow = asyncio.current_task() is slow
+        if is_slow:
+            has_read.set()
+            await may_write.wait()
+        size_bytes = await put_file(key, file, content_type=content_type, max_bytes=max_bytes)
+        if not is_slow and not may_write.is_set() and list(DataSet)[-1] in key:  # all of the faster one's files
+            may_write.set()
+            await slow
+        return size_bytes
+
+    monkeypatch.setattr(rooms.objects, "put_file", in_turns)
+    slow = asyncio.create_task(exporter.run())
+    await has_read.wait()
+    rooms.documents.begin_deletion(gone.tenant, gone.id, by=BY)
+    await exporter.run()
+    assert (await exporter.run()).days_written == 1
+    await lake.fetch(rooms)
+    assert [row["document_id"] for row in lake.rows(DataSet.DOCUMENTS)] == [stays.id]
+    assert (await exporter.run()).days_unchanged == 1
 
 
 async def test_one_tenants_export_touches_no_others(rooms: Rooms, exporter: Exporter, lake: Lake) -> None:
