@@ -60,14 +60,14 @@ class DocumentRemoval:
         await delete_below(self._objects, document_prefix(document.tenant, document.id))
         if document.sha256 is not None:  # what is remembered of the same bytes tells what they say
             await forget(self._objects, document.tenant, document.sha256)
-        if document.job_id is not None:
+        if document.is_demanded:
             await self._remove_traces(document)
         await self._blocking.run(self._documents.end_deletion, document.id)
 
     async def _remove_traces(self, document: DeletedDocument) -> None:
         tenant, document_id = document.tenant, document.id
         traces = await self._blocking.run(self._jobs.traces_of, tenant, document_id)
-        if traces is None:  # the job went, and its objects have gone or are swept
+        if traces is None:  # it came by none, or that went, and its objects have gone or are swept
             return
         await delete_below(self._objects, result_prefix(tenant, traces.job_id, document_id))
         await delete_below(self._objects, reading_prefix(tenant, traces.job_id, document_id))

@@ -134,11 +134,11 @@ class DeletedDocument:
     tenant: str
     is_gone: bool
     """Whether its objects are gone as well."""
-    job_id: str | None = None
-    """The job that it came by, where what that has of it is to go too: not where its time was over, as jobs have a
-    time of their own. Null once it is gone."""
+    is_demanded: bool = False
+    """Whether somebody asked for it; then what a job has of it is to go too. Where its time was over it stays: jobs
+    have a time of their own."""
     sha256: str | None = None
-    """Of the original, likewise."""
+    """Of the original, where somebody asked for it; null once it is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +240,8 @@ class DocumentStore(Protocol):
 
     def begin_deletion(self, tenant: str, document_id: str, *, by: Actor) -> DeletedDocument:
         """Make a document unreadable, and forget all of its row but that it was there. Twice is once.
+
+        One whose time was over is deleted once more: what a job has of it is to go now.
 
         Raises:
             NotFound: there is none, it is another tenant's, or its deletion is long over.

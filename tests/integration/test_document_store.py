@@ -159,6 +159,25 @@ class TestDeletions:
         with SqlAccessStore(job_database) as accounts:
             assert len(accounts.audit(tenant="acme")) == 1
 
+    def test_what_went_for_its_age_is_deleted_once_more_where_somebody_asks(
+        self, document_store: SqlDocumentStore, job_clock: SetClock, job_database: str
+    ) -> None:
+        document = new_document(road=Road.BULK)
+        document_store.keep(document)
+        job_clock.move(DAY_S)
+        document_store.expire("acme", keep_s=DAY_S, limit=9)
+        assert [each.is_demanded for each in document_store.deletions(limit=9)] == [False]
+        document_store.end_deletion(document.id)
+        for _ in range(2):
+            begun = document_store.begin_deletion("acme", document.id, by=BY)
+            assert (begun.is_demanded, begun.is_gone) == (True, False)
+        assert document_store.deletions(limit=9) == (begun,)
+        document_store.end_deletion(document.id)
+        assert document_store.begin_deletion("acme", document.id, by=BY).is_gone
+        with SqlAccessStore(job_database) as accounts:
+            told = [line.action for line in accounts.audit(tenant="acme")]
+        assert sorted(told) == [AuditAction.DOCUMENT_DELETED, AuditAction.DOCUMENTS_EXPIRED]
+
     def test_what_is_old_goes_in_steps_and_of_its_tenant_alone(
         self, document_store: SqlDocumentStore, job_clock: SetClock, job_database: str
     ) -> None:

@@ -249,7 +249,10 @@ class TestDeletion:
             (line,) = [line for line in accounts.audit(tenant=TENANT) if line.details == {"document_id": kept.id}]
         assert (line.action, line.actor.through) == (AuditAction.DOCUMENT_DELETED, "api")
 
-    def test_what_its_job_has_of_it_goes_too(self, api_house: ApiHouse, api: ServedApi) -> None:
+    @pytest.mark.parametrize("its_time_was_over", [False, True])
+    def test_what_its_job_has_of_it_goes_too(
+        self, api_house: ApiHouse, api: ServedApi, its_time_was_over: bool
+    ) -> None:
         job_id = new_job_id()
         bucket, key = api_house.bucket, by_source_key(TENANT, "inbox", "a.pdf")
         upload = job_upload_key(TENANT, job_id, 0)
@@ -272,8 +275,13 @@ class TestDeletion:
         (mine,) = [lease for lease in leases if lease.reference == "mine"]
         (other,) = [lease for lease in leases if lease.reference == "other"]
         keep(api_house, document_id=mine.document_id, road=Road.BULK, job_id=job_id)
+        if its_time_was_over:
+            api_house.documents.expire(TENANT, keep_s=0, limit=500)
+            for each in api_house.documents.deletions(limit=500):
+                api_house.documents.end_deletion(each.id)
         assert api.client.delete(f"/v1/documents/{mine.document_id}").status_code == 204
-        assert bucket.keys("bulk/uploads/") == bucket.keys(f"bulk/{document_prefix(TENANT, mine.document_id)}") == []
+        assert bucket.keys("bulk/uploads/") == []
+        assert bucket.keys(f"bulk/{document_prefix(TENANT, mine.document_id)}") == []
         assert {key.split("/")[4] for key in bucket.keys(f"bulk/results/{TENANT}/{job_id}/")} == {other.document_id}
         assert bucket.keys(f"bulk/{key}") == []
         lines = {

@@ -19,8 +19,8 @@ from ocr_core.contracts.stored_documents import DeletedDocument, DocumentDay
 
 _MAX_ROWS_A_STEP = 1_000
 _TABLE = stored_documents.c
-_TRACES = ("job_id", "sha256")
-"""What finds a document's other traces, until they are gone as well."""
+_TRACE = "sha256"
+"""What finds what is remembered of a document, until that is gone as well."""
 
 
 class SqlDocumentDeletions(SqlTrail):
@@ -40,9 +40,14 @@ class SqlDocumentDeletions(SqlTrail):
             row = connection.execute(query.with_for_update()).one_or_none()
             if row is None:
                 raise NotFound("there is no such document")
-            if row.deleted_at is not None:
+            if row.demanded:
                 return _deleted(row)
-            self._empty(connection, [document_id], but=_TRACES)
+            if row.deleted_at is None:
+                self._empty(connection, [document_id], but=(_TRACE,))
+            # Where its time was over before, its job still has what it had: the deletion is open again.
+            demanded = sa.update(stored_documents).where(_TABLE.id == document_id)
+            connection.execute(demanded, {"demanded": True, "gone_at": None})
+            row = connection.execute(query).one()
             self._write(connection, action, actor=by, tenant=tenant, key_id=None, details=told)
         tell(action, actor=by, tenant=tenant, key_id=None, details=told)
         return _deleted(row)
@@ -80,9 +85,7 @@ class SqlDocumentDeletions(SqlTrail):
         """See ``DocumentStore``."""
         going = sa.and_(_TABLE.id == document_id, _TABLE.deleted_at.is_not(None), _TABLE.gone_at.is_(None))
         with self._database.writing() as connection:
-            connection.execute(
-                sa.update(stored_documents).where(going), {"gone_at": self._clock.now(), **dict.fromkeys(_TRACES)}
-            )
+            connection.execute(sa.update(stored_documents).where(going), {"gone_at": self._clock.now(), _TRACE: None})
 
     def forget_deleted(self, *, keep_s: float) -> int:
         """See ``DocumentStore``."""
@@ -140,5 +143,5 @@ class SqlDocumentDeletions(SqlTrail):
 
 def _deleted(row: AnyRow) -> DeletedDocument:
     return DeletedDocument(
-        id=row.id, tenant=row.tenant, is_gone=row.gone_at is not None, job_id=row.job_id, sha256=row.sha256
+        id=row.id, tenant=row.tenant, is_gone=row.gone_at is not None, is_demanded=row.demanded, sha256=row.sha256
     )

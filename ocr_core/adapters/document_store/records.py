@@ -38,7 +38,8 @@ class SqlDocumentRecords:
         """See ``DocumentStore``."""
         now = self._clock.now()
         content = content_of(new)
-        first = {"id": new.id, "tenant": new.tenant, "day": now.date().isoformat(), "created_at": now, "corrections": 0}
+        first = {"id": new.id, "tenant": new.tenant, "day": now.date().isoformat(), "created_at": now}
+        first |= {"corrections": 0, "demanded": False}
         same = sa.and_(_TABLE.id == new.id, _TABLE.tenant == new.tenant)
         with self._database.writing() as connection:
             if not self._database.insert_if_absent(connection, stored_documents, {**first, **content}):

@@ -23,7 +23,8 @@ stored_documents = sa.Table(
     sa.Column("tenant", Word, nullable=False),
     sa.Column("day", sa.String(10), nullable=False),  # of created_at, in UTC: what the export is cut by
     sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("deleted_at", UtcDateTime),  # from here on all below is null
+    sa.Column("deleted_at", UtcDateTime),  # from here on all that tells something is null
+    sa.Column("demanded", sa.Boolean, nullable=False),  # whether somebody asked for the deletion
     sa.Column("gone_at", UtcDateTime),
     sa.Column("road", Word),
     sa.Column("job_id", Id),
