@@ -19,9 +19,8 @@ from async_worker.blocking import Blocking
 from async_worker.loops import repeat
 from async_worker.ownership import ClockCheck
 from async_worker.removal import DocumentRemoval
+from async_worker.tenants import TenantPolicies
 from ocr_core.adapters.database import SystemClock
-from ocr_core.contracts.access import HouseTenant, TenantPolicy
-from ocr_core.contracts.access_store import Accounts
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import ObjectStore
 from ocr_core.contracts.stored_documents import DocumentStore
@@ -48,8 +47,7 @@ class DocumentRetention:
         *,
         documents: DocumentStore,
         removal: DocumentRemoval,
-        accounts: Accounts,
-        house: HouseTenant,
+        policies: TenantPolicies,
         objects: ObjectStore,
         blocking: Blocking,
         metrics: Metrics,
@@ -59,20 +57,18 @@ class DocumentRetention:
         """Store what it works with.
 
         Args:
-            documents: Rows of stored documents.
+            documents: Rows of stored documents; called through ``blocking`` only.
             removal: Deletes their objects.
-            accounts: What tenants may have. Both stores are called through ``blocking`` only.
-            house: To whom belongs what the operator's own settings say.
+            policies: What tenants may have, as those see it who keep documents.
             objects: Whose clock the machine's is compared with.
-            blocking: Threads for the stores.
+            blocking: Threads for the store.
             metrics: Of the process.
             clock: The machine's own where none is given.
             reference: What the clock is compared with, in seconds since the epoch; object storage where none is given.
         """
         self._documents = documents
         self._removal = removal
-        self._accounts = accounts
-        self._house = house
+        self._policies = policies
         self._blocking = blocking
         self._clock_check = ClockCheck(objects=objects, clock=clock or SystemClock(), reference=reference)
         self._gone = Counter(
@@ -97,8 +93,7 @@ class DocumentRetention:
             return LOOK_EVERY_S
         expired = 0
         for tenant in tenants:
-            policy = await self._blocking.run(self._accounts.policy_of, tenant)
-            days = self._house.complete(tenant, policy or TenantPolicy()).retention_days
+            days = (await self._policies.of(tenant)).retention_days
             expired += await self._blocking.run(
                 self._documents.expire, tenant, keep_s=days * DAY_S, limit=MAX_DOCUMENTS_A_STEP
             )

@@ -273,8 +273,7 @@ class House:
             retention=DocumentRetention(
                 documents=self._documents,
                 removal=self._removal(),
-                accounts=self._access_store,
-                house=self._settings.house,
+                policies=self._policies,
                 objects=self._objects,
                 blocking=self._blocking,
                 metrics=self.metrics,

@@ -17,6 +17,7 @@ from async_worker.leftovers import Leftovers
 from async_worker.ownership import CLOCK_KEY, OWNER_KEY
 from async_worker.removal import DocumentRemoval
 from async_worker.tenant_deletions import TenantDeletions
+from async_worker.tenants import TenantPolicies
 from local_stack.aws import AwsServer
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.contracts.access import HouseTenant
@@ -68,15 +69,21 @@ def accounts(rooms: Rooms, tmp_path: Path) -> Iterator[SqlAccessStore]:
         yield opened
 
 
+HOUSE = HouseTenant(name="default", retention_days=3)
+
+
 @pytest.fixture
 def retention(rooms: Rooms, accounts: SqlAccessStore, clock: Later) -> DocumentRetention:
+    return ending(rooms, clock, TenantPolicies(house=HOUSE, accounts=accounts, blocking=rooms.blocking))
+
+
+def ending(rooms: Rooms, clock: Later, policies: TenantPolicies) -> DocumentRetention:
     return DocumentRetention(
         documents=rooms.documents,
         removal=DocumentRemoval(
             documents=rooms.documents, jobs=rooms.store, objects=rooms.objects, blocking=rooms.blocking
         ),
-        accounts=accounts,
-        house=HouseTenant(name="default", retention_days=3),
+        policies=policies,
         objects=rooms.objects,
         blocking=rooms.blocking,
         metrics=rooms.metrics,
@@ -129,6 +136,20 @@ async def test_switched_off_means_that_all_of_it_goes(
     assert await retention.expire() == STEP_EVERY_S
     await retention.remove()
     assert tenants_of(await objects(rooms)) == ["globex"]
+
+
+async def test_with_keys_off_the_settings_hold_for_every_tenant(
+    rooms: Rooms, accounts: SqlAccessStore, clock: Later
+) -> None:
+    add_tenant(accounts, "acme", retention_days=0)  # left from when keys were on: nobody looks there
+    retention = ending(rooms, clock, TenantPolicies(house=HOUSE))
+    for tenant in ("acme", "default", "intake"):
+        await keep(rooms, tenant)
+    assert await retention.expire() == LOOK_EVERY_S
+    assert rooms.documents.tenants() == ("acme", "default", "intake")
+    clock.ahead_s = 4 * DAY_S
+    await retention.expire()
+    assert rooms.documents.tenants() == ()
 
 
 async def test_a_clock_that_is_wrong_deletes_nothing(rooms: Rooms, retention: DocumentRetention, clock: Later) -> None:

@@ -129,8 +129,7 @@ def _all_of_them() -> Metrics:
     DocumentRetention(
         documents=nobody,
         removal=nobody,
-        accounts=nobody,
-        house=HouseTenant(name="default"),
+        policies=policies,
         objects=objects,
         blocking=nobody,
         metrics=metrics,
