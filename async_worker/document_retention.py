@@ -21,9 +21,10 @@ from async_worker.ownership import ClockCheck
 from async_worker.removal import DocumentRemoval
 from async_worker.tenants import TenantPolicies
 from ocr_core.adapters.database import SystemClock
+from ocr_core.contracts.errors import OcrError
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.objects import ObjectStore
-from ocr_core.contracts.stored_documents import DocumentStore
+from ocr_core.contracts.stored_documents import DeletedDocument, DocumentStore
 from ocr_core.telemetry import Metrics
 
 DAY_S = 86_400.0
@@ -35,6 +36,8 @@ FORGET_AFTER_S = 30 * DAY_S
 FORGET_EVERY_S = 3_600.0
 STEP_EVERY_S = 1.0
 MAX_DOCUMENTS_A_STEP = 500
+REMOVALS_AT_ONCE = 8
+"""Each is some calls of object storage and database, one after the other."""
 
 _log = logging.getLogger(__name__)
 
@@ -103,14 +106,28 @@ class DocumentRetention:
         """Go on with deletions that are open; the seconds until the next look.
 
         Raises:
-            NotReady: as for ``expire``; the next step begins where this one ended.
+            NotReady: as for ``expire``, once all were tried; the next step goes on with those that are left.
         """
         going = await self._blocking.run(self._documents.deletions, limit=MAX_DOCUMENTS_A_STEP)
-        for document in going:
-            await self._removal.remove(document)
-            self._gone.inc()
-        if going:
-            _log.info("Stored documents are gone", extra={"action": "documents.gone", "documents": len(going)})
+        failures: list[OcrError] = []
+        places = asyncio.Semaphore(REMOVALS_AT_ONCE)
+
+        async def remove(document: DeletedDocument) -> None:
+            async with places:
+                try:
+                    await self._removal.remove(document)
+                except OcrError as error:  # the others are not to wait for this one
+                    failures.append(error)
+                else:
+                    self._gone.inc()
+
+        async with asyncio.TaskGroup() as removals:
+            for document in going:
+                removals.create_task(remove(document))
+        if gone := len(going) - len(failures):
+            _log.info("Stored documents are gone", extra={"action": "documents.gone", "documents": gone})
+        if failures:
+            raise failures[0]
         return 0.0 if len(going) == MAX_DOCUMENTS_A_STEP else REMOVE_EVERY_S
 
     async def forget(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -182,6 +182,29 @@ async def test_a_deletion_that_was_interrupted_is_finished(
     await retention.forget()
     with pytest.raises(NotFound):
         rooms.documents.begin_deletion("acme", kept.id, by=BY)
+
+
+async def test_one_that_cannot_be_deleted_does_not_hold_up_the_others(
+    rooms: Rooms, retention: DocumentRetention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [await keep(rooms) for _ in range(10)]
+    for each in kept:
+        rooms.documents.begin_deletion("acme", each.id, by=BY)
+    delete_many = rooms.objects.delete_many
+
+    async def but_the_first(keys: Sequence[str]) -> None:
+        if any(kept[0].id in key for key in keys):
+            raise NotReady("object storage does not delete it")
+        await delete_many(keys)
+
+    with monkeypatch.context() as locked:
+        locked.setattr(rooms.objects, "delete_many", but_the_first)
+        with pytest.raises(NotReady):
+            await retention.remove()
+    assert [each.id for each in rooms.documents.deletions(limit=99)] == [kept[0].id]
+    assert rooms.metrics.registry.get_sample_value("ocr_documents_gone_total") == 9
+    await retention.remove()
+    assert await objects(rooms) == set()
 
 
 async def test_what_is_remembered_of_the_same_bytes_goes_with_a_deleted_document(
