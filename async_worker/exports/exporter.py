@@ -147,9 +147,10 @@ class Exporter:
             self._documents.of_day, day.tenant, day.day, after=after, limit=DOCUMENTS_A_PAGE
         ):
             after = DocumentCursor(created_at=page[-1].created_at, id=page[-1].id)
-            made = await self._blocking.run(self._documents.corrections, [document.id for document in page])
             for first in range(0, len(page), RESULTS_AHEAD):
                 some = page[first : first + RESULTS_AHEAD]
+                corrected = [document.id for document in some if document.corrections]
+                made = await self._blocking.run(self._documents.corrections, corrected) if corrected else ()
                 results = await asyncio.gather(*(self._result(document) for document in some))
                 for document, result in zip(some, results, strict=True):
                     if result is not None:

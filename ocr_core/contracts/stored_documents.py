@@ -31,6 +31,10 @@ _OBJECT_KEY = re.compile(rf"{DOCUMENTS}/[^/]+/(?P<document>doc_[0-9a-f]{{32}})/.
 
 MAX_LISTED = 500
 MAX_IDS_AT_ONCE = 500
+MAX_CORRECTIONS_OF_DOCUMENT = 5_000
+"""All of them are read whenever the document is."""
+MAX_CORRECTION_CHARACTERS = 16_000_000
+"""Of a document's corrections together: what was read, what it is to be, and who says so."""
 MAX_PATH_CHARACTERS = 200
 MAX_NAME_CHARACTERS = 1_000
 
@@ -231,6 +235,8 @@ class DocumentStore(Protocol):
 
         Raises:
             NotFound: as for ``get``.
+            InvalidRequest: with these it would have more than ``MAX_CORRECTIONS_OF_DOCUMENT``, or they would be longer
+                than ``MAX_CORRECTION_CHARACTERS``.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocr_core.adapters.access_store import SqlAccessStore
-from ocr_core.adapters.document_store import SqlDocumentStore
+from ocr_core.adapters.document_store import SqlDocumentStore, records
 from ocr_core.contracts.audit import Actor, AuditAction
 from ocr_core.contracts.errors import InvalidRequest, NotFound
 from ocr_core.contracts.stored_documents import MAX_LISTED, DocumentCursor, Road, stored_result_key
@@ -117,6 +117,39 @@ class TestCorrections:
         assert (
             document_store.get("acme", document.id).corrections == len(document_store.corrections([document.id])) == 16
         )
+
+    def test_of_many_hands_those_are_refused_who_bring_too_many(
+        self, document_store: SqlDocumentStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records, "MAX_CORRECTIONS_OF_DOCUMENT", 10)
+        document = new_document()
+        document_store.keep(document)
+
+        def correct(number: int) -> int:
+            try:
+                return len(
+                    document_store.add_corrections("acme", document.id, [correction(value=number)] * 2, by=CLERK)
+                )
+            except InvalidRequest:
+                return 0
+
+        assert sorted(together(8, correct)) == [0] * 3 + [2] * 5
+        assert document_store.get("acme", document.id).corrections == 10
+
+    def test_what_is_too_long_is_not_written_down(
+        self, document_store: SqlDocumentStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        document, other = new_document(), new_document()
+        for each in (document, other):
+            document_store.keep(each)
+        monkeypatch.setattr(records, "MAX_CORRECTION_CHARACTERS", 100)
+        for _ in range(2):  # each "null" and a quoted text, by a clerk of two characters
+            document_store.add_corrections("acme", document.id, [correction(value="x" * 42)], by=CLERK)
+        with pytest.raises(InvalidRequest):
+            document_store.add_corrections("acme", document.id, [correction()], by=CLERK)
+        assert len(document_store.corrections([document.id])) == 2
+        assert document_store.get("acme", document.id).corrections == 2
+        document_store.add_corrections("acme", other.id, [correction()], by=CLERK)
 
 
 class TestDeletions:

@@ -13,6 +13,8 @@ from ocr_core.adapters.document_store.tables import document_corrections, stored
 from ocr_core.contracts.errors import InvalidRequest, NotFound
 from ocr_core.contracts.jobs import Clock
 from ocr_core.contracts.stored_documents import (
+    MAX_CORRECTION_CHARACTERS,
+    MAX_CORRECTIONS_OF_DOCUMENT,
     MAX_IDS_AT_ONCE,
     MAX_LISTED,
     Correction,
@@ -75,10 +77,14 @@ class SqlDocumentRecords:
         insert = sa.insert(document_corrections).returning(document_corrections)
         with self._database.writing() as connection:
             row = _document_row(connection, tenant, document_id, lock=True)
+            if row.corrections + len(new) > MAX_CORRECTIONS_OF_DOCUMENT:
+                raise InvalidRequest(f"a document has {MAX_CORRECTIONS_OF_DOCUMENT} corrections at most")
             made = [
                 correction_of(connection.execute(insert, {**shared, **correction_values(each, by)}).one())
                 for each in new
             ]
+            if connection.execute(_characters(document_id)).scalar_one() > MAX_CORRECTION_CHARACTERS:
+                raise InvalidRequest(f"a document's corrections have {MAX_CORRECTION_CHARACTERS} characters at most")
             counted = sa.update(stored_documents).where(_TABLE.id == document_id)
             connection.execute(counted, {"corrections": row.corrections + len(made)})
         return tuple(made)
@@ -106,6 +112,17 @@ class SqlDocumentRecords:
             query = query.where(_position() > _bound(after))
         with self._database.reading() as connection:
             return tuple(document_of(row) for row in connection.execute(query))
+
+
+def _characters(document_id: str) -> sa.Select[int]:
+    """Of all corrections of a document."""
+    table = document_corrections.c
+    lengths = (
+        sa.func.length(each) for each in (table.read_value, table.value, sa.func.coalesce(table.corrected_by, ""))
+    )
+    return sa.select(sa.func.coalesce(sa.func.sum(sum(lengths, sa.literal(0))), 0)).where(
+        table.document_id == document_id
+    )
 
 
 def _position() -> sa.Tuple:
