@@ -12,13 +12,13 @@ from starlette.middleware.cors import CORSMiddleware
 
 from async_worker.api.admin import AdminApi, make_admin_router
 from async_worker.api.admin_values import admin_components
+from async_worker.api.bounded_reads import BoundedReads
 from async_worker.api.document_values import document_components
 from async_worker.api.documents import RESULTS_BYTES, DocumentsApi, make_documents_router
 from async_worker.api.form_uploads import Discards
 from async_worker.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from async_worker.api.idempotency import REPLAYED_HEADER
 from async_worker.api.json_jobs import JsonJobs
-from async_worker.api.line_budget import LineBudget
 from async_worker.api.openapi import components
 from async_worker.api.places import Places
 from async_worker.api.results import Results
@@ -133,7 +133,7 @@ def make_app(
         removal=DocumentRemoval(documents=documents, jobs=store, objects=objects, blocking=blocking),
         schemas=schemas,
         timeout_s=bulk.body_timeout_s,
-        budget=LineBudget(RESULTS_BYTES),
+        reads=BoundedReads(objects, max_bytes=RESULTS_BYTES),
     )
     own_components = components()
     app = create_app(

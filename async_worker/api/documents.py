@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.responses import Response
 
 from async_worker.api import document_openapi as openapi
 from async_worker.api.admin_values import parse_body
+from async_worker.api.bounded_reads import BoundedReads
 from async_worker.api.document_values import (
     Corrections,
     CorrectionsRequest,
@@ -26,7 +28,6 @@ from async_worker.api.document_values import (
     read_cursor,
     write_cursor,
 )
-from async_worker.api.line_budget import LineBudget
 from async_worker.api.queries import check_query
 from async_worker.api.submissions import read_small
 from async_worker.blocking import Blocking
@@ -60,7 +61,7 @@ MAX_BODY_BYTES = 4 << 20
 MAX_PAGE_BYTES = 128 << 20
 LISTED = 100
 RESULTS_BYTES = 512 << 20
-"""Of results that are read at the same time, and of what is made of them."""
+"""Of results and page images that are read at the same time, and of what is made of them."""
 _COPIES = 3
 _REMOVAL_PATIENCE_S = 10.0
 
@@ -81,7 +82,8 @@ class DocumentsApi:
     schemas: Catalogue
     timeout_s: float
     """For a body to arrive."""
-    budget: LineBudget
+    reads: BoundedReads
+    """Of results and page images."""
 
     async def document(self, request: Request) -> StoredDocument:
         """The document that the path names, if it is the caller's.
@@ -91,13 +93,14 @@ class DocumentsApi:
         """
         return await self.blocking.run(self.store.get, caller_of(request).tenant, _id_of(request))
 
-    async def result_of(self, document: StoredDocument) -> bytes:
-        """The stored result.
+    def result_of(self, document: StoredDocument) -> AbstractAsyncContextManager[bytes]:
+        """The stored result, for as long as the context lasts.
 
         Raises:
             NotFound: the document was deleted at this moment.
+            NotReady: as for ``BoundedReads``.
         """
-        return await self.objects.get(document.result_key, max_bytes=MAX_RESULT_BYTES)
+        return self.reads.read(document.result_key, max_bytes=MAX_RESULT_BYTES, copies=_COPIES)
 
 
 def make_documents_router(api: DocumentsApi) -> APIRouter:
@@ -145,8 +148,7 @@ def _add_reading(router: APIRouter, api: DocumentsApi) -> None:
             "reference": document.reference,
             "page_images": sorted(number for number in numbers if number is not None),
         }
-        async with api.budget.hold(document.size_bytes * _COPIES):
-            stored = await api.result_of(document)
+        async with api.result_of(document) as stored:
             body = await asyncio.to_thread(_with_more, stored, more, made)
         return Response(body, media_type="application/json", headers=_PRIVATE)
 
@@ -162,12 +164,12 @@ def _add_pages(router: APIRouter, api: DocumentsApi) -> None:
             raise NotFound("there is no such page")
         key = page_key(document.tenant, document.id, int(untrusted_number))
         try:
-            image = await api.objects.get(key, max_bytes=MAX_PAGE_BYTES)
+            async with api.reads.read(key, max_bytes=MAX_PAGE_BYTES) as image:
+                media_type = ShownMediaType.PNG if image.startswith(_PNG) else ShownMediaType.JPEG
+                headers = {**_PRIVATE, "X-Content-Type-Options": "nosniff"}
+                return Response(image, media_type=media_type.value, headers=headers)
         except NotFound:
             raise NotFound("there is no image of that page") from None
-        media_type = ShownMediaType.PNG if image.startswith(_PNG) else ShownMediaType.JPEG
-        headers = {**_PRIVATE, "X-Content-Type-Options": "nosniff"}
-        return Response(image, media_type=media_type.value, headers=headers)
 
 
 def _add_corrections(router: APIRouter, api: DocumentsApi) -> None:
@@ -185,8 +187,7 @@ def _add_corrections(router: APIRouter, api: DocumentsApi) -> None:
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         asked = parse_body(CorrectionsRequest, untrusted_body)
         made = await api.blocking.run(api.store.corrections, [document.id])
-        async with api.budget.hold(document.size_bytes * _COPIES):
-            stored = await api.result_of(document)
+        async with api.result_of(document) as stored:
             new = await asyncio.to_thread(_checked, stored, document, made, asked, api.schemas)
         by = Corrector(
             key_id=caller_of(request).key_id,

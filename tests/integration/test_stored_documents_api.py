@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
+from async_worker.api.bounded_reads import BoundedReads
 from async_worker.object_keys import by_source_key, job_upload_key
 from async_worker.webhooks.filing import MADE_AT
 from local_stack.aws import AwsServer
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.job_store import SqlJobStore, upgrade
+from ocr_core.adapters.object_store import S3ObjectStore
 from ocr_core.contracts.audit import AuditAction
+from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.jobs import NewDocument, NewJob, new_job_id
 from ocr_core.contracts.stored_documents import Road, StoredDocument, document_prefix, page_key
 from ocr_core.settings import AccessSettings
 from tests.support.access import add_key, add_tenant, bearer
+from tests.support.aws import object_settings, storage_settings
 from tests.support.bulk_api import TENANT, ApiHouse, ServedApi, open_api_house
 from tests.support.job_stores import RULES, claim, read, send
 from tests.support.json_schema import mismatches
@@ -227,6 +232,30 @@ class TestCorrections:
         body = {"corrections": [{"path": "due_date", "value": "2026-11-30"}]}
         answer = api.client.post(f"/v1/documents/{kept.id}/corrections", json=body, headers=bearer(key))
         assert answer.json()["corrections"][0]["key_id"] == key.split("_")[1]
+
+
+class TestMemory:
+    async def test_what_is_read_is_counted_by_its_own_size_and_nobody_waits_for_ever(
+        self, api_house: ApiHouse, aws_server: AwsServer
+    ) -> None:
+        kept = keep(api_house)  # by its row, of five gigabytes with its images
+        size_bytes = len(json.dumps(stored_result(kept.id)))
+        async with AsyncExitStack() as stack:
+            bucket = object_settings(prefix="bulk/").model_copy(update={"bucket": api_house.bucket.name})
+            objects = S3ObjectStore(bucket, storage_settings(aws_server))
+            await objects.start()
+            stack.push_async_callback(objects.close)
+            reads = BoundedReads(objects, max_bytes=3 * size_bytes + len(JPEG), patience_s=0.2)
+            async with (
+                reads.read(kept.result_key, max_bytes=1 << 20, copies=3) as result,
+                reads.read(page_key(TENANT, kept.id, 1), max_bytes=1 << 20) as image,
+            ):
+                assert (len(result), image) == (size_bytes, JPEG)
+                with pytest.raises(NotReady):
+                    async with reads.read(page_key(TENANT, kept.id, 1), max_bytes=1 << 20):
+                        pass
+            async with reads.read(page_key(TENANT, kept.id, 1), max_bytes=1 << 20) as image:
+                assert image == JPEG
 
 
 class TestDeletion:
