@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+import sqlalchemy as sa
 
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.document_store import SqlDocumentStore, records
@@ -296,3 +300,50 @@ class TestDays:
             after = DocumentCursor(created_at=some[-1].created_at, id=some[-1].id)
         assert told == kept
         assert document_store.of_day("acme", "2026-11-22", limit=2) == ()
+
+
+class TestMarks:
+    """Of a busy month there are many: what is asked all the time is not to walk through them."""
+
+    def test_polls_go_by_indexes_that_marks_are_not_in(
+        self, document_store: SqlDocumentStore, job_database: str
+    ) -> None:
+        document_store.keep(new_document())
+        polls: dict[str, Callable[[], object]] = {
+            "ix_stored_documents_there": lambda: document_store.list("acme"),
+            "ix_stored_documents_going": lambda: document_store.deletions(limit=9),
+            "ix_stored_documents_gone": lambda: document_store.forget_deleted(keep_s=DAY_S),
+        }
+        for index, poll in polls.items():
+            assert index in plan_of(poll, job_database)
+        assert "ix_stored_documents_there" in plan_of(
+            lambda: document_store.expire("acme", keep_s=DAY_S, limit=9), job_database
+        )
+
+
+def plan_of(poll: Callable[[], object], database: str) -> str:
+    """By which way the database answers the first question of ``poll``; no table here is large enough to be told by."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_more: object) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, parameters))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        poll()
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    engine = sa.create_engine(database)
+    is_sqlite = engine.dialect.name == "sqlite"
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        if not is_sqlite:
+            cursor.execute("SET enable_seqscan = off")
+        statement, parameters = asked[0]
+        cursor.execute(f"{'EXPLAIN QUERY PLAN' if is_sqlite else 'EXPLAIN'} {statement}", parameters)
+        return str(cursor.fetchall())
+    finally:
+        connection.close()
+        engine.dispose()

@@ -89,8 +89,7 @@ class SqlDocumentDeletions(SqlTrail):
 
     def forget_deleted(self, *, keep_s: float) -> int:
         """See ``DocumentStore``."""
-        # The first condition says nothing new, but lets the partial index serve.
-        over = sa.and_(_TABLE.deleted_at.is_not(None), _TABLE.gone_at <= self._clock.now() - timedelta(seconds=keep_s))
+        over = _TABLE.gone_at <= self._clock.now() - timedelta(seconds=keep_s)
         return self._delete(sa.select(_TABLE.id).where(over).limit(_MAX_ROWS_A_STEP))
 
     def delete_documents_of(self, tenant: str, *, limit: int) -> int:

@@ -14,7 +14,15 @@ import sqlalchemy as sa
 
 from ocr_core.adapters.database.metadata import Id, UtcDateTime, Word, metadata
 
-_DELETED = sa.text("deleted_at IS NOT NULL")
+_THERE = sa.text("deleted_at IS NULL")
+_GOING = sa.text("deleted_at IS NOT NULL AND gone_at IS NULL")
+_GONE = sa.text("gone_at IS NOT NULL")
+
+
+def _partial(condition: sa.TextClause, name: str, *columns: str) -> sa.Index:
+    """A month of marks is many times what is there or going: questions about these are not to walk through those."""
+    return sa.Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
 
 stored_documents = sa.Table(
     "stored_documents",
@@ -38,10 +46,11 @@ stored_documents = sa.Table(
     sa.Column("result_key", sa.Text),
     sa.Column("size_bytes", sa.BigInteger),
     sa.Column("corrections", sa.Integer, nullable=False),
-    sa.Index(None, "tenant", "created_at", "id"),  # lists, and what is old
+    _partial(_THERE, "ix_stored_documents_there", "tenant", "created_at", "id"),  # lists, and what is old
     sa.Index(None, "tenant", "day"),  # the export
     sa.Index(None, "tenant", "sha256"),
-    sa.Index("ix_stored_documents_deleted_at", "deleted_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
+    _partial(_GOING, "ix_stored_documents_going", "deleted_at", "id"),
+    _partial(_GONE, "ix_stored_documents_gone", "gone_at"),
 )
 
 document_corrections = sa.Table(

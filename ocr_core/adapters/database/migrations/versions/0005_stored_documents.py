@@ -40,17 +40,20 @@ def upgrade() -> None:
         sa.Column("corrections", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stored_documents")),
     )
-    op.create_index("ix_stored_documents_tenant_created_at_id", "stored_documents", ["tenant", "created_at", "id"])
     op.create_index("ix_stored_documents_tenant_day", "stored_documents", ["tenant", "day"])
     op.create_index("ix_stored_documents_tenant_sha256", "stored_documents", ["tenant", "sha256"])
-    deleted = sa.text("deleted_at IS NOT NULL")
-    op.create_index(
-        "ix_stored_documents_deleted_at",
-        "stored_documents",
-        ["deleted_at"],
-        sqlite_where=deleted,
-        postgresql_where=deleted,
-    )
+    for name, columns, condition in (
+        ("there", ["tenant", "created_at", "id"], sa.text("deleted_at IS NULL")),
+        ("going", ["deleted_at", "id"], sa.text("deleted_at IS NOT NULL AND gone_at IS NULL")),
+        ("gone", ["gone_at"], sa.text("gone_at IS NOT NULL")),
+    ):
+        op.create_index(
+            f"ix_stored_documents_{name}",
+            "stored_documents",
+            columns,
+            sqlite_where=condition,
+            postgresql_where=condition,
+        )
     op.create_table(
         "document_corrections",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
