@@ -50,8 +50,6 @@ DOCUMENT_NOT_KEPT = "document_not_kept"
 
 STORE_THREADS = 4
 """Rows that are written at the same time."""
-_RESERVE_S = 0.2
-"""Of a request's deadline, left for the answer itself."""
 _RESULT_TYPE = "application/json"
 
 _log = logging.getLogger(__name__)
@@ -226,7 +224,12 @@ class KeptDocument:
             self._loop.call_soon_threadsafe(self._start_upload, image)
 
     async def finish(
-        self, as_json: Callable[[], Awaitable[Mapping[str, Any]]], *, timing_ms: Mapping[str, float], deadline: Deadline
+        self,
+        as_json: Callable[[], Awaitable[Mapping[str, Any]]],
+        *,
+        timing_ms: Mapping[str, float],
+        deadline: Deadline,
+        reserve_s: float,
     ) -> None:
         """Store the result and the row, once the pages are there; ``put_into`` tells how it went. It never raises.
 
@@ -234,11 +237,12 @@ class KeptDocument:
             as_json: Makes what the text side answered, as JSON.
             timing_ms: What it is to tell of how long things took.
             deadline: Of the request.
+            reserve_s: Of that, left for the answer itself.
         """
         try:
-            result = await self._result(as_json, deadline)
+            result = await self._result(as_json, deadline, reserve_s)
             body = await asyncio.to_thread(to_json, {**result, "id": self.id, "timing_ms": timing_ms})
-            await self._store_in_time(result, body, deadline)
+            await self._store_in_time(result, body, deadline, reserve_s)
         except OcrError as error:
             self._problem = error
         except Exception as error:
@@ -265,20 +269,22 @@ class KeptDocument:
         return replace(result, warning_codes=tuple(dict.fromkeys((*result.warning_codes, DOCUMENT_NOT_KEPT))))
 
     async def _result(
-        self, as_json: Callable[[], Awaitable[Mapping[str, Any]]], deadline: Deadline
+        self, as_json: Callable[[], Awaitable[Mapping[str, Any]]], deadline: Deadline, reserve_s: float
     ) -> Mapping[str, Any]:
         """What is to be kept. Made apart from what the stores are waited for: they cannot help how long it takes."""
         if self._problem is not None:
             raise self._problem
-        patience_s = min(self._keeper.patience.whole_s, deadline.remaining_s() - _RESERVE_S)
+        patience_s = min(self._keeper.patience.whole_s, deadline.remaining_s() - reserve_s)
         try:
             async with asyncio.timeout(max(0.0, patience_s)):
                 return await as_json()
         except TimeoutError:
             raise NotReady("the document's JSON was not made in time") from None
 
-    async def _store_in_time(self, result: Mapping[str, Any], body: bytes, deadline: Deadline) -> None:
-        patience = self._keeper.patience.grant(deadline, reserve_s=_RESERVE_S)
+    async def _store_in_time(
+        self, result: Mapping[str, Any], body: bytes, deadline: Deadline, reserve_s: float
+    ) -> None:
+        patience = self._keeper.patience.grant(deadline, reserve_s=reserve_s)
         try:
             async with asyncio.timeout(patience.seconds):
                 self._stored = await self._store(result, body)

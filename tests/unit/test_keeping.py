@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import NotReady
+from ocr_core.contracts.ports import RenderedResult
 from ocr_core.contracts.stored_documents import NewStoredDocument, StoredDocument
+from ocr_core.service import RequestContext
 from ocr_core.telemetry import Metrics
+from preprocess_svc.completing import complete, reserve_s
 from preprocess_svc.keeping import DocumentKeeper
 from preprocess_svc.searchable_pdf.held_images import ImageBudget
-from preprocess_svc.shown_pages import ShownMediaType, ShownPage
+from preprocess_svc.shown_pages import ShownMediaType, ShownPage, ShownPages
 from preprocess_svc.stores_patience import AGAIN_S, SHARE_AFTER_FAILURE, StoresPatience
 
 WHOLE_S = 1.0
@@ -76,7 +81,9 @@ class Keeping:
     stores: Stores
     clock: Clock
 
-    async def document(self, *, timeout_s: float = 30.0, problem: Exception | None = None) -> bool:
+    async def document(
+        self, *, timeout_s: float = 30.0, reserve_s: float = 0.2, problem: Exception | None = None
+    ) -> bool:
         """Whether it was kept."""
 
         async def as_json() -> dict[str, Any]:
@@ -87,7 +94,7 @@ class Keeping:
         with self.keeper.document("acme", schemas=("auto",), retention_days=7) as kept:
             kept.take(ShownPage(number=1, media_type=ShownMediaType.PNG, width_px=1, height_px=1, data=b"page"))
             await asyncio.sleep(0)  # its upload begins
-            await kept.finish(as_json, timing_ms={}, deadline=Deadline.after(timeout_s))
+            await kept.finish(as_json, timing_ms={}, deadline=Deadline.after(timeout_s), reserve_s=reserve_s)
             result = {**ANSWER, "warnings": []}
             kept.put_into(result)
         assert ("stored_until" in result) is (kept.id in self.stores.rows)
@@ -145,6 +152,43 @@ async def test_nor_is_a_text_side_that_fails(keeping: Keeping) -> None:
     keeping.stores.delay_s = SLOW_S
     assert not await keeping.document(problem=NotReady("the text side does not answer"))
     assert await keeping.document()
+
+
+async def test_the_answer_is_left_the_time_that_it_needs(keeping: Keeping) -> None:
+    keeping.stores.delay_s = 60.0
+    deadline = Deadline.after(1.0)
+    assert not await keeping.document(timeout_s=1.0, reserve_s=0.8)
+    assert deadline.remaining_s() > 0.5  # without it the stores would have had all of the second
+
+
+class TestReserve:
+    def test_a_long_answer_is_left_more_than_it_takes(self) -> None:
+        line = {"text": "株式会社架空倉庫 123,456", "quad": [[1.5, 2.5], [3.5, 2.5], [3.5, 4.5], [1.5, 4.5]]}
+        result = rendered(to_json({"pages": [{"number": 1, "lines": [line] * 20_000}]}))
+        took_s = []
+        for _ in range(3):
+            started_s = time.perf_counter()
+            asyncio.run(complete(result, RequestContext(request_id="req_1"), None, None))
+            took_s.append(time.perf_counter() - started_s)
+        assert reserve_s(result, None, is_completed=True) > reserve_s(rendered(b""), None, is_completed=True) + 0.15
+        assert reserve_s(result, None, is_completed=True) > min(took_s)
+
+    def test_and_one_with_page_images_more_still(self) -> None:
+        budget = ImageBudget(max_document_bytes=1 << 26, max_held_bytes=1 << 26)
+        with ShownPages(jpeg_quality=80, budget=budget).answer() as images:
+            empty_s = reserve_s(rendered(b""), images, is_completed=True)
+            data = bytes(20_000_000)
+            images.add(ShownPage(number=1, media_type=ShownMediaType.PNG, width_px=1, height_px=1, data=data))
+            assert reserve_s(rendered(b""), images, is_completed=True) - empty_s > 0.2
+
+    def test_what_goes_out_as_it_is_needs_no_more_for_being_long(self) -> None:
+        assert reserve_s(rendered(bytes(10_000_000)), None, is_completed=False) == reserve_s(
+            rendered(b""), None, is_completed=True
+        )
+
+
+def rendered(body: bytes) -> RenderedResult:
+    return RenderedResult(content_type="application/json", body=body)
 
 
 class TestPatience:
