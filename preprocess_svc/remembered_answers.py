@@ -113,6 +113,7 @@ class RememberedAnswers:
             return Recall(found=None, key=None, caller=caller)  # whoever reads the document finds out why
         key = MemoryKey.of(
             tenant=caller.tenant,
+            tenant_since=caller.policy.tenant_since,
             document_sha256=document_sha256,
             circumstances={
                 "kind": "answer",

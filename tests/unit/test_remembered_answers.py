@@ -170,6 +170,18 @@ async def test_nobody_finds_what_is_another_tenants_or_of_other_bytes() -> None:
     assert not await asking.knows(document="e" * 64)
 
 
+async def test_a_tenant_of_the_same_name_that_was_made_anew_is_another_one() -> None:
+    asking = Asking()
+
+    def of_day(day: int) -> Caller:
+        since = dt.datetime(2026, 1, day, tzinfo=dt.UTC)
+        return replace(ACME, policy=TenantPolicy(tenant_since=since))
+
+    await asking.answered(caller=of_day(1))
+    assert await asking.knows(caller=of_day(1))
+    assert not await asking.knows(caller=of_day(2))
+
+
 @pytest.mark.parametrize("what", ["models", "text", "house"])
 async def test_whatever_answers_are_made_with_is_a_part_of_the_key(what: str) -> None:
     asking = Asking()
