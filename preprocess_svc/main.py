@@ -122,7 +122,7 @@ def make_app(
         keeper = DocumentKeeper(
             objects=S3ObjectStore(objects, storage),
             store=SqlDocumentStore(bulk.database_url.get_secret_value(), pool_size=STORE_THREADS),
-            budget=image_budget(pdf),
+            budget=image_budget(pdf),  # its own: what is kept takes no memory from what is answered
             jpeg_quality=pdf.jpeg_quality,
             keep_timeout_s=documents.keep_timeout_s,
             metrics=metrics,

@@ -119,14 +119,6 @@ class TestShelf:
         assert shelf.drop_older(11.0) == 1
         assert (len(shelf), shelf.size_bytes) == (0, 0)
 
-    def test_it_forgets_a_document_or_a_tenant(self) -> None:
-        shelf = Shelf(100_000)
-        for tenant, document in (("acme", A), ("acme", B), ("globex", A)):
-            shelf.put(key(tenant, document), thing())
-        assert shelf.forget("acme", A) == 1
-        assert shelf.forget("acme") == 1
-        assert shelf.get(key("globex", A), not_before_s=0) is not None
-
 
 @dataclass
 class IllStore:
