@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic_core import to_json
 
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import NotReady
 from ocr_core.contracts.ports import RenderedResult
 from ocr_core.contracts.stored_documents import NewStoredDocument, StoredDocument
-from ocr_core.service import RequestContext
 from ocr_core.telemetry import Metrics
-from preprocess_svc.completing import complete, reserve_s
+from preprocess_svc.completing import reserve_s
 from preprocess_svc.keeping import DocumentKeeper
 from preprocess_svc.searchable_pdf.held_images import ImageBudget
 from preprocess_svc.shown_pages import ShownMediaType, ShownPage, ShownPages
@@ -163,15 +160,9 @@ async def test_the_answer_is_left_the_time_that_it_needs(keeping: Keeping) -> No
 
 class TestReserve:
     def test_a_long_answer_is_left_more_than_it_takes(self) -> None:
-        line = {"text": "株式会社架空倉庫 123,456", "quad": [[1.5, 2.5], [3.5, 2.5], [3.5, 4.5], [1.5, 4.5]]}
-        result = rendered(to_json({"pages": [{"number": 1, "lines": [line] * 20_000}]}))
-        took_s = []
-        for _ in range(3):
-            started_s = time.perf_counter()
-            asyncio.run(complete(result, RequestContext(request_id="req_1"), None, None))
-            took_s.append(time.perf_counter() - started_s)
-        assert reserve_s(result, None, is_completed=True) > reserve_s(rendered(b""), None, is_completed=True) + 0.15
-        assert reserve_s(result, None, is_completed=True) > min(took_s)
+        """Completing one of 20,000 lines, 3.5 MB, takes 300 ms on a machine that has nothing else to do."""
+        long_s = reserve_s(rendered(bytes(3_500_000)), None, is_completed=True)
+        assert long_s > reserve_s(rendered(b""), None, is_completed=True) + 0.3
 
     def test_and_one_with_page_images_more_still(self) -> None:
         budget = ImageBudget(max_document_bytes=1 << 26, max_held_bytes=1 << 26)
