@@ -23,13 +23,14 @@ import hashlib
 import re
 import secrets
 
+from ocr_core.contracts import areas
 from ocr_core.contracts.jobs import Lease
 from ocr_core.contracts.result import OutputFormat
 
-UPLOADS = "uploads"
-READINGS = "readings"
-RESULTS = "results"
-EXPORTS = "exports"
+UPLOADS = areas.UPLOADS
+READINGS = areas.READINGS
+RESULTS = areas.RESULTS
+EXPORTS = areas.EXPORTS
 
 MAX_QUOTED_CHARACTERS = 700
 """Of a source's key within ours: with the tenant, the bucket and our own prefix it stays within a key's 1,024 bytes."""

@@ -1,4 +1,4 @@
-"""Objects that are to be gone: all below a prefix, and all that there is of a stored document."""
+"""Objects that are to be gone: all that there is of a stored document."""
 
 from __future__ import annotations
 
@@ -10,25 +10,8 @@ from async_worker.webhooks.filing import MADE_AT
 from ocr_core.adapters.remembered import forget
 from ocr_core.contracts.errors import NotFound
 from ocr_core.contracts.job_store import DocumentTraces, Retention
-from ocr_core.contracts.objects import MAX_DELETES, ObjectStore
+from ocr_core.contracts.objects import ObjectStore, delete_below
 from ocr_core.contracts.stored_documents import DeletedDocument, DocumentStore, document_prefix
-
-
-async def delete_below(objects: ObjectStore, prefix: str) -> int:
-    """Delete every object whose key starts with ``prefix``; how many.
-
-    Raises:
-        NotReady: the object store does not answer; some of them may be gone.
-    """
-    count, keys = 0, list[str]()
-    async for found in objects.scan(prefix):
-        keys.append(found.key)
-        if len(keys) == MAX_DELETES:
-            await objects.delete_many(keys)
-            count, keys = count + len(keys), []
-    if keys:
-        await objects.delete_many(keys)
-    return count + len(keys)
 
 
 class DocumentRemoval:

@@ -22,13 +22,12 @@ from async_worker.exports.layout import exports_of
 from async_worker.loops import repeat
 from async_worker.object_keys import READINGS, RESULTS, UPLOADS
 from async_worker.ownership import Ownership
-from async_worker.removal import delete_below
 from ocr_core.adapters.database import SystemClock
 from ocr_core.contracts.access import Tenant
 from ocr_core.contracts.access_store import Administration
 from ocr_core.contracts.job_store import JobStore
 from ocr_core.contracts.jobs import Clock
-from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.objects import ObjectStore, delete_below
 from ocr_core.contracts.remembered import REMEMBERED
 from ocr_core.contracts.stored_documents import DocumentStore, tenant_prefix
 from ocr_core.settings import BulkSettings

@@ -324,9 +324,11 @@ class PdfSettings(SettingsGroup):
     jpeg_quality: int = Field(default=80, ge=1, le=100)
     """Of pages in colour or grey; pages of black and white alone are written without loss."""
     max_document_bytes: int = Field(default=64_000_000, ge=1)
-    """Of one document's page images on the sync road, which are held in memory until its PDF is written."""
+    """Of one document's page images on the sync road, which are held in memory until its PDF is written, or until it
+    is stored."""
     max_held_bytes: int = Field(default=256_000_000, ge=1)
-    """Of the page images of all documents of one process at once; what would not fit is answered 429."""
+    """Of the page images of all documents of one process at once; what would not fit is answered 429. Images of
+    documents that are stored are counted apart, up to as much again; what would not fit there is not kept."""
     max_bulk_document_bytes: int = Field(default=4_000_000_000, ge=1, le=9_000_000_000)
     """Of one document's PDF on the bulk road; it and a range's page images are in temporary files meanwhile."""
 

@@ -1,4 +1,4 @@
-"""Documents of the sync road that are kept, for tenants that have retention (docs/adr/0016-kept-before-the-answer.md).
+"""Documents of the sync road that are kept, for tenants that have retention (docs/adr/0017-kept-before-the-answer.md).
 
 ::
 
@@ -6,7 +6,7 @@
     all is structured ─► the last images, the result, the row ─► the answer, which names the document
 
 An answer that names a stored document is about one that can be fetched at once. A store that does not answer in time
-costs the answer no more than ``keep_timeout_s``, and a warning in it; once it has failed, hardly that.
+costs the answer no more than ``keep_timeout_s``, and a warning in it; while it fails, most answers a fifth of that.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -42,15 +43,13 @@ from ocr_core.contracts.stored_documents import (
 from ocr_core.telemetry import Metrics
 from preprocess_svc.searchable_pdf.held_images import HeldImages, ImageBudget
 from preprocess_svc.shown_pages import ShownPage, shown_page
+from preprocess_svc.stores_patience import StoresPatience
 
 DOCUMENT_NOT_KEPT = "document_not_kept"
 """The warning of an answer whose document could not be kept."""
 
 STORE_THREADS = 4
 """Rows that are written at the same time."""
-_PATIENCE_AFTER_FAILURE_S = 0.2
-_RESERVE_S = 0.2
-"""Of a request's deadline, left for the answer itself."""
 _RESULT_TYPE = "application/json"
 
 _log = logging.getLogger(__name__)
@@ -92,6 +91,7 @@ class DocumentKeeper:
         jpeg_quality: int,
         keep_timeout_s: float,
         metrics: Metrics,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Store what it works with.
 
@@ -100,16 +100,16 @@ class DocumentKeeper:
             store: Where rows go; closed here.
             budget: The memory that images may take until they are stored.
             jpeg_quality: 1 to 100.
-            keep_timeout_s: How long an answer waits for its document, when all else is done.
+            keep_timeout_s: How long an answer waits for the stores, when all else is done.
             metrics: Of the process.
+            monotonic_s: The time, for what is remembered of the stores' failures.
         """
         self.objects = objects
         self.store = store
         self.budget = budget
         self.jpeg_quality = jpeg_quality
         self.threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="documents")
-        self._keep_timeout_s = keep_timeout_s
-        self._has_failed = False
+        self.patience = StoresPatience(keep_timeout_s, monotonic_s=monotonic_s)
         self._outcomes = Counter(
             "ocr_documents_kept",
             "Documents of tenants with retention, by whether they were kept.",
@@ -127,7 +127,7 @@ class DocumentKeeper:
     async def close(self) -> None:
         """Let go of threads and connections, after what is being taken back."""
         if self._discarding:
-            await asyncio.wait(self._discarding, timeout=self._keep_timeout_s)
+            await asyncio.wait(self._discarding, timeout=self.patience.whole_s)
         self.threads.shutdown(wait=False, cancel_futures=True)
         self.store.close()
         await self.objects.close()
@@ -145,15 +145,8 @@ class DocumentKeeper:
             return False
         return True
 
-    def patience_s(self, deadline: Deadline) -> float:
-        """How long an answer may wait for the rest of keeping."""
-        usual_s = _PATIENCE_AFTER_FAILURE_S if self._has_failed else self._keep_timeout_s
-        return max(0.0, min(usual_s, deadline.remaining_s() - _RESERVE_S))
-
     def note(self, problem: OcrError | None) -> None:
         """How keeping a document ended."""
-        # A document that takes more memory than there is says nothing of the stores.
-        self._has_failed = isinstance(problem, NotReady)
         self._outcomes.labels("kept" if problem is None else "failed").inc()
         if problem is not None:
             _log.warning(
@@ -193,6 +186,7 @@ class KeptDocument:
         self._size_bytes = 0
         self._problem: OcrError | None = None
         self._stored: StoredDocument | None = None
+        self._have_stores_failed = False
         self._has_ended = False
         self._may_have_a_row = False
 
@@ -230,7 +224,12 @@ class KeptDocument:
             self._loop.call_soon_threadsafe(self._start_upload, image)
 
     async def finish(
-        self, as_json: Callable[[], Awaitable[Mapping[str, Any]]], *, timing_ms: Mapping[str, float], deadline: Deadline
+        self,
+        as_json: Callable[[], Awaitable[Mapping[str, Any]]],
+        *,
+        timing_ms: Mapping[str, float],
+        deadline: Deadline,
+        reserve_s: float,
     ) -> None:
         """Store the result and the row, once the pages are there; ``put_into`` tells how it went. It never raises.
 
@@ -238,16 +237,20 @@ class KeptDocument:
             as_json: Makes what the text side answered, as JSON.
             timing_ms: What it is to tell of how long things took.
             deadline: Of the request.
+            reserve_s: Of that, left for the answer itself.
         """
         try:
-            async with asyncio.timeout(self._keeper.patience_s(deadline)):
-                self._stored = await self._store(as_json, timing_ms)
-        except TimeoutError:
-            self._problem = NotReady("the stores did not take the document in time")
+            result = await self._result(as_json, deadline, reserve_s)
+            body = await asyncio.to_thread(to_json, {**result, "id": self.id, "timing_ms": timing_ms})
+            await self._store_in_time(result, body, deadline, reserve_s)
         except OcrError as error:
             self._problem = error
         except Exception as error:
             self._problem = _fault(error)
+        if self._problem is None:
+            self._keeper.patience.note_success()
+        elif self._have_stores_failed:  # and not the text side, or a document that takes more memory than there is
+            self._keeper.patience.note_failure()
         self._keeper.note(self._problem)
 
     def put_into(self, result: dict[str, Any]) -> None:
@@ -265,13 +268,34 @@ class KeptDocument:
             return replace(result, stored_id=self.id)
         return replace(result, warning_codes=tuple(dict.fromkeys((*result.warning_codes, DOCUMENT_NOT_KEPT))))
 
-    async def _store(
-        self, as_json: Callable[[], Awaitable[Mapping[str, Any]]], timing_ms: Mapping[str, float]
-    ) -> StoredDocument:
+    async def _result(
+        self, as_json: Callable[[], Awaitable[Mapping[str, Any]]], deadline: Deadline, reserve_s: float
+    ) -> Mapping[str, Any]:
+        """What is to be kept. Made apart from what the stores are waited for: they cannot help how long it takes."""
         if self._problem is not None:
             raise self._problem
-        result = await as_json()
-        body = await asyncio.to_thread(to_json, {**result, "id": self.id, "timing_ms": timing_ms})
+        patience_s = min(self._keeper.patience.whole_s, deadline.remaining_s() - reserve_s)
+        try:
+            async with asyncio.timeout(max(0.0, patience_s)):
+                return await as_json()
+        except TimeoutError:
+            raise NotReady("the document's JSON was not made in time") from None
+
+    async def _store_in_time(
+        self, result: Mapping[str, Any], body: bytes, deadline: Deadline, reserve_s: float
+    ) -> None:
+        patience = self._keeper.patience.grant(deadline, reserve_s=reserve_s)
+        try:
+            async with asyncio.timeout(patience.seconds):
+                self._stored = await self._store(result, body)
+        except TimeoutError:
+            self._have_stores_failed |= patience.is_whole
+            raise NotReady("the stores did not take the document in time") from None
+        except NotReady:
+            self._have_stores_failed |= patience.is_whole
+            raise
+
+    async def _store(self, result: Mapping[str, Any], body: bytes) -> StoredDocument:
         await asyncio.gather(*self._uploads)
         if self._problem is not None:
             raise self._problem
@@ -312,6 +336,7 @@ class KeptDocument:
             await self._keeper.objects.put(key, image.data, content_type=image.media_type.value)
         except OcrError as error:  # told when all is done; meanwhile nobody waits for this task
             self._problem = error
+            self._have_stores_failed |= isinstance(error, NotReady)  # in a time of its own, which no deadline cuts
 
 
 def _fault(error: Exception) -> InternalError:

@@ -24,6 +24,7 @@ from ocr_core.adapters.remembered import Kind, Memory
 from ocr_core.adapters.storage import S3Storage
 from ocr_core.adapters.triton import TritonModels
 from ocr_core.contracts.access import HouseTenant
+from ocr_core.contracts.areas import OwnAreas
 from ocr_core.contracts.errors import NotReady
 from ocr_core.service import Readiness, create_app, serve
 from ocr_core.service.declarations import all_open
@@ -121,7 +122,7 @@ def make_app(
         keeper = DocumentKeeper(
             objects=S3ObjectStore(objects, storage),
             store=SqlDocumentStore(bulk.database_url.get_secret_value(), pool_size=STORE_THREADS),
-            budget=image_budget(pdf),
+            budget=image_budget(pdf),  # its own: what is kept takes no memory from what is answered
             jpeg_quality=pdf.jpeg_quality,
             keep_timeout_s=documents.keep_timeout_s,
             metrics=metrics,
@@ -166,7 +167,7 @@ def make_app(
         ),
         quotas=SyncQuotas(metrics),
         limits=limits.to_open_limits(),
-        sources=Sources(storage=store),
+        sources=Sources(storage=store, own_areas=OwnAreas(S3ObjectStore(objects, storage))),
         opener=opener,
         models=models,
         workers=workers,

@@ -55,7 +55,7 @@ class Recall:
     found: Remembered | None
     """To be made anew for this request (``renewed``)."""
     key: MemoryKey | None
-    """Null: what answers are made with is not known, so that nothing can be remembered either."""
+    """Null: what answers are made with is not known, or its caller wants nothing kept: nothing is remembered either."""
     caller: Caller
     models_sha256: str = ""
     text_sha256: str = ""
@@ -98,7 +98,12 @@ class RememberedAnswers:
         caller: Caller,
         deadline: Deadline,
     ) -> Recall:
-        """Whether this very question has been answered."""
+        """Whether this very question has been answered.
+
+        Of a tenant whose documents are kept, answers lie at rest: none of a document of which nothing is to be kept.
+        """
+        if caller.policy.retention_days and not parameters.store:
+            return Recall(found=None, key=None, caller=caller)
         try:
             async with asyncio.timeout(min(PATIENCE_S, deadline.remaining_s())):
                 models, text_sha256 = await asyncio.gather(
@@ -108,6 +113,7 @@ class RememberedAnswers:
             return Recall(found=None, key=None, caller=caller)  # whoever reads the document finds out why
         key = MemoryKey.of(
             tenant=caller.tenant,
+            tenant_since=caller.policy.tenant_since,
             document_sha256=document_sha256,
             circumstances={
                 "kind": "answer",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ocr_core.contracts.areas import OwnAreas
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import Forbidden, InvalidRequest
 from preprocess_svc.file_names import clean_file_name
@@ -45,6 +46,11 @@ class S3Location:
         return cls(bucket=bucket, key=key)
 
     @property
+    def uri(self) -> str:
+        """The address as a whole."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
     def file_name(self) -> str | None:
         """The key's last segment, fit to be repeated in the answer."""
         return clean_file_name(self.key)
@@ -63,13 +69,30 @@ class AllowList:
             Forbidden: no entry covers it. The answer does not tell whether the object exists.
         """
         if not any(self._covers(bucket, prefix, location) for bucket, prefix in self._entries):
-            raise Forbidden("parameter 'source': that bucket and prefix are not on the allow-list")
+            raise _forbidden()
 
     @staticmethod
     def _covers(bucket: str, prefix: str, location: S3Location) -> bool:
         if bucket != location.bucket:
             return False
         return not prefix or location.key == prefix or location.key.startswith(f"{prefix}/")
+
+
+def check_source(location: S3Location, *, allow_list: AllowList, own_areas: OwnAreas) -> None:
+    """Let an address pass that a caller of either road may name.
+
+    What the house keeps itself of all its tenants is never that, even where an allow-list covers the whole bucket.
+
+    Raises:
+        Forbidden: it may not. The answer does not tell whether the object exists.
+    """
+    if own_areas.hold(location.uri):
+        raise _forbidden()
+    allow_list.check(location)
+
+
+def _forbidden() -> Forbidden:
+    return Forbidden("parameter 'source': that bucket and prefix are not on the allow-list")
 
 
 class Storage(Protocol):
@@ -83,14 +106,15 @@ class Storage(Protocol):
 class Sources:
     """Fetches what its caller's allow-list permits."""
 
-    def __init__(self, *, storage: Storage) -> None:
+    def __init__(self, *, storage: Storage, own_areas: OwnAreas) -> None:
         self._storage = storage
+        self._own_areas = own_areas
 
     async def fetch(self, location: S3Location, *, allow_list: AllowList, max_bytes: int, deadline: Deadline) -> bytes:
-        """Read the object at ``location``, if the list covers it.
+        """Read the object at ``location``, if the list covers it and it is none that the house keeps itself.
 
         Raises:
             Forbidden, InvalidRequest, DocumentTooLarge, NotReady, DeadlineExceeded.
         """
-        allow_list.check(location)
+        check_source(location, allow_list=allow_list, own_areas=self._own_areas)
         return await self._storage.fetch(location.bucket, location.key, max_bytes=max_bytes, deadline=deadline)

@@ -24,7 +24,7 @@ from ocr_core.service import RequestContext
 from ocr_core.service.quotas import SyncQuotas
 from ocr_core.telemetry import Metrics
 from preprocess_svc.admission import Admission, Permit
-from preprocess_svc.completing import complete, rounded
+from preprocess_svc.completing import complete, reserve_s, rounded
 from preprocess_svc.door import Door
 from preprocess_svc.keeping import DocumentKeeper, KeptDocument
 from preprocess_svc.page_guess import guess_pages
@@ -225,26 +225,27 @@ class SyncRoad:
         if isinstance(images, PdfAnswer):
             with _stage(context, "write"):
                 result = await images.write(result)
+        is_completed = parameters.format is OutputFormat.JSON
+        shown = images if isinstance(images, ShownAnswer) else None
         if kept is not None:
             with _stage(context, "keep"):
-                await self._keep(kept, reading, result, parameters=parameters, deadline=deadline, context=context)
+                left_s = reserve_s(result, shown, is_completed=is_completed)
+                await self._keep(kept, reading, result, asked, reserve_s=left_s)
             result = kept.tell_by_headers(result)
         context.stages_ms["total"] = context.elapsed_ms()
-        if parameters.format is not OutputFormat.JSON:
-            return result
-        return await complete(result, context, images if isinstance(images, ShownAnswer) else None, kept)
+        return await complete(result, context, shown, kept) if is_completed else result
 
     async def _keep(
         self,
         kept: KeptDocument,
         reading: Reading,
         result: RenderedResult,
+        asked: Asked,
         *,
-        parameters: OcrParameters,
-        deadline: Deadline,
-        context: RequestContext,
+        reserve_s: float,
     ) -> None:
         """Keep the document; of an answer in another format the JSON is made as well."""
+        parameters, deadline, context = asked.parameters, asked.deadline, asked.context
 
         async def as_json() -> dict[str, Any]:
             rendered = result
@@ -257,7 +258,7 @@ class SyncRoad:
             return answer
 
         timing_ms = rounded({**context.stages_ms, "total": context.elapsed_ms()})
-        await kept.finish(as_json, timing_ms=timing_ms, deadline=deadline)
+        await kept.finish(as_json, timing_ms=timing_ms, deadline=deadline, reserve_s=reserve_s)
 
     def _note(self, reading: Reading, context: RequestContext) -> None:
         unread = sum(isinstance(page, PageError) for page in reading.pages)

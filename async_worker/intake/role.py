@@ -21,9 +21,10 @@ from async_worker.blocking import Blocking
 from async_worker.intake.events import Announced, decode
 from async_worker.job_sources import JobSources
 from async_worker.loops import repeat
-from async_worker.object_keys import READINGS, RESULTS, UPLOADS, by_source_key
+from async_worker.object_keys import by_source_key
 from async_worker.tenants import TenantPolicies
 from ocr_core import tracing
+from ocr_core.contracts.areas import OwnAreas
 from ocr_core.contracts.errors import NotReady, OcrError
 from ocr_core.contracts.job_store import JobRecords
 from ocr_core.contracts.jobs import MAX_REFERENCE_CHARACTERS, IdempotencyKey, NewDocument, NewJob, new_job_id
@@ -74,7 +75,7 @@ class Intake:
         self._policies = policies
         self._blocking = blocking
         self._settings = settings
-        self._own = tuple(f"{objects.uri(area)}/" for area in (UPLOADS, READINGS, RESULTS))
+        self._own_areas = OwnAreas(objects)
         self._messages = Counter(
             "ocr_bulk_intake_messages",
             "Messages of the intake queue, by outcome.",
@@ -184,7 +185,7 @@ class Intake:
 
     def _is_not_meant(self, source: str) -> bool:
         """What the bucket tells of that nobody wants read: what we wrote there ourselves, and folders."""
-        return source.startswith(self._own) or source.endswith("/")
+        return self._own_areas.hold(source) or source.endswith("/")
 
     def _job(self, tenant: str, announced: Announced, location: S3Location) -> NewJob:
         source = announced.untrusted_source

@@ -75,6 +75,7 @@ class RememberedReadings:
             return RecalledReading(document_sha256=document_sha256)
         key = MemoryKey.of(
             tenant=lease.tenant,
+            tenant_since=policy.tenant_since,
             document_sha256=document_sha256,
             circumstances={
                 "kind": "reading",

@@ -68,6 +68,9 @@ class TenantPolicy:
     """``bucket/prefix`` entries that its ``s3://`` sources may lie under. Empty: none may."""
     webhook_secret: str | None = field(default=None, repr=False)
     """Signs its webhooks: of its own, or its receivers would believe what another tenant has signed."""
+    tenant_since: datetime | None = field(default=None, compare=False)
+    """When the tenant was made that this was looked up for: one of the same name, made anew, is another one. Null where
+    keys are off."""
 
     def __post_init__(self) -> None:
         for name in ("requests_per_minute", "concurrent_requests", "open_documents"):

@@ -102,3 +102,20 @@ class ObjectStore(Protocol):
     async def presign_get(self, key: str, *, expires_s: int, content_type: str, file_name: str | None = None) -> str:
         """A URL that gives the object by HTTP GET, under that media type, as a download where a name is given."""
         ...
+
+
+async def delete_below(objects: ObjectStore, prefix: str) -> int:
+    """Delete every object whose key starts with ``prefix``; how many.
+
+    Raises:
+        NotReady: the object store does not answer; some of them may be gone.
+    """
+    count, keys = 0, list[str]()
+    async for found in objects.scan(prefix):
+        keys.append(found.key)
+        if len(keys) == MAX_DELETES:
+            await objects.delete_many(keys)
+            count, keys = count + len(keys), []
+    if keys:
+        await objects.delete_many(keys)
+    return count + len(keys)

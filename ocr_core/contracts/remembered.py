@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 
 REMEMBERED = "remembered"
@@ -36,18 +37,28 @@ class MemoryKey:
     """Of everything else that it depends on."""
 
     @classmethod
-    def of(cls, *, tenant: str, document_sha256: str, circumstances: Mapping[str, object]) -> MemoryKey:
+    def of(
+        cls,
+        *,
+        tenant: str,
+        tenant_since: datetime | None,
+        document_sha256: str,
+        circumstances: Mapping[str, object],
+    ) -> MemoryKey:
         """Make a key.
 
         Args:
             tenant: Whose it is: nobody else finds it.
+            tenant_since: When that was made: nor does one of the same name that was made after it was deleted. Null
+                where keys are off.
             document_sha256: Of the document's bytes.
             circumstances: Everything else by name, as JSON can write it.
 
         Raises:
             TypeError: JSON cannot write it.
         """
-        written = json.dumps(circumstances, sort_keys=True, ensure_ascii=True, allow_nan=False)
+        since = None if tenant_since is None else tenant_since.isoformat()
+        written = json.dumps([since, circumstances], sort_keys=True, ensure_ascii=True, allow_nan=False)
         return cls(
             tenant=tenant,
             document_sha256=document_sha256,

@@ -97,6 +97,11 @@ class HeldImages(Generic[Image]):
             self._taken_bytes += size_bytes
             self._images[image.number] = image
 
+    @property
+    def size_bytes(self) -> int:
+        """Of all that it holds, or has given into the answer."""
+        return self._taken_bytes
+
     def take(self, number: int) -> Image | None:
         """A page's image, no longer held here: by now it goes into the answer, and stays counted with it."""
         with self._lock:

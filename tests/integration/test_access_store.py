@@ -198,6 +198,22 @@ class TestAudit:
 
 
 class TestDeletion:
+    def test_a_tenant_that_is_made_anew_is_another_one(self, store: SqlAccessStore, job_clock: SetClock) -> None:
+        """What processes remember of the one before is not the new one's."""
+        since = []
+        for _ in range(2):
+            add_tenant(store)
+            key = id_of(add_key(store))
+            known, policy = store.find_key(key), store.policy_of("acme")
+            assert known is not None
+            assert policy is not None
+            assert known.policy.tenant_since == policy.tenant_since == store.get_tenant("acme").created_at
+            since.append(policy.tenant_since)
+            store.begin_deletion("acme", by=TEST)
+            assert store.end_deletion("acme")
+            job_clock.move(1)
+        assert since[0] != since[1]
+
     def test_from_its_beginning_on_nothing_new_comes_in(self, store: SqlAccessStore, job_store: SqlJobStore) -> None:
         add_tenant(store)
         key = add_key(store)

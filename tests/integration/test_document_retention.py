@@ -211,10 +211,10 @@ async def test_what_is_remembered_of_the_same_bytes_goes_with_a_deleted_document
     rooms: Rooms, retention: DocumentRetention
 ) -> None:
     kept = await keep(rooms)
-    ours = MemoryKey.of(tenant="acme", document_sha256=kept.sha256, circumstances={}).path
+    ours = MemoryKey.of(tenant="acme", tenant_since=None, document_sha256=kept.sha256, circumstances={}).path
     others = [
-        MemoryKey.of(tenant="acme", document_sha256="cd" * 32, circumstances={}).path,
-        MemoryKey.of(tenant="globex", document_sha256=kept.sha256, circumstances={}).path,
+        MemoryKey.of(tenant="acme", tenant_since=None, document_sha256="cd" * 32, circumstances={}).path,
+        MemoryKey.of(tenant="globex", tenant_since=None, document_sha256=kept.sha256, circumstances={}).path,
     ]
     for key in (ours, *others):
         await rooms.objects.put(key, b"x", content_type="application/octet-stream")

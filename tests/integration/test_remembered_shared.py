@@ -127,6 +127,16 @@ async def test_nothing_is_at_rest_of_whom_nothing_is_kept_and_nobody_finds_anoth
     assert await replica.keys("remembered/passing/") == []
 
 
+async def test_nothing_is_at_rest_of_a_document_of_which_nothing_is_to_be_kept(replica: Replica) -> None:
+    key, content = replica.key("kept", retention_days=30), fresh()
+    for _ in range(2):
+        answer = replica.house.http.post("/v1/ocr?timeout_s=20&store=false", content=content, headers=bearer(key))
+        assert answer.status_code == 200
+        assert "Age" not in answer.headers
+    wait_until(lambda: replica.is_remembered(key, content), "the answer that may be kept")
+    assert len(await replica.keys(f"remembered/kept/{hashlib.sha256(content).hexdigest()}/")) == 1
+
+
 async def test_what_is_forgotten_is_read_anew(replica: Replica) -> None:
     key, content, other = replica.key("kept", retention_days=30), fresh(), fresh()
     for each in (content, other):

@@ -12,6 +12,7 @@ import pytest
 from ocr_core.adapters.access_store import SqlAccessStore
 from ocr_core.adapters.job_store import upgrade
 from ocr_core.contracts.access import Scope
+from ocr_core.contracts.areas import OWN_AREAS
 from tests.support.access import add_key, add_tenant, bearer
 from tests.support.bulk_documents import pdf_document, png_document
 from tests.support.object_store import ObjectStore
@@ -124,3 +125,13 @@ def test_a_source_is_read_from_ones_own_prefixes_alone(keyed: Keyed, object_stor
     assert keyed.read_object(ours, "s3://documents/acme/a.png").status_code == 200
     assert code(keyed.read_object(theirs, "s3://documents/acme/a.png")) == (403, "forbidden")
     assert code(keyed.read_object(ours, "s3://documents/acme-2/a.png")) == (403, "forbidden")
+
+
+@pytest.mark.parametrize("area", OWN_AREAS)
+def test_nobody_reads_what_the_house_keeps_of_others(keyed: Keyed, object_store: ObjectStore, area: str) -> None:
+    key = f"yomitori/{area}/globex/doc_{'a' * 32}/pages/1"
+    object_store.objects[key] = png_document(1).content
+    add_tenant(keyed.accounts, "wide", source_prefixes=("yomitori",))
+    answer = keyed.read_object(add_key(keyed.accounts, "wide", Scope.SYNC), f"s3://{key}")
+    assert code(answer) == (403, "forbidden")
+    assert key not in object_store.requested

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -27,8 +28,8 @@ KEPT = TenantPolicy(retention_days=30)
 NOT_KEPT = TenantPolicy()
 
 
-def key(tenant: str = "acme", document: str = A, **circumstances: object) -> MemoryKey:
-    return MemoryKey.of(tenant=tenant, document_sha256=document, circumstances=circumstances)
+def key(tenant: str = "acme", document: str = A, since: datetime | None = None, **circumstances: object) -> MemoryKey:
+    return MemoryKey.of(tenant=tenant, tenant_since=since, document_sha256=document, circumstances=circumstances)
 
 
 def thing(body: bytes = b"answer", made_at_s: float = 1_000.0) -> Remembered:
@@ -40,6 +41,8 @@ class TestKeys:
         keys = [
             key(),
             key(tenant="globex"),
+            key(since=datetime(2026, 1, 1, tzinfo=UTC)),
+            key(since=datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC)),
             key(document=B),
             key(models="1"),
             key(models="2"),
@@ -115,14 +118,6 @@ class TestShelf:
         shelf.put(key(), thing(made_at_s=10.0))
         assert shelf.drop_older(11.0) == 1
         assert (len(shelf), shelf.size_bytes) == (0, 0)
-
-    def test_it_forgets_a_document_or_a_tenant(self) -> None:
-        shelf = Shelf(100_000)
-        for tenant, document in (("acme", A), ("acme", B), ("globex", A)):
-            shelf.put(key(tenant, document), thing())
-        assert shelf.forget("acme", A) == 1
-        assert shelf.forget("acme") == 1
-        assert shelf.get(key("globex", A), not_before_s=0) is not None
 
 
 @dataclass

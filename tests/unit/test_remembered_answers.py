@@ -16,7 +16,7 @@ from ocr_core.code_digest import code_sha256
 from ocr_core.contracts.access import Caller, Scope, TenantPolicy
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits
-from ocr_core.contracts.errors import NotReady
+from ocr_core.contracts.errors import NotFound, NotReady
 from ocr_core.contracts.ports import ModelsInUse, RenderedResult
 from ocr_core.contracts.remembered import REPEATABLE_WARNINGS
 from ocr_core.contracts.result import OutputFormat
@@ -60,6 +60,24 @@ class Told:
         await asyncio.sleep(self.delay_s)
         if self.error is not None:
             raise self.error
+
+
+@dataclass
+class Store:
+    """Object storage."""
+
+    held: dict[str, bytes] = field(default_factory=dict)
+    asked: int = 0
+
+    async def get(self, name: str, *, max_bytes: int) -> bytes:
+        del max_bytes
+        self.asked += 1
+        if name not in self.held:
+            raise NotFound("there is no such object")
+        return self.held[name]
+
+    async def put(self, name: str, body: bytes, **_: Any) -> None:
+        self.held[name] = body
 
 
 @dataclass
@@ -124,6 +142,21 @@ async def test_another_parameter_is_another_question(name: str) -> None:
     assert not await asking.knows(**OTHERS[name])
 
 
+async def test_nothing_is_at_rest_of_a_document_of_which_nothing_is_to_be_kept() -> None:
+    """Answers of a tenant that has retention lie in object storage; ``store=false`` asks for none there."""
+    store, caller = Store(), replace(ACME, policy=TenantPolicy(retention_days=30))
+    memory = Memory(RememberSettings(enabled=True), kind=Kind.ANSWER, metrics=Metrics(), objects=store)  # type: ignore[arg-type]
+    asking = Asking(memory=memory)
+    await asking.answered(caller=caller, store=False)
+    assert not await asking.knows(caller=caller, store=False)
+    assert (store.held, store.asked) == ({}, 0)
+    await asking.answered(caller=caller)
+    assert await asking.knows(caller=caller)
+    assert [name.split("/")[:2] for name in store.held] == [["remembered", "acme"]]
+    await asking.answered(store=False)  # of whom nothing is kept anyway, it is in memory alone
+    assert await asking.knows(store=False)
+
+
 async def test_patience_is_no_part_of_the_question() -> None:
     asking = Asking()
     await asking.answered(timeout_s=5.0)
@@ -135,6 +168,18 @@ async def test_nobody_finds_what_is_another_tenants_or_of_other_bytes() -> None:
     await asking.answered()
     assert not await asking.knows(caller=replace(ACME, tenant="globex"))
     assert not await asking.knows(document="e" * 64)
+
+
+async def test_a_tenant_of_the_same_name_that_was_made_anew_is_another_one() -> None:
+    asking = Asking()
+
+    def of_day(day: int) -> Caller:
+        since = dt.datetime(2026, 1, day, tzinfo=dt.UTC)
+        return replace(ACME, policy=TenantPolicy(tenant_since=since))
+
+    await asking.answered(caller=of_day(1))
+    assert await asking.knows(caller=of_day(1))
+    assert not await asking.knows(caller=of_day(2))
 
 
 @pytest.mark.parametrize("what", ["models", "text", "house"])

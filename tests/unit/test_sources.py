@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocr_core.adapters.object_store import S3ObjectStore
+from ocr_core.contracts.areas import OWN_AREAS, OwnAreas
+from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import Forbidden, InvalidRequest
-from preprocess_svc.sources import AllowList, S3Location
+from ocr_core.settings import ObjectStoreSettings, StorageSettings
+from preprocess_svc.sources import AllowList, S3Location, Sources
 
 
 @pytest.mark.parametrize(
@@ -104,3 +108,27 @@ def test_whatever_passes_lies_under_the_prefix(rest: str) -> None:
         return
     assert location.key == "in" or location.key.startswith("in/")
     assert ".." not in location.key.split("/")
+
+
+class Storage:
+    """Gives whatever it is asked for."""
+
+    async def fetch(self, bucket: str, key: str, **_: object) -> bytes:
+        return f"{bucket}/{key}".encode()
+
+
+@pytest.mark.parametrize("prefix", ["", "bulk/"])
+async def test_what_the_house_keeps_itself_is_read_by_nobody(prefix: str) -> None:
+    objects = S3ObjectStore(ObjectStoreSettings(bucket="house", prefix=prefix), StorageSettings())
+    sources = Sources(storage=Storage(), own_areas=OwnAreas(objects))
+
+    async def fetch(key: str) -> bytes:
+        location = S3Location.parse(f"s3://house/{prefix}{key}")
+        allow_list = AllowList(["house"])  # the whole bucket
+        return await sources.fetch(location, allow_list=allow_list, max_bytes=100, deadline=Deadline.after(1))
+
+    for area in OWN_AREAS:
+        with pytest.raises(Forbidden):
+            await fetch(f"{area}/globex/doc_{'a' * 32}/pages/1")
+    assert await fetch("inbox/a.pdf") == f"house/{prefix}inbox/a.pdf".encode()
+    assert await fetch("documents-of-ours/a.pdf")

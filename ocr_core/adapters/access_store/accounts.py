@@ -22,6 +22,7 @@ _POLICY = (
     tenants.c.retention_days,
     tenants.c.source_prefixes,
     tenants.c.webhook_secret,
+    tenants.c.created_at.label("tenant_since"),
 )
 _FIND_KEY = (
     sa.select(api_keys, *_POLICY)
@@ -42,7 +43,10 @@ class SqlAccounts:
         """See ``Accounts``."""
         with self._database.reading() as connection:
             row = connection.execute(_FIND_KEY, {"the_key": key_id}).one_or_none()
-        return None if row is None else KnownKey(key=key_of(row), digest=bytes(row.digest), policy=policy_of(row))
+        if row is None:
+            return None
+        policy = policy_of(row, tenant_since=row.tenant_since)
+        return KnownKey(key=key_of(row), digest=bytes(row.digest), policy=policy)
 
     def note_use(self, key_id: str) -> None:
         """See ``Accounts``. Only where the last note is a while ago: it writes, and the key is used all the time."""
@@ -56,7 +60,7 @@ class SqlAccounts:
         """See ``Accounts``."""
         with self._database.reading() as connection:
             row = connection.execute(_FIND_POLICY, {"the_tenant": tenant}).one_or_none()
-        return None if row is None else policy_of(row)
+        return None if row is None else policy_of(row, tenant_since=row.tenant_since)
 
     def check(self) -> None:
         """See ``Accounts``."""

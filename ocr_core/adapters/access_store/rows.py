@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Row
@@ -26,8 +27,8 @@ def policy_values(policy: TenantPolicy) -> dict[str, object]:
     }
 
 
-def policy_of(row: AnyRow) -> TenantPolicy:
-    """A policy of a row of ``tenants``, or one that has its columns."""
+def policy_of(row: AnyRow, *, tenant_since: datetime) -> TenantPolicy:
+    """A policy of a row of ``tenants``, or one that has its columns; with when that tenant was made."""
     return TenantPolicy(
         requests_per_minute=row.requests_per_minute,
         concurrent_requests=row.concurrent_requests,
@@ -35,6 +36,7 @@ def policy_of(row: AnyRow) -> TenantPolicy:
         retention_days=row.retention_days,
         source_prefixes=tuple(json.loads(row.source_prefixes)),
         webhook_secret=row.webhook_secret,
+        tenant_since=tenant_since,
     )
 
 
@@ -49,7 +51,8 @@ def told_policy(policy: TenantPolicy) -> dict[str, object]:
 
 def tenant_of(row: AnyRow) -> Tenant:
     """A row of ``tenants``."""
-    return Tenant(name=row.name, policy=policy_of(row), created_at=row.created_at, deleted_at=row.deleted_at)
+    policy = policy_of(row, tenant_since=row.created_at)
+    return Tenant(name=row.name, policy=policy, created_at=row.created_at, deleted_at=row.deleted_at)
 
 
 def joined(scopes: frozenset[Scope]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 from ocr_core.contracts.errors import DocumentTooLarge, NotFound, OcrError
-from ocr_core.contracts.objects import MAX_DELETES, ObjectStore
+from ocr_core.contracts.objects import ObjectStore, delete_below
 from ocr_core.contracts.remembered import MemoryKey, Remembered, document_prefix, tenant_prefix
 from ocr_core.contracts.remembered_codec import decode_remembered, encode_remembered
 
@@ -128,12 +128,4 @@ async def forget(objects: ObjectStore, tenant: str, document_sha256: str | None 
         ValueError: it is no document's digest.
     """
     prefix = tenant_prefix(tenant) if document_sha256 is None else document_prefix(tenant, document_sha256)
-    count, keys = 0, list[str]()
-    async for found in objects.scan(prefix):
-        keys.append(found.key)
-        if len(keys) == MAX_DELETES:
-            await objects.delete_many(keys)
-            count, keys = count + len(keys), []
-    if keys:
-        await objects.delete_many(keys)
-    return count + len(keys)
+    return await delete_below(objects, prefix)

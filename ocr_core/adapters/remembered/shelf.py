@@ -40,13 +40,6 @@ class Shelf:
             self._remove(next(iter(self._things)))
         return True
 
-    def forget(self, tenant: str, document_sha256: str | None = None) -> int:
-        """Remove what there is of a tenant, or of one of its documents; how many."""
-        gone = [key for key in self._things if key.tenant == tenant and document_sha256 in {None, key.document_sha256}]
-        for key in gone:
-            self._remove(key)
-        return len(gone)
-
     def drop_older(self, not_before_s: float) -> int:
         """Remove what was made before that moment; how many. Nothing may lie here for being forgotten alone."""
         gone = [key for key, thing in self._things.items() if thing.made_at_s < not_before_s]
