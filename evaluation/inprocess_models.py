@@ -237,8 +237,7 @@ async def _gather(futures: list[Future[T]], deadline: Deadline, stage: str) -> l
 
 
 def _settings(precision: Precision, threads: int, streams: int) -> dict[str, Any]:
-    hint = Precision.F16 if precision is Precision.INT8 else precision
-    return {"INFERENCE_PRECISION_HINT": hint.value, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
+    return {"INFERENCE_PRECISION_HINT": precision.hint, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
 
 
 def _prepared(core: ov.Core, model: str, file_name: str | None = None) -> Callable[[tuple[int, ...]], ov.Model]:

@@ -54,6 +54,11 @@ class Precision(StrEnum):
     F32 = "f32"
     INT8 = "int8"
 
+    @property
+    def hint(self) -> str:
+        """What OpenVINO is asked to calculate in, where a layer is not INT8."""
+        return Precision.BF16.value if self is Precision.INT8 else self.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
@@ -71,7 +76,7 @@ class EngineSettings:
         """The same as properties of a compiled model."""
         return {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": (Precision.BF16 if self.precision is Precision.INT8 else self.precision).value,
+            "INFERENCE_PRECISION_HINT": self.precision.hint,
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": self.threads,
             # Several model processes share the cores; pinned threads of two of them would pile up on one core.

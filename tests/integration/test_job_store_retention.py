@@ -65,6 +65,8 @@ def test_a_job_goes_when_it_has_ended_long_enough_ago(
         "idempotency_keys": 0,
         "webhook_deliveries": 0,
         "dead_letters": 0,
+        "stored_documents": 0,
+        "document_corrections": 0,
     }
     finish_everything(job_store)
     job_clock.move(KEEP_S)
