@@ -99,8 +99,12 @@ class Endpoint:
 
 
 def timeout_extension(silence_s: float) -> dict[str, object]:
-    """Httpx's own form of a timeout that one request has."""
-    return {"timeout": httpx.Timeout(silence_s, connect=CONNECT_TIMEOUT_S).as_dict()}
+    """Httpx's own form of a timeout that one request has.
+
+    Silence is the server's. The wait for one of our own connections, where many calls come at once, has no end: a call
+    that was not sent yet has not been answered late.
+    """
+    return {"timeout": httpx.Timeout(silence_s, connect=CONNECT_TIMEOUT_S, pool=None).as_dict()}
 
 
 def media_type_of(response: httpx.Response) -> str:
