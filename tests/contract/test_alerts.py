@@ -24,8 +24,10 @@ from tests.support.exposed import TRITON_GPU, exposed
 from tests.support.kubernetes import rendered, rendered_with
 
 DASHBOARDS = sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json"))
-FROM_SCRAPING = {"up", "namespace", "service", "instance", "job"}
+FROM_SCRAPING = {"up", "namespace", "service", "part_of", "instance", "job"}
 """A metric and labels that Prometheus itself puts to what it scrapes."""
+OURS = ("part_of", "yomitori")
+"""A label of every target of ours, and of nobody else's."""
 RECORDED_LABELS = {"namespace", "service", "document_type", "field"}
 
 
@@ -52,8 +54,8 @@ def _share(name: str, bad: str, good: str, *, bad_each: float, good_each: float,
     return {f"{name}{bad}": f"0+{bad_each}x{minutes}", f"{name}{good}": f"0+{good_each}x{minutes}"}
 
 
-def _triton(queue_s: float) -> dict[str, str]:
-    labels = '{model="text_detection", version="1"}'
+def _triton(queue_s: float, *, part_of: str = "yomitori") -> dict[str, str]:
+    labels = f'{{model="text_detection", version="1", part_of="{part_of}"}}'
     return {
         f"nv_inference_queue_duration_us{labels}": f"0+{int(queue_s * 1e6 * 60)}x90",
         f"nv_inference_request_success{labels}": "0+60x90",
@@ -120,25 +122,36 @@ MOMENTS = [
     Moment(
         alert="YomitoriTextSideIsShort",
         what="a process computes all the time",
-        series={'process_cpu_seconds_total{service="postprocess"}': "0+57x90"},
+        series={'process_cpu_seconds_total{service="postprocess", part_of="yomitori"}': "0+57x90"},
         labels={"side": "text"},
     ),
     Moment(
         alert="YomitoriTextSideIsShort",
         what="another service computes all the time",
         series={
-            'process_cpu_seconds_total{service="postprocess"}': "0+20x90",
-            'process_cpu_seconds_total{service="preprocess"}': "0+110x90",
+            'process_cpu_seconds_total{service="postprocess", part_of="yomitori"}': "0+20x90",
+            'process_cpu_seconds_total{service="preprocess", part_of="yomitori"}': "0+110x90",
         },
         fires=False,
     ),
     Moment(
         alert="YomitoriServiceDown",
         what="a target does not answer",
-        series={'up{service="preprocess"}': "0x90"},
+        series={'up{service="preprocess", part_of="yomitori"}': "0x90"},
         labels={"service": "preprocess"},
     ),
-    Moment(alert="YomitoriServiceDown", what="a stranger's target", series={'up{job="other"}': "0x90"}, fires=False),
+    Moment(
+        alert="YomitoriServiceDown",
+        what="a stranger's target, which has a service by the operator",
+        series={'up{service="kube-proxy"}': "0x90"},
+        fires=False,
+    ),
+    Moment(
+        alert="YomitoriModelsAreShort",
+        what="requests wait long in a stranger's Triton",
+        series=_triton(0.5, part_of="others"),
+        fires=False,
+    ),
     Moment(
         alert="YomitoriTritonDown",
         what="no Triton for one of two",
@@ -178,14 +191,21 @@ MOMENTS = [
         series={'ocr_dependency_up{service="preprocess", dependency="models"}': "0x90"},
         fires=False,
     ),
-    Moment(alert="YomitoriNoDispatcher", what="an API alone", series={'up{service="bulk-api"}': "1x90"}),
+    Moment(
+        alert="YomitoriNoDispatcher", what="an API alone", series={'up{service="bulk-api", part_of="yomitori"}': "1x90"}
+    ),
     Moment(
         alert="YomitoriNoDispatcher",
         what="a dispatcher without work",
-        series={'up{service="bulk-api"}': "1x90", 'ocr_bulk_waiting{stage="read"}': "0x90"},
+        series={'up{service="bulk-api", part_of="yomitori"}': "1x90", 'ocr_bulk_waiting{stage="read"}': "0x90"},
         fires=False,
     ),
-    Moment(alert="YomitoriNoDispatcher", what="no bulk road", series={'up{service="preprocess"}': "1x90"}, fires=False),
+    Moment(
+        alert="YomitoriNoDispatcher",
+        what="no bulk road",
+        series={'up{service="preprocess", part_of="yomitori"}': "1x90"},
+        fires=False,
+    ),
     Moment(alert="YomitoriDocumentsRefused", what="one in ten", series=_door(admitted=90, refused=10)),
     Moment(alert="YomitoriDocumentsRefused", what="one in fifty", series=_door(admitted=98, refused=2), fires=False),
     Moment(
@@ -527,6 +547,26 @@ def test_metrics_and_labels_are_those_that_are_exposed(whose: str, expression: s
         # Values that the code itself lists must be among them; those of routes and the like are as they come.
         if values:
             assert set(matcher.words) <= values, matcher
+
+
+@pytest.mark.parametrize(("whose", "expression"), EXPRESSIONS, ids=[f"{n}-{w}" for n, (w, _) in enumerate(EXPRESSIONS)])
+def test_what_others_expose_too_is_asked_of_our_targets_only(whose: str, expression: str) -> None:
+    ours = {matcher.metric for matcher in matchers_of(expression) if (matcher.label, matcher.value) == OURS}
+    assert {metric for metric in metrics_of(expression) if not metric.startswith("ocr_")} == ours, whose
+
+
+def test_every_target_is_said_to_be_ours() -> None:
+    config = yaml.safe_load((OBSERVABILITY / "prometheus" / "prometheus.yaml").read_text())
+    for job in config["scrape_configs"]:
+        said = [(name, value) for item in job.get("static_configs", []) for name, value in item["labels"].items()]
+        said += [(rule["target_label"], rule.get("replacement")) for rule in job.get("relabel_configs", [])]
+        assert said.count(OURS) == len(job.get("static_configs", job.get("dns_sd_configs"))), job["job_name"]
+    monitor = rendered_with("cpu", "prometheus-operator").of("PodMonitor")["yomitori"]["spec"]
+    assert monitor["selector"]["matchLabels"]["app.kubernetes.io/part-of"] == OURS[1]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert {rule["targetLabel"]: rule["sourceLabels"] for rule in endpoint["relabelings"] if "targetLabel" in rule}[
+        OURS[0]
+    ] == ["__meta_kubernetes_pod_label_app_kubernetes_io_part_of"]
 
 
 def test_legends_name_labels_that_are_left() -> None:
