@@ -102,6 +102,26 @@ def _latency(slow: float) -> dict[str, str]:
     }
 
 
+def _internal_errors(
+    counted: str, *, up: str = "1x120", started_s: int = -86_400, instance: str = "a"
+) -> dict[str, str]:
+    """Of one process."""
+    target = f'job="yomitori", instance="{instance}", part_of="yomitori"'
+    return {
+        f'ocr_requests_total{{{target}, route="/v1/ocr", status="500", code="internal_error"}}': counted,
+        f"up{{{target}}}": up,
+        f"process_start_time_seconds{{{target}}}": f"{started_s}x120",
+    }
+
+
+def _model_requests(*, failed: str, code: str) -> dict[str, str]:
+    """A hundred a minute go well."""
+    return {
+        f'ocr_model_request_failures_total{{model="text_detection", code="{code}"}}': failed,
+        'ocr_model_request_duration_seconds_count{model="text_detection", priority="sync"}': "0+100x90",
+    }
+
+
 DAY = 24 * 60
 """Of rules that look back so far, with a value every ten minutes."""
 MOMENTS = [
@@ -236,26 +256,65 @@ MOMENTS = [
     Moment(
         alert="YomitoriInternalErrors",
         what="the first one ever",
-        series={'ocr_requests_total{route="/v1/ocr", status="500", code="internal_error"}': "_x18 1x90"},
+        series=_internal_errors("_x18 1x90"),
         labels={"route": "/v1/ocr"},
     ),
     Moment(
         alert="YomitoriInternalErrors",
+        what="the first one of a process beside another's old ones",
+        series=_internal_errors("4x90") | _internal_errors("_x18 1x90", instance="b"),
+    ),
+    Moment(
+        alert="YomitoriInternalErrors",
+        what="one of a process that has just begun",
+        series=_internal_errors("_x18 1x90", up="_x18 1x90", started_s=18 * 60),
+    ),
+    Moment(
+        alert="YomitoriInternalErrors",
         what="one more",
-        series={'ocr_requests_total{route="/v1/ocr", status="500", code="internal_error"}': "4x18 5x90"},
+        series=_internal_errors("4x18 5x90"),
         labels={"route": "/v1/ocr"},
     ),
     Moment(
         alert="YomitoriInternalErrors",
         what="long ago",
-        series={'ocr_requests_total{route="/v1/ocr", status="500", code="internal_error"}': "_x5 1x90"},
+        series=_internal_errors("_x5 1x90"),
+        fires=False,
+    ),
+    Moment(
+        alert="YomitoriInternalErrors",
+        what="long ago, and Prometheus was away meanwhile",
+        series=_internal_errors("1x5 _x12 1x90", up="1x5 _x12 1x90"),
+        fires=False,
+    ),
+    Moment(
+        alert="YomitoriInternalErrors",
+        what="long ago, and the process did not answer meanwhile",
+        series=_internal_errors("1x5 _x12 1x90", up="1x5 0x11 1x90"),
         fires=False,
     ),
     Moment(
         alert="YomitoriModelRequestsFail",
         what="Triton goes away now and then",
+        series=_model_requests(failed="0+3x90", code="not_ready"),
+        labels={"model": "text_detection", "code": "not_ready"},
+    ),
+    Moment(
+        alert="YomitoriModelRequestsFail",
+        what="Triton has gone since the service began",
         series={'ocr_model_request_failures_total{model="text_detection", code="not_ready"}': "0+1x90"},
-        labels={"model": "text_detection"},
+    ),
+    Moment(
+        alert="YomitoriModelRequestsFail",
+        what="a Triton was restarted under one request",
+        series=_model_requests(failed="0x18 1x90", code="not_ready"),
+        fires=False,
+    ),
+    Moment(
+        alert="YomitoriModelRequestsFail",
+        what="one answer that is none",
+        series=_model_requests(failed="0x17 1x90", code="internal_error"),
+        labels={"code": "internal_error"},
     ),
     Moment(
         alert="YomitoriModelRequestsFail",
