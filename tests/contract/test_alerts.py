@@ -62,6 +62,16 @@ def _triton(queue_s: float, *, part_of: str = "yomitori") -> dict[str, str]:
     }
 
 
+def _stalled_triton(*, pending: int) -> dict[str, str]:
+    """It answered before, and has not since."""
+    labels = '{model="text_detection", version="1", part_of="yomitori"}'
+    return {
+        f"nv_inference_queue_duration_us{labels}": "6000x90",
+        f"nv_inference_request_success{labels}": "60x90",
+        f"nv_inference_pending_request_count{labels}": f"{pending}x90",
+    }
+
+
 def _fields(null_before: int, null_now: int, *, documents: int = 100) -> dict[str, str]:
     """A day of invoices, and an hour in which as many have not the field as before, or more."""
     labels = 'document_type="invoice", field="due_date"'
@@ -137,6 +147,20 @@ MOMENTS = [
         alert="YomitoriPixelSideIsShort",
         what="work waits at the door for Triton",
         series={"ocr_admission_wait_seconds": "2x90", **_triton(0.5)},
+        fires=False,
+    ),
+    Moment(
+        alert="YomitoriPixelSideIsShort",
+        what="work waits at the door for a Triton that answers nobody",
+        series={"ocr_admission_wait_seconds": "2x90", **_stalled_triton(pending=5)},
+        fires=False,
+    ),
+    Moment(alert="YomitoriModelsAreShort", what="it answers nobody", series=_stalled_triton(pending=5)),
+    Moment(alert="YomitoriModelsAreShort", what="nobody asks it", series=_stalled_triton(pending=0), fires=False),
+    Moment(
+        alert="YomitoriModelsAreShort",
+        what="requests are in its queues, for a moment each",
+        series=_stalled_triton(pending=5) | _triton(0.1),
         fires=False,
     ),
     Moment(
