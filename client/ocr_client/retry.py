@@ -77,7 +77,7 @@ class Retries:
             self._first_failure_s = time.monotonic()
         if self._is_over() or not self._may_pass(error):
             raise error
-        retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
+        retry_after_s = error.retry_after_s if isinstance(error, ApiError | UnexpectedAnswer) else None
         duration_s = self._policy.wait_s(self._count, retry_after_s)
         self._count += 1
         return duration_s

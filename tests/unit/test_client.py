@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -180,6 +181,18 @@ def test_a_connection_that_breaks() -> None:
 def test_urls_that_are_none(url: str) -> None:
     with pytest.raises(ValueError, match="is not the URL"):
         OcrClient(url)
+
+
+def test_a_gateway_is_asked_again_when_it_says() -> None:
+    """It knows nothing of this API and answers a page, but its header is the standard's."""
+    busy = Scripted(status=503, body=b"<html>", headers={"Content-Type": "text/html", "Retry-After": "1"})
+    with (
+        scripted_server(busy, result()) as server,
+        OcrClient(server.url, retry=RetryPolicy(first_wait_s=0.001)) as client,
+    ):
+        started_s = time.monotonic()
+        assert client.read(b"bytes")["id"] == "doc_1"
+    assert time.monotonic() - started_s >= 1.0
 
 
 class TestRetryPolicy:
