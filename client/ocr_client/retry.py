@@ -21,8 +21,9 @@ REPEATED_STATUSES = RETRIED_STATUSES | {500, 502, 504}
 class RetryPolicy:
     """How often, and for how long at most.
 
-    The server's ``Retry-After`` goes before our own back-off, which doubles from ``first_wait_s`` and is spread at
-    random over its upper half, so that clients refused together do not come back together.
+    The server's ``Retry-After`` goes before our own back-off, which doubles from ``first_wait_s``. Both are spread at
+    random, the former by up to a quarter more, the latter over its upper half, so that clients refused together do not
+    come back together.
     """
 
     max_retries: int = 6
@@ -41,7 +42,7 @@ class RetryPolicy:
     def wait_s(self, attempt: int, retry_after_s: float | None) -> float:
         """Seconds to wait after failed attempt number ``attempt`` (0 is the first)."""
         if retry_after_s is not None:
-            return min(retry_after_s, self.max_wait_s)
+            return min(retry_after_s * random.uniform(1.0, 1.25), self.max_wait_s)  # noqa: S311
         # The exponent is bounded so that a patient policy cannot overflow.
         return min(self.first_wait_s * 2.0 ** min(attempt, 30), self.max_wait_s) * random.uniform(0.5, 1.0)  # noqa: S311
 
