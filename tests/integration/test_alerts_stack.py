@@ -6,9 +6,7 @@ import asyncio
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,30 +60,6 @@ def flood(grpc_url: str) -> None:
             await models.close()
 
     asyncio.run(ask())
-
-
-@contextmanager
-def asked_now_and_then(grpc_url: str) -> Iterator[None]:
-    """One small detection after the other: a Triton that answers, and has nothing to wait for."""
-    stop = threading.Event()
-
-    async def ask() -> None:
-        models = TritonModels(TritonSettings(grpc_url=grpc_url))
-        await models.start()
-        try:
-            while not stop.is_set():
-                await _detect(models, SMALLEST)
-                await asyncio.sleep(0.2)
-        finally:
-            await models.close()
-
-    asking = threading.Thread(target=lambda: asyncio.run(ask()))
-    asking.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        asking.join()
 
 
 def triton_target(stack: LocalStack) -> str:
@@ -146,17 +120,14 @@ def test_models_that_are_short_show_by_tritons_own_queue(running_stack: LocalSta
         prometheus.wait_fires("YomitoriModelsAreShort", lambda: flood(running_stack.triton_grpc_url))
 
 
-def test_a_pixel_side_that_is_short_shows_by_its_door_while_triton_does_not_wait(
+def test_a_pixel_side_that_is_short_shows_by_its_door_while_triton_rests(
     running_stack: LocalStack, tmp_path: Path
 ) -> None:
     with SyncHouse(folder=tmp_path, page_s=0.3) as house:
         for number in range(6):
             assert house.send(png_document(number).content, timeout_s=30).status == 200
         targets = {"preprocess": urlsplit(house.url).netloc, "triton": triton_target(running_stack)}
-        with (
-            asked_now_and_then(running_stack.triton_grpc_url),
-            Prometheus(folder=tmp_path, targets=targets) as prometheus,
-        ):
+        with Prometheus(folder=tmp_path, targets=targets) as prometheus:
             prometheus.wait_seen()
 
             def fill() -> None:
