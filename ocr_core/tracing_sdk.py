@@ -83,8 +83,12 @@ class SdkTracer:
         """See ``Tracer``."""
         # The SDK would wait for a collector that has gone for half a minute.
         ending = threading.Thread(target=self._provider.shutdown, name="traces-end", daemon=True)
-        ending.start()
-        ending.join(_END_PATIENCE_S)
+        try:
+            ending.start()
+        except RuntimeError:  # some releases of CPython (3.12.1) start no thread once the process ends
+            self._provider.shutdown()
+        else:
+            ending.join(_END_PATIENCE_S)
 
 
 class SdkSpan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -100,7 +101,8 @@ class Watches:
         watched = self._watched.get(key)
         if watched is None:
             watched = self._watched[key] = _Watched(job=seen, changed=asyncio.Event())
-            watched.task = asyncio.create_task(self._poll(watched))
+            # Of nobody's context: it serves all who come, and not only the first one's request and span.
+            watched.task = asyncio.create_task(self._poll(watched), context=contextvars.Context())
         watched.take(seen)
         watched.watchers += 1
         try:

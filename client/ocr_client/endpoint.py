@@ -99,8 +99,12 @@ class Endpoint:
 
 
 def timeout_extension(silence_s: float) -> dict[str, object]:
-    """Httpx's own form of a timeout that one request has."""
-    return {"timeout": httpx.Timeout(silence_s, connect=CONNECT_TIMEOUT_S).as_dict()}
+    """Httpx's own form of a timeout that one request has.
+
+    Silence is the server's. The wait for one of our own connections, where many calls come at once, has no end: a call
+    that was not sent yet has not been answered late.
+    """
+    return {"timeout": httpx.Timeout(silence_s, connect=CONNECT_TIMEOUT_S, pool=None).as_dict()}
 
 
 def media_type_of(response: httpx.Response) -> str:
@@ -110,18 +114,19 @@ def media_type_of(response: httpx.Response) -> str:
 
 def error_of(response: httpx.Response) -> OcrClientError:
     """The exception for an error answer: an ``ApiError``, unless it is not this API that answered."""
+    retry_after_s = parse_retry_after_s(response.headers)
     try:
         problem = response.json()
     except ValueError:
         problem = None
     if not isinstance(problem, dict) or not isinstance(problem.get("code"), str):
         message = f"the server answered {response.status_code} without a problem description"
-        return UnexpectedAnswer(message, status=response.status_code)
+        return UnexpectedAnswer(message, status=response.status_code, retry_after_s=retry_after_s)
     request_id = problem.get("request_id")
     return api_error_class(response.status_code)(
         code=problem["code"],
         status=response.status_code,
         detail=str(problem.get("detail", "")),
         request_id=request_id if isinstance(request_id, str) else None,
-        retry_after_s=parse_retry_after_s(response.headers),
+        retry_after_s=retry_after_s,
     )

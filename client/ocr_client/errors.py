@@ -41,11 +41,13 @@ class UnexpectedAnswer(OcrClientError):
 
     Attributes:
         status: HTTP status, where that was all that could be understood.
+        retry_after_s: Seconds after which whatever answered wants to be asked again, where it says so.
     """
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class ApiError(OcrClientError):

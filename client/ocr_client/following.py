@@ -24,7 +24,7 @@ from ocr_client.line_stream import EventReader, LineSplitter
 from ocr_client.retry import Retries, RetryPolicy
 
 # A server's restart is waited out: five minutes of failures one after another, none of them news in between.
-RECONNECT = RetryPolicy(max_retries=35, first_wait_s=0.25, max_wait_s=10.0)
+RECONNECT = RetryPolicy(patience_s=300.0, first_wait_s=0.25, max_wait_s=10.0)
 # The server speaks every 15 s on events; results may be silent for as long as a document takes.
 EVENTS_SILENCE_S = 45.0
 RESULTS_SILENCE_S = 60.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,23 +21,28 @@ REPEATED_STATUSES = RETRIED_STATUSES | {500, 502, 504}
 class RetryPolicy:
     """How often, and for how long at most.
 
-    The server's ``Retry-After`` goes before our own back-off, which doubles from ``first_wait_s`` and is spread at
-    random over its upper half, so that clients refused together do not come back together.
+    The server's ``Retry-After`` goes before our own back-off, which doubles from ``first_wait_s``. Both are spread at
+    random, the former by up to a quarter more, the latter over its upper half, so that clients refused together do not
+    come back together.
     """
 
     max_retries: int = 6
     first_wait_s: float = 0.25
     max_wait_s: float = 20.0
     """Of one wait, whoever proposed it."""
+    patience_s: float | None = None
+    """Where set, it bounds failures one after another instead of ``max_retries``: as long as that since the first."""
 
     def __post_init__(self) -> None:
         if self.max_retries < 0 or self.first_wait_s <= 0 or self.max_wait_s < self.first_wait_s:
             raise ValueError("a retry policy needs max_retries >= 0 and 0 < first_wait_s <= max_wait_s")
+        if self.patience_s is not None and self.patience_s < 0:
+            raise ValueError("a retry policy needs patience_s >= 0")
 
     def wait_s(self, attempt: int, retry_after_s: float | None) -> float:
         """Seconds to wait after failed attempt number ``attempt`` (0 is the first)."""
         if retry_after_s is not None:
-            return min(retry_after_s, self.max_wait_s)
+            return min(retry_after_s * random.uniform(1.0, 1.25), self.max_wait_s)  # noqa: S311
         # The exponent is bounded so that a patient policy cannot overflow.
         return min(self.first_wait_s * 2.0 ** min(attempt, 30), self.max_wait_s) * random.uniform(0.5, 1.0)  # noqa: S311
 
@@ -54,6 +60,7 @@ class Retries:
         self._policy = policy
         self._repeatable = repeatable
         self._count = 0
+        self._first_failure_s = 0.0
         self._reached = False
 
     def succeeded(self) -> None:
@@ -67,12 +74,20 @@ class Retries:
         Raises:
             OcrClientError: ``error`` itself, where no attempt would mend it, or the attempts are used up.
         """
-        if self._count >= self._policy.max_retries or not self._may_pass(error):
+        if self._count == 0:
+            self._first_failure_s = time.monotonic()
+        if self._is_over() or not self._may_pass(error):
             raise error
-        retry_after_s = error.retry_after_s if isinstance(error, ApiError) else None
+        retry_after_s = error.retry_after_s if isinstance(error, ApiError | UnexpectedAnswer) else None
         duration_s = self._policy.wait_s(self._count, retry_after_s)
         self._count += 1
         return duration_s
+
+    def _is_over(self) -> bool:
+        patience_s = self._policy.patience_s
+        if patience_s is None:
+            return self._count >= self._policy.max_retries
+        return time.monotonic() - self._first_failure_s >= patience_s
 
     def _may_pass(self, error: OcrClientError) -> bool:
         """Whether the same request may go well later."""

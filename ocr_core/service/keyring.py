@@ -7,6 +7,7 @@ the database does not answer, keys that were good when it last did go on being g
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections import OrderedDict
@@ -89,7 +90,8 @@ class Keyring:
         if task is None:
             if len(self._asking) >= MAX_ASKED:
                 raise _down()
-            task = self._asking[key_id] = asyncio.create_task(self._look_up(key_id))
+            # Of nobody's context: it serves all who come, and not only the first one's request and span.
+            task = self._asking[key_id] = asyncio.create_task(self._look_up(key_id), context=contextvars.Context())
             task.add_done_callback(_heard)  # whoever asked may have left
         try:
             async with asyncio.timeout(longest_s):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -18,7 +19,13 @@ _EXIT_BAD_SETTINGS = 78  # EX_CONFIG of sysexits.h
 
 
 def serve(app: FastAPI, *, host: str, port: int, shutdown_grace_s: float) -> None:
-    """Serve ``app`` until SIGTERM or SIGINT; then finish what runs, for ``shutdown_grace_s`` at most."""
+    """Serve ``app`` until SIGTERM or SIGINT; then finish what runs, for ``shutdown_grace_s`` at most.
+
+    After SIGTERM it does not return: the process exits with status 0.
+    """
+    # Uvicorn raises the signal once more when it has ended. By default that kills the process there and then, and what
+    # is registered with atexit, such as the sending of the last spans, would never run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         app,
         host=host,

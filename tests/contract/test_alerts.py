@@ -24,8 +24,10 @@ from tests.support.exposed import TRITON_GPU, exposed
 from tests.support.kubernetes import rendered, rendered_with
 
 DASHBOARDS = sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json"))
-FROM_SCRAPING = {"up", "namespace", "service", "instance", "job"}
+FROM_SCRAPING = {"up", "namespace", "service", "part_of", "instance", "job"}
 """A metric and labels that Prometheus itself puts to what it scrapes."""
+OURS = ("part_of", "yomitori")
+"""A label of every target of ours, and of nobody else's."""
 RECORDED_LABELS = {"namespace", "service", "document_type", "field"}
 
 
@@ -52,11 +54,21 @@ def _share(name: str, bad: str, good: str, *, bad_each: float, good_each: float,
     return {f"{name}{bad}": f"0+{bad_each}x{minutes}", f"{name}{good}": f"0+{good_each}x{minutes}"}
 
 
-def _triton(queue_s: float) -> dict[str, str]:
-    labels = '{model="text_detection", version="1"}'
+def _triton(queue_s: float, *, part_of: str = "yomitori") -> dict[str, str]:
+    labels = f'{{model="text_detection", version="1", part_of="{part_of}"}}'
     return {
         f"nv_inference_queue_duration_us{labels}": f"0+{int(queue_s * 1e6 * 60)}x90",
         f"nv_inference_request_success{labels}": "0+60x90",
+    }
+
+
+def _stalled_triton(*, pending: int) -> dict[str, str]:
+    """It answered before, and has not since."""
+    labels = '{model="text_detection", version="1", part_of="yomitori"}'
+    return {
+        f"nv_inference_queue_duration_us{labels}": "6000x90",
+        f"nv_inference_request_success{labels}": "60x90",
+        f"nv_inference_pending_request_count{labels}": f"{pending}x90",
     }
 
 
@@ -100,6 +112,26 @@ def _latency(slow: float) -> dict[str, str]:
     }
 
 
+def _internal_errors(
+    counted: str, *, up: str = "1x120", started_s: int = -86_400, instance: str = "a"
+) -> dict[str, str]:
+    """Of one process."""
+    target = f'job="yomitori", instance="{instance}", part_of="yomitori"'
+    return {
+        f'ocr_requests_total{{{target}, route="/v1/ocr", status="500", code="internal_error"}}': counted,
+        f"up{{{target}}}": up,
+        f"process_start_time_seconds{{{target}}}": f"{started_s}x120",
+    }
+
+
+def _model_requests(*, failed: str, code: str) -> dict[str, str]:
+    """A hundred a minute go well."""
+    return {
+        f'ocr_model_request_failures_total{{model="text_detection", code="{code}"}}': failed,
+        'ocr_model_request_duration_seconds_count{model="text_detection", priority="sync"}': "0+100x90",
+    }
+
+
 DAY = 24 * 60
 """Of rules that look back so far, with a value every ten minutes."""
 MOMENTS = [
@@ -118,27 +150,52 @@ MOMENTS = [
         fires=False,
     ),
     Moment(
+        alert="YomitoriPixelSideIsShort",
+        what="work waits at the door for a Triton that answers nobody",
+        series={"ocr_admission_wait_seconds": "2x90", **_stalled_triton(pending=5)},
+        fires=False,
+    ),
+    Moment(alert="YomitoriModelsAreShort", what="it answers nobody", series=_stalled_triton(pending=5)),
+    Moment(alert="YomitoriModelsAreShort", what="nobody asks it", series=_stalled_triton(pending=0), fires=False),
+    Moment(
+        alert="YomitoriModelsAreShort",
+        what="requests are in its queues, for a moment each",
+        series=_stalled_triton(pending=5) | _triton(0.1),
+        fires=False,
+    ),
+    Moment(
         alert="YomitoriTextSideIsShort",
         what="a process computes all the time",
-        series={'process_cpu_seconds_total{service="postprocess"}': "0+57x90"},
+        series={'process_cpu_seconds_total{service="postprocess", part_of="yomitori"}': "0+57x90"},
         labels={"side": "text"},
     ),
     Moment(
         alert="YomitoriTextSideIsShort",
         what="another service computes all the time",
         series={
-            'process_cpu_seconds_total{service="postprocess"}': "0+20x90",
-            'process_cpu_seconds_total{service="preprocess"}': "0+110x90",
+            'process_cpu_seconds_total{service="postprocess", part_of="yomitori"}': "0+20x90",
+            'process_cpu_seconds_total{service="preprocess", part_of="yomitori"}': "0+110x90",
         },
         fires=False,
     ),
     Moment(
         alert="YomitoriServiceDown",
         what="a target does not answer",
-        series={'up{service="preprocess"}': "0x90"},
+        series={'up{service="preprocess", part_of="yomitori"}': "0x90"},
         labels={"service": "preprocess"},
     ),
-    Moment(alert="YomitoriServiceDown", what="a stranger's target", series={'up{job="other"}': "0x90"}, fires=False),
+    Moment(
+        alert="YomitoriServiceDown",
+        what="a stranger's target, which has a service by the operator",
+        series={'up{service="kube-proxy"}': "0x90"},
+        fires=False,
+    ),
+    Moment(
+        alert="YomitoriModelsAreShort",
+        what="requests wait long in a stranger's Triton",
+        series=_triton(0.5, part_of="others"),
+        fires=False,
+    ),
     Moment(
         alert="YomitoriTritonDown",
         what="no Triton for one of two",
@@ -178,14 +235,21 @@ MOMENTS = [
         series={'ocr_dependency_up{service="preprocess", dependency="models"}': "0x90"},
         fires=False,
     ),
-    Moment(alert="YomitoriNoDispatcher", what="an API alone", series={'up{service="bulk-api"}': "1x90"}),
+    Moment(
+        alert="YomitoriNoDispatcher", what="an API alone", series={'up{service="bulk-api", part_of="yomitori"}': "1x90"}
+    ),
     Moment(
         alert="YomitoriNoDispatcher",
         what="a dispatcher without work",
-        series={'up{service="bulk-api"}': "1x90", 'ocr_bulk_waiting{stage="read"}': "0x90"},
+        series={'up{service="bulk-api", part_of="yomitori"}': "1x90", 'ocr_bulk_waiting{stage="read"}': "0x90"},
         fires=False,
     ),
-    Moment(alert="YomitoriNoDispatcher", what="no bulk road", series={'up{service="preprocess"}': "1x90"}, fires=False),
+    Moment(
+        alert="YomitoriNoDispatcher",
+        what="no bulk road",
+        series={'up{service="preprocess", part_of="yomitori"}': "1x90"},
+        fires=False,
+    ),
     Moment(alert="YomitoriDocumentsRefused", what="one in ten", series=_door(admitted=90, refused=10)),
     Moment(alert="YomitoriDocumentsRefused", what="one in fifty", series=_door(admitted=98, refused=2), fires=False),
     Moment(
@@ -216,26 +280,65 @@ MOMENTS = [
     Moment(
         alert="YomitoriInternalErrors",
         what="the first one ever",
-        series={'ocr_requests_total{route="/v1/ocr", status="500", code="internal_error"}': "_x18 1x90"},
+        series=_internal_errors("_x18 1x90"),
         labels={"route": "/v1/ocr"},
     ),
     Moment(
         alert="YomitoriInternalErrors",
+        what="the first one of a process beside another's old ones",
+        series=_internal_errors("4x90") | _internal_errors("_x18 1x90", instance="b"),
+    ),
+    Moment(
+        alert="YomitoriInternalErrors",
+        what="one of a process that has just begun",
+        series=_internal_errors("_x18 1x90", up="_x18 1x90", started_s=18 * 60),
+    ),
+    Moment(
+        alert="YomitoriInternalErrors",
         what="one more",
-        series={'ocr_requests_total{route="/v1/ocr", status="500", code="internal_error"}': "4x18 5x90"},
+        series=_internal_errors("4x18 5x90"),
         labels={"route": "/v1/ocr"},
     ),
     Moment(
         alert="YomitoriInternalErrors",
         what="long ago",
-        series={'ocr_requests_total{route="/v1/ocr", status="500", code="internal_error"}': "_x5 1x90"},
+        series=_internal_errors("_x5 1x90"),
+        fires=False,
+    ),
+    Moment(
+        alert="YomitoriInternalErrors",
+        what="long ago, and Prometheus was away meanwhile",
+        series=_internal_errors("1x5 _x12 1x90", up="1x5 _x12 1x90"),
+        fires=False,
+    ),
+    Moment(
+        alert="YomitoriInternalErrors",
+        what="long ago, and the process did not answer meanwhile",
+        series=_internal_errors("1x5 _x12 1x90", up="1x5 0x11 1x90"),
         fires=False,
     ),
     Moment(
         alert="YomitoriModelRequestsFail",
         what="Triton goes away now and then",
+        series=_model_requests(failed="0+3x90", code="not_ready"),
+        labels={"model": "text_detection", "code": "not_ready"},
+    ),
+    Moment(
+        alert="YomitoriModelRequestsFail",
+        what="Triton has gone since the service began",
         series={'ocr_model_request_failures_total{model="text_detection", code="not_ready"}': "0+1x90"},
-        labels={"model": "text_detection"},
+    ),
+    Moment(
+        alert="YomitoriModelRequestsFail",
+        what="a Triton was restarted under one request",
+        series=_model_requests(failed="0x18 1x90", code="not_ready"),
+        fires=False,
+    ),
+    Moment(
+        alert="YomitoriModelRequestsFail",
+        what="one answer that is none",
+        series=_model_requests(failed="0x17 1x90", code="internal_error"),
+        labels={"code": "internal_error"},
     ),
     Moment(
         alert="YomitoriModelRequestsFail",
@@ -529,6 +632,26 @@ def test_metrics_and_labels_are_those_that_are_exposed(whose: str, expression: s
             assert set(matcher.words) <= values, matcher
 
 
+@pytest.mark.parametrize(("whose", "expression"), EXPRESSIONS, ids=[f"{n}-{w}" for n, (w, _) in enumerate(EXPRESSIONS)])
+def test_what_others_expose_too_is_asked_of_our_targets_only(whose: str, expression: str) -> None:
+    ours = {matcher.metric for matcher in matchers_of(expression) if (matcher.label, matcher.value) == OURS}
+    assert {metric for metric in metrics_of(expression) if not metric.startswith("ocr_")} == ours, whose
+
+
+def test_every_target_is_said_to_be_ours() -> None:
+    config = yaml.safe_load((OBSERVABILITY / "prometheus" / "prometheus.yaml").read_text())
+    for job in config["scrape_configs"]:
+        said = [(name, value) for item in job.get("static_configs", []) for name, value in item["labels"].items()]
+        said += [(rule["target_label"], rule.get("replacement")) for rule in job.get("relabel_configs", [])]
+        assert said.count(OURS) == len(job.get("static_configs", job.get("dns_sd_configs"))), job["job_name"]
+    monitor = rendered_with("cpu", "prometheus-operator").of("PodMonitor")["yomitori"]["spec"]
+    assert monitor["selector"]["matchLabels"]["app.kubernetes.io/part-of"] == OURS[1]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert {rule["targetLabel"]: rule["sourceLabels"] for rule in endpoint["relabelings"] if "targetLabel" in rule}[
+        OURS[0]
+    ] == ["__meta_kubernetes_pod_label_app_kubernetes_io_part_of"]
+
+
 def test_legends_name_labels_that_are_left() -> None:
     for file in DASHBOARDS:
         for panel in json.loads(file.read_text())["panels"]:
@@ -633,7 +756,12 @@ def test_exemplars_lead_to_the_trace_viewer() -> None:
     sources = {source["uid"]: source for source in yaml.safe_load(text)["datasources"]}
     (lead,) = sources["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
     assert lead["name"] == "trace_id"
-    assert sources[lead["datasourceUid"]]["type"] == "jaeger"
+    # Grafana's own view of a trace is part of Explore, which a viewer who has not logged in may not use.
+    assert lead["url"] == "$OCR_JAEGER_URL/trace/$${__value.raw}"
+    assert "datasourceUid" not in lead
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    at = services["grafana"]["environment"]["OCR_JAEGER_URL"].removeprefix("http://")
+    assert services["jaeger"]["ports"] == [f"{at}:16686"]
 
 
 # --- The collector, and a cluster

@@ -197,9 +197,19 @@ def test_the_python_services_run_without_privileges(services: dict[str, Any]) ->
         assert re.search(r"^USER 10001", dockerfile, flags=re.MULTILINE)
 
 
+def test_what_the_docs_say_of_opentelemetrys_own_settings_is_handed_through(services: dict[str, Any]) -> None:
+    page = (COMPOSE_FILE.parent / "docs" / "observability.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith("| `OCR_TRACING_ENDPOINT`")]
+    handed = services["preprocess"]["environment"]
+    for told in {*re.findall(r"OTEL_\w+", row), *(f"OTEL_EXPORTER_OTLP{end}" for end in re.findall(r"…(_\w+)", row))}:
+        # The row ends one with dots, for all that begin so. A name for every service at once would be none's own.
+        assert told == "OTEL_SERVICE_NAME" or any(name.startswith(told) for name in handed), told
+
+
 def test_what_looks_on_runs_without_privileges_and_reads_its_configuration_from_the_repository(
     services: dict[str, Any],
 ) -> None:
+    assert {name for name in WATCHERS if "mem_limit" in services[name]} == {"otel-collector", "jaeger"}  # hold traces
     for name in WATCHERS:
         service = services[name]
         assert service["profiles"] == ["observability"]

@@ -172,6 +172,12 @@ MOMENTS = [
         series=_door(2, 4) | _triton(0.4),
         wanted=0,
     ),
+    Moment(
+        what="Triton answers nobody, so the door says nothing",
+        scaled="preprocess",
+        series=_door(2, 4) | _triton(0, requests=0),
+        wanted=0,
+    ),
     Moment(what="a quiet house", scaled="preprocess", series=_door(0, 0) | _triton(0, requests=0), wanted=0),
     Moment(what="no metrics of Triton", scaled="preprocess", series=_door(2, 4), wanted=None),
     Moment(what="requests wait", scaled="triton", series=_triton(0.4), wanted=0.4),

@@ -56,7 +56,7 @@ class Prometheus:
                 {
                     "job_name": "yomitori",
                     "static_configs": [
-                        {"targets": [target], "labels": {"service": service}}
+                        {"targets": [target], "labels": {"service": service, "part_of": "yomitori"}}
                         for service, target in self.targets.items()
                     ],
                 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -182,10 +183,24 @@ def test_urls_that_are_none(url: str) -> None:
         OcrClient(url)
 
 
+def test_a_gateway_is_asked_again_when_it_says() -> None:
+    """It knows nothing of this API and answers a page, but its header is the standard's."""
+    busy = Scripted(status=503, body=b"<html>", headers={"Content-Type": "text/html", "Retry-After": "1"})
+    with (
+        scripted_server(busy, result()) as server,
+        OcrClient(server.url, retry=RetryPolicy(first_wait_s=0.001)) as client,
+    ):
+        started_s = time.monotonic()
+        assert client.read(b"bytes")["id"] == "doc_1"
+    assert time.monotonic() - started_s >= 1.0
+
+
 class TestRetryPolicy:
     def test_the_server_goes_first_and_both_are_capped(self) -> None:
         policy = RetryPolicy(first_wait_s=0.5, max_wait_s=4)
-        assert policy.wait_s(0, 2.0) == 2.0
+        waits_s = [policy.wait_s(0, 2.0) for _ in range(50)]
+        assert all(2.0 <= wait_s <= 2.5 for wait_s in waits_s)
+        assert len(set(waits_s)) > 1  # who was refused at once does not come back at once
         assert policy.wait_s(0, 100.0) == 4
         assert all(0.25 <= policy.wait_s(0, None) <= 0.5 for _ in range(50))
         assert all(2 <= policy.wait_s(1000, None) <= 4 for _ in range(50))

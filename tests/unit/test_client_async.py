@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from ocr_client import (
     AsyncJobsClient,
@@ -26,6 +27,7 @@ from ocr_client import (
     ServerUnreachable,
     StoredDocumentsClient,
     UnexpectedAnswer,
+    async_connection,
     following,
 )
 from ocr_client.document_calls import schemas_call
@@ -128,6 +130,22 @@ class TestReading:
             assert not await client.is_ready()
             with pytest.raises(ServerUnreachable):
                 await client.read(b"bytes")
+
+    async def test_calls_at_once_wait_for_a_connection_as_long_as_it_takes(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(async_connection, "LIMITS", httpx.Limits(max_connections=1))
+        schemas = Scripted(body=b'{"schemas": []}', headers={"Content-Type": "application/json"})
+
+        def slowly(_: Seen) -> Scripted:
+            time.sleep(2.0)
+            return schemas
+
+        slow, quick = replace(schemas_call(), timeout_s=20.0), replace(schemas_call(), timeout_s=1.0)
+        with scripted_server(slowly, schemas) as server:
+            async with AsyncOcrClient(server.url, retry=RetryPolicy(max_retries=0)) as client:
+                answers = await asyncio.gather(*(client._connection.call(call) for call in (slow, *[quick] * 50)))
+        assert (len(answers), len(server.seen)) == (51, 51)
 
     async def test_closing_ends_the_wait_before_a_retry(self) -> None:
         patient = RetryPolicy(max_retries=9, first_wait_s=3600, max_wait_s=3600)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ocr_client import JobsClient, OcrClientError, RequestRefused, RetryPolicy, ServerUnreachable, following
+from ocr_client import JobsClient, OcrClientError, RequestRefused, RetryPolicy, ServerBusy, ServerUnreachable, following
 from ocr_client.errors import UnexpectedAnswer
 from ocr_client.job_types import LineStatus, ResultLine
 from ocr_client.line_stream import EventReader, LineSplitter, ServerEvent
@@ -19,6 +20,7 @@ from tests.support.scripted_jobs import JOB_ID, events, job, job_state, line, li
 from tests.support.scripted_server import Scripted, Seen, problem, scripted_server
 from tests.support.waiting import wait_until
 
+RECONNECT = following.RECONNECT
 DONE = {"done": 3, "total": 3}
 RUNNING = {"done": 2, "total": 3}
 
@@ -85,6 +87,25 @@ class TestResults:
         script = results_script(lines(1, breaks=True), trouble, trouble, lines(2, 3))
         with scripted_server(script) as server, JobsClient(server.url) as jobs:
             assert [one.sequence for one in jobs.results(JOB_ID)] == [1, 2, 3]
+
+    def test_a_server_that_answers_at_once_that_it_is_not_ready_is_waited_for_as_long(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By time and not by attempts, which are soon made where the server itself proposes short waits."""
+        assert RECONNECT.patience_s == 300.0
+        monkeypatch.setattr(following, "RECONNECT", replace(RECONNECT, max_wait_s=0.25, patience_s=20.0))
+        script = results_script(*[problem(503, "not_ready", Retry_After="0")] * 100, lines(1, 2, 3))
+        with scripted_server(script) as server, JobsClient(server.url) as jobs:
+            assert [one.sequence for one in jobs.results(JOB_ID)] == [1, 2, 3]
+
+    def test_its_patience_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(following, "RECONNECT", replace(RECONNECT, max_wait_s=0.25, patience_s=0.5))
+        with (
+            scripted_server(problem(503, "not_ready", Retry_After="0")) as server,
+            JobsClient(server.url) as jobs,
+            pytest.raises(ServerBusy),
+        ):
+            list(jobs.results(JOB_ID))
 
     def test_where_no_stream_is_free_lines_are_fetched(self) -> None:
         no_place = problem(429, "overloaded", Retry_After="0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from ocr_core.contracts.errors import NotReady
 from ocr_core.service import keyring
 from ocr_core.service.keyring import Keyring
 
+ASKING_FOR: ContextVar[str] = ContextVar("asking_for")
 CACHE_S, OUTAGE_S = 5.0, 120.0
 
 
@@ -37,11 +39,14 @@ class Table:
 
     keys: dict[str, KnownKey] = field(default_factory=dict)
     asked: int = 0
+    asked_in: list[str | None] = field(default_factory=list)
+    """The request that each question was part of."""
     is_down: bool = False
     answers: asyncio.Event | None = None
 
     async def ask(self, key_id: str) -> KnownKey | None:
         self.asked += 1
+        self.asked_in.append(ASKING_FOR.get(None))
         if self.answers is not None:
             await self.answers.wait()
         if self.is_down:
@@ -152,6 +157,12 @@ async def test_many_who_come_at_once_ask_once(ring: Keyring, table: Table) -> No
     table.answers.set()
     assert {found.key.id for found in await asyncio.gather(*asking) if found is not None} == {"a"}
     assert table.asked == 1
+
+
+async def test_a_question_for_all_is_no_part_of_the_first_ones_request(ring: Keyring, table: Table) -> None:
+    ASKING_FOR.set("the first one's")
+    await ring.find("a")
+    assert table.asked_in == [None]
 
 
 async def test_a_caller_who_leaves_does_not_take_the_answer_from_others(ring: Keyring, table: Table) -> None:

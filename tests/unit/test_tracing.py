@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -27,7 +28,9 @@ from ocr_core.contracts.trace_context import TraceContext, TraceOrigin
 from ocr_core.service import Readiness, context_of, create_app
 from ocr_core.settings import TracingSettings
 from ocr_core.telemetry import JsonFormatter, Metrics, observe
+from tests.support.aws import free_port
 from tests.support.traces import trace_with, traced, traces
+from tests.support.waiting import wait_until
 
 DOCUMENT_TEXT = "株式会社ひみつ"
 FAR = TraceContext(trace_id="4bf92f3577b34da6a3ce929d0e0e4736", span_id="00f067aa0ba902b7", sampled=True)
@@ -185,6 +188,40 @@ class TestSpans:
                 [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
             )
         assert answer.stdout.strip() == "done"
+
+    def test_a_service_that_is_told_to_end_sends_its_last_spans(self, receiver: Receiver) -> None:
+        port = free_port()
+        program = (
+            "from async_worker.vitals import no_lifespan\n"
+            "from ocr_core import tracing\n"
+            "from ocr_core.service import Readiness, create_app, serve\n"
+            "from ocr_core.service.serve import run_main\n"
+            "from ocr_core.settings import TracingSettings\n"
+            "from ocr_core.telemetry import Metrics\n"
+            "def main():\n"
+            f"    tracing.begin('ending', TracingSettings(endpoint={receiver.url!r}))\n"
+            "    app = create_app(title='t', version='0', description='d', metrics=Metrics(), readiness=Readiness(),\n"
+            "                     routers=[], lifespan=no_lifespan)\n"
+            f"    serve(app, host='127.0.0.1', port={port}, shutdown_grace_s=1.0)\n"
+            "run_main(main)\n"
+        )
+        later = os.environ | {"OTEL_BSP_SCHEDULE_DELAY": "3600000"}  # nothing goes before the end
+        with subprocess.Popen([sys.executable, "-c", program], env=later, stderr=subprocess.DEVNULL) as process:
+            try:
+                wait_until(lambda: _is_answered(port), "the service")
+                httpx.get(f"http://127.0.0.1:{port}/nowhere", trust_env=False)
+                process.terminate()
+                assert process.wait(timeout=20) == 0
+            finally:
+                process.kill()
+        assert [span.facts["http.response.status_code"] for span in receiver.spans()] == [404]
+
+
+def _is_answered(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
 
 
 class TestContext:
