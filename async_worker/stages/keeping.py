@@ -25,13 +25,12 @@ from pydantic_core import to_json
 
 from async_worker.blocking import Blocking
 from async_worker.object_keys import result_prefix
-from async_worker.removal import delete_below
 from async_worker.stages.work import insist
 from async_worker.tenants import TenantPolicies
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.errors import DeadlineExceeded
 from ocr_core.contracts.jobs import Lease
-from ocr_core.contracts.objects import ObjectStore
+from ocr_core.contracts.objects import ObjectStore, delete_below
 from ocr_core.contracts.page import PageImage
 from ocr_core.contracts.stored_documents import (
     DocumentStore,
