@@ -148,10 +148,10 @@ class _Stands:
         for file in (_CERTIFICATES, _PIP_SETTINGS):
             if file.is_file():
                 shutil.copyfile(file, root / file.relative_to("/"))
-        for updates in ("updates", "security"):
-            line = f"deb http://deb.debian.org/debian {SUITE}-{updates} main\n"
-            line = line.replace("/debian ", "/debian-security ") if updates == "security" else line
-            (root / "etc/apt/sources.list.d" / f"{updates}.list").write_text(line)
+        # Updates come from where debootstrap took the rest: "deb <mirror> <suite> main".
+        mirror = (root / "etc/apt/sources.list").read_text().split()[1].rstrip("/")
+        for updates, source in (("updates", mirror), ("security", f"{mirror}-security")):
+            (root / "etc/apt/sources.list.d" / f"{updates}.list").write_text(f"deb {source} {SUITE}-{updates} main\n")
         # As Docker's slim Debian has it: no package is kept once it is installed, no manual comes with it.
         (root / "etc/apt/apt.conf.d/docker-clean").write_text(_KEEP_NOTHING)
         (root / "etc/dpkg/dpkg.cfg.d/docker").write_text(_NO_MANUALS)
