@@ -128,6 +128,7 @@ def pillow_guarded(limits: OpenLimits) -> Iterator[None]:
     Raises:
         OpeningFailed: Pillow met a picture inside the file that is over the limit.
     """
+    before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -136,6 +137,8 @@ def pillow_guarded(limits: OpenLimits) -> Iterator[None]:
             yield
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise OpeningFailed(Failure.IMAGE_PIXELS, limits.max_image_pixels + 1) from None
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 @contextmanager

@@ -33,6 +33,7 @@ _COUNTED = (
     "カ[月所国年])"
 )
 _KANJI_WORDS_IN_KATAKANA = "(?:口(?:コミ|パク|グセ|ゲンカ|ゴム|ベタ|ヒゲ)|力(?:ウドン|ワザ|コブ))"
+_BEFORE_A_FORCE = "[電能体魔動火水馬圧握筋視聴出入重効努学協威権実気引弾浮張磁勢戦風念推揚]"
 _COMPANY = "(?:株式|有限|合同|合資|合名|御中|様)"
 
 
@@ -65,6 +66,8 @@ _SHAPES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             *_in_words_of_katakana("力"),
             f"{_WORD_STARTS}力(?=ナ[名氏義表])",
             "力(?=一ド(?!ル))",
+            # 配線カバー, and not 電力バー.
+            f"(?<!{_BEFORE_A_FORCE})力(?=バー)",
             # The legal form in an account holder's name: カ)ハママツ, ハママツ(カ.
             r"(?<![^\s:：])力(?=[)）])",
             r"(?<=[(（])力(?![^\s)）])",
@@ -146,9 +149,15 @@ _SHAPES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("捆", "梱", ("捆(?=包)",)),
     ("ポ", "ボ", ("(?<=イン)ポ(?=イス)",)),
     ("ピ", "ビ", ("(?<=サー)ピ(?=ス)",)),
+    ("エ", "ェ", ("(?<=チ)エ(?=[アッ])",)),
+    # The recogniser has both dots; Japanese has one.
+    ("·", "・", ("(?<=[ぁ-ゖァ-ヺー㐀-鿿々])·(?=[ぁ-ゖァ-ヺ㐀-鿿])",)),
 )
 
-_MEANT = {read: (meant, re.compile("|".join(where))) for read, meant, where in _SHAPES}
+_MEANT = {
+    read: [(meant, re.compile("|".join(where))) for each, meant, where in _SHAPES if each == read]
+    for read in dict.fromkeys(shape[0] for shape in _SHAPES)
+}
 _AMBIGUOUS = re.compile(f"[{''.join(_MEANT)}]")
 
 _VOICING = "゛ﾞ\u3099"
@@ -173,8 +182,7 @@ def with_settled_shapes(text: str) -> str:
 
 def _settled(match: re.Match[str]) -> str:
     read = match[0]
-    meant, where = _MEANT[read]
-    return meant if where.match(match.string, match.start()) else read
+    return next((meant for meant, where in _MEANT[read] if where.match(match.string, match.start())), read)
 
 
 def with_joined_marks(line: TextLine) -> TextLine:

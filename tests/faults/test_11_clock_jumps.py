@@ -32,6 +32,9 @@ WALL_CLOCKS = {
 MAY_LOOK = {
     "ocr_core/adapters/database/clock.py",  # SystemClock itself
     "async_worker/api/upload_targets.py",  # tells callers when a URL ends that was signed by the machine's clock
+    "async_worker/stages/spans.py",  # how long a message lay, by the queue's clock and this one: a metric only
+    "ocr_core/adapters/remembered/memory.py",  # how old an answer is that another process stored: it may be made anew
+    "postprocess_svc/identity.py",  # which day it is, for what is remembered under the rule of
     "postprocess_svc/pipeline.py",  # which day it is, for a schema's rule on how old a document may be
 }
 
