@@ -113,7 +113,7 @@ generate: environment-dev ## labelled invoices and receipts in out/generated (ne
 	@$(RUN) -m evaluation.generator --out out/generated/develop --split develop --count 150 --damage $(GENERATED_DAMAGE) $(ARGS)
 	@$(RUN) -m evaluation.generator --out out/generated/world --split world --count 110 \
 		--damage clean clean clean scan photo $(ARGS)
-	@$(RUN) -m evaluation.generator --out out/generated/train --split train --count 400 --damage $(GENERATED_DAMAGE) $(ARGS)
+	@$(RUN) -m evaluation.generator --out out/generated/train --split train --count 400 --damage $(GENERATED_DAMAGE) --pdf $(ARGS)
 	@$(RUN) -m evaluation.generator --out out/generated/test --split test --count 300 \
 		--damage clean clean scan fax photo heavy $(ARGS)
 
