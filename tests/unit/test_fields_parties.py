@@ -251,3 +251,18 @@ def test_a_vat_id_that_was_read_with_a_nought_is_german() -> None:
         receipt([("Bäckerei Brandner", "", 50), "Hauptstraße 3", "USt-IdNr 0E710833395", ("Summe", "12,30 €")])
     )
     assert text(outcome, "registration_number") == "DE710833395"
+
+
+@pytest.mark.parametrize(
+    ("logo", "kind", "branch"),
+    [
+        ("麦香しろね", "ベーカリー", "ベーカリー福町店"),  # the logo has the shape of a person's name
+        ("衣舎ひより", "SHOP", "アウトレット南町店"),
+        ("hair room ao", "ヘアケア", "ヘアケア緑町店"),
+        ("山野あおい", "すし処", "すし処西池袋店"),
+    ],
+)
+def test_what_a_shop_is_and_its_branch_stand_under_the_name(logo: str, kind: str, branch: str) -> None:
+    printed = [(logo, "", 58), (kind, "", 26), branch, "東京都杉並区成田東1-20-10", "TEL 03-0000-0000"]
+    outcome = read(receipt([*printed, ("食パン", "¥400"), ("合計", "¥400")]))
+    assert text(outcome, "issuer_name") == logo

@@ -12,17 +12,20 @@ from postprocess_svc.fields.families.name_spans import has_form, name_span, name
 from postprocess_svc.fields.families.naming import is_contact, is_implausible, type_size
 from postprocess_svc.fields.values import names
 from postprocess_svc.fields.values.folding import has_cjk
+from postprocess_svc.fields.values.shop_kinds import is_kind_of_shop
 
 _MOST_LINES = 4
 _GAP = 1.05
 """Line heights between the lines of a block."""
-_FORM, _TRADE, _LARGE, _OFFICER_BELOW = 4.0, 2.0, 1.5, 1.0
+_FORM, _TRADE, _LARGE, _LOGO, _OFFICER_BELOW = 4.0, 2.0, 1.5, 2.5, 1.0
 _TITLED, _UNIT, _PERSON, _MOTTO, _LATIN = -5.0, -3.0, -1.5, -1.0, -1.5
 _NEAREST = 0.5
 _WINDOW_GAP = 2.3
 _BESIDE = 2.5
 _WITHIN = 0.7
 _LARGER = 1.25
+_LOGOS = 1.8
+"""Type so many times as large as the smallest of the block is a logo's."""
 _LEAST_BETWEEN = 1.0
 """What speaks for a name between two lines of an address, where any other line is a part of it."""
 
@@ -152,9 +155,12 @@ def _worth(cell: Cell, smallest: float) -> float:
     points = _FORM if has_form(name) and has_cjk(name) else 0.0
     if not points and (names.is_branch(name) or (names.DEPARTMENT.search(name) and not names.has_trade_word(name))):
         points += _UNIT
+    if is_kind_of_shop(name):
+        points += _UNIT
     points += _TRADE if names.has_trade_word(name) else 0.0
-    points += _LARGE if type_size(cell) > _LARGER * smallest else 0.0
-    if is_person(cell):
+    is_large = type_size(cell) > _LARGER * smallest
+    points += _LOGO if type_size(cell) > _LOGOS * smallest else _LARGE if is_large else 0.0
+    if is_person(cell) and not is_large:  # in large type it is a shop that looks like a person's name: 麦香しろね
         points += _PERSON
     if name.count("・") > 1 or "、" in name:
         points += _MOTTO
