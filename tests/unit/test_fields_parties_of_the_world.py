@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocr_core.contracts.result import FieldValue
+from ocr_core.contracts.result import DocumentType, FieldValue
 from postprocess_svc.fields.values.folding import fold
 from postprocess_svc.lines import PageLines
 from tests.support.fields_layout import Placed, page, read
@@ -203,3 +203,28 @@ def test_who_is_addressed_on_the_stub_to_send_back_is_the_recipient() -> None:
     found = answers(page(placed))
     assert found["recipient_name"] == "BRANNIGAN AUTO BODY INC"
     assert found["issuer_name"] == "Cedar Ridge Water & Sewer District"
+
+
+def test_a_share_capital_in_the_head_is_no_price_that_goods_begin_with() -> None:
+    lines = page(
+        [
+            (300, 60, "Au bon moulin SARL - 12 chemin de l'olive - 84340 Malaucène - France"),
+            (300, 90, "SIRET : 99999999800010 - APE : 4778C - SARL au capital de 120 000,00 €"),
+            (80, 200, "Invoice FA-2017-0008", 40),
+            (90, 300, "Delivery Address"),
+            (90, 330, "Sonrisa Olivar"),
+            (90, 360, "87 camino de la calor"),
+            (90, 390, "41700 Dos Hermanas"),
+            (900, 300, "Sonrisa Olivar"),
+            (900, 330, "87 camino de la calor"),
+            (900, 360, "41700 Dos Hermanas"),
+            (80, 700, "Nougat"),
+            (1000, 700, "8 Unit(s)"),
+            (1200, 700, "4.55 €"),
+            (1440, 700, "36.40 €"),
+        ]
+    )
+    recipient = read(lines, document_type=DocumentType.INVOICE).fields["recipient_name"]
+    assert isinstance(recipient, FieldValue)
+    assert recipient.value == "Sonrisa Olivar"
+    assert recipient.confidence > 0.5
