@@ -10,8 +10,8 @@ _COUNTED = re.compile(r"\d ?[点個コ]\s ?\d")
 """1点 142: goods of a till that prints no currency."""
 
 _SHARE_CAPITAL = re.compile(
-    r"\b(?:au capital|capital (?:social|stock)|share capital|paid.up capital|stammkapital|grundkapital|capitale sociale)\b"
-    "|資本金",
+    r"\b(?:au capital|capital (?:social|stock)|share capital|paid.up capital|stammkapital|grundkapital"
+    r"|capitale sociale)\b|資本金",
     re.IGNORECASE,
 )
 """What a firm says of itself at the head or foot: no price."""
