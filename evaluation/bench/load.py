@@ -1,8 +1,9 @@
 """Several callers who each send the next page as soon as they have the answer to the last: a closed loop.
 
 How many pages a second that makes is counted between two moments at which everybody is busy: a page that began before
-the end of the window and ended after it counts with the share that lies inside. The last pages, while some callers have
-nothing left to do, so weigh nothing.
+the end of the window and ended after it counts with the share that lies inside. Callers go on, uncounted, until the
+last page that counts has ended: among fewer others it would be read faster at its end than at its beginning, and too
+much of it would seem to lie inside.
 """
 
 from __future__ import annotations
@@ -36,23 +37,33 @@ class Pace:
 
 
 class _Feed(Generic[P]):
-    """Pages for several threads, until a moment or until none are left."""
+    """Pages for several threads: until a moment and until what began before it has ended, or until none are left."""
 
     def __init__(self, pages: Sequence[P], until_s: float) -> None:
         self._pages = iter(pages)
         self._lock = threading.Lock()
+        self._counted_under_way = 0
         self.until_s = until_s
 
-    def next(self) -> P | None:
+    def next(self) -> tuple[P, bool] | None:
+        """The next page, and whether it counts: it begins within the window."""
         with self._lock:
             now_s = time.perf_counter()
-            if now_s >= self.until_s:
+            counts = now_s < self.until_s
+            if not counts and self._counted_under_way == 0:
                 return None
             page = next(self._pages, None)
             if page is None:
                 # From here on somebody is idle.
-                self.until_s = now_s
-            return page
+                self.until_s = min(self.until_s, now_s)
+                return None
+            self._counted_under_way += counts
+            return page, counts
+
+    def ended(self) -> None:
+        """A page that counts is no longer under way."""
+        with self._lock:
+            self._counted_under_way -= 1
 
 
 def closed_loop(read: Callable[[int, P], bool], pages: Sequence[P], *, callers: int, window_s: float) -> Pace:
@@ -70,9 +81,14 @@ def closed_loop(read: Callable[[int, P], bool], pages: Sequence[P], *, callers: 
 
     def call(number: int) -> list[tuple[Span, bool]]:
         done = []
-        while (page := feed.next()) is not None:
+        while (given := feed.next()) is not None:
+            page, counts = given
             began_s = time.perf_counter()
-            was_read = read(number, page)
+            try:
+                was_read = read(number, page)
+            finally:
+                if counts:
+                    feed.ended()
             done.append((Span(start_s=began_s, end_s=time.perf_counter()), was_read))
         return done
 

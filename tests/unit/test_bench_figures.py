@@ -100,6 +100,25 @@ class TestPaces:
         # The half second in which one caller was idle weighs nothing.
         assert pace.pages_per_s > 1.5 * 3 / (time.perf_counter() - started_s)
 
+    def test_callers_go_on_until_the_last_page_that_counts_has_ended(self) -> None:
+        # Else it would have the machine to itself at its end, and seem to have been read within the window.
+        window_s = 0.2
+        behind_the_window = threading.Event()
+
+        def read(_: int, page: str) -> bool:
+            if page == "long":
+                return behind_the_window.wait(timeout=5)
+            if time.perf_counter() > started_s + window_s + 0.05:
+                behind_the_window.set()
+            time.sleep(0.01)
+            return True
+
+        started_s = time.perf_counter()
+        pace = closed_loop(read, ["long", *["short"] * 5000], callers=2, window_s=window_s)
+        assert pace.failed == 0
+        # The short ones, and the long one's share; none of those behind the window.
+        assert pace.pages_per_s * window_s <= window_s / 0.01 + 1
+
     def test_what_was_not_read_is_counted_apart(self) -> None:
         pace = closed_loop(lambda _, page: page, [True, False, True], callers=1, window_s=60)
         assert (pace.pages, pace.failed) == (2, 1)
