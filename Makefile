@@ -120,9 +120,8 @@ generate: environment-dev ## labelled invoices and receipts in out/generated (ne
 eval: environment-dev models ## accuracy on ../shared/data and generated documents, and a report of the failures
 	@$(RUN) -m evaluation.accuracy $(ARGS)
 
-train-fields: environment-dev ## learn the field scorer's weights from drawn pages and out/generated/{train,world} (`make generate`)
-	@$(RUN) -m evaluation.field_training out/generated/train out/generated/world \
-		--mockups craft services trade foreign parties payments $(ARGS)
+train-fields: environment-dev ## learn the field scorer's weights from out/generated/{train,world} (`make generate`)
+	@$(RUN) -m evaluation.field_training out/generated/train out/generated/world $(ARGS)
 
 environment:
 	@$(ENVIRONMENTS) services
