@@ -70,6 +70,7 @@ from preprocess_svc.sagemaker_settings import (
 from preprocess_svc.shown_pages import ShownPages
 from preprocess_svc.sources import Sources
 from preprocess_svc.sync_road import SyncRoad
+from preprocess_svc.text_side_watch import TextSideWatch
 from web_page import routes as web_page
 from web_page.site import Site
 
@@ -114,6 +115,7 @@ def make_app(
     models = TritonModels(triton, ModelMetrics(metrics))
     opener = make_file_opener(file_opener, storage, OpenerMetrics(metrics))
     structurer = HttpStructurer(settings.structure_url)
+    text_side = TextSideWatch(structurer.check)
     store = S3Storage(storage)
     workers = ThreadPoolExecutor(settings.cpu_threads, thread_name_prefix="pixels")
     images = image_budget(pdf)
@@ -147,7 +149,7 @@ def make_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(workers.shutdown, wait=False, cancel_futures=True)
-            adapters: list[_Adapter] = [models, opener, structurer]
+            adapters: list[_Adapter] = [models, opener, structurer, text_side]
             if storage.allow or access.keys:  # with keys on, any tenant may get a source that it may read
                 adapters.append(store)
             if keeper is not None:
@@ -172,6 +174,7 @@ def make_app(
         models=models,
         workers=workers,
         structurer=structurer,
+        text_side=text_side,
         pdfs=PdfAnswers(settings=pdf, workers=workers, budget=images),
         shown_pages=ShownPages(jpeg_quality=pdf.jpeg_quality, budget=images),
         metrics=metrics,
@@ -185,7 +188,7 @@ def make_app(
     readiness = Readiness(
         {
             "models": partial(_check_models, models),
-            "postprocess": structurer.check,
+            "postprocess": text_side.look,
             "file opener": opener.start,
             **({"API keys": gate.check} if access.keys else {}),
         }

@@ -32,6 +32,7 @@ async def answer_one_document(request: Request, wanted: OcrParameters, *, road: 
     """
     context, caller = context_of(request), caller_of(request)
     deadline = Deadline(at_s=context.received_s + wanted.timeout_s)
+    road.text_side.require()
     await road.structurer.check_schemas(wanted.schemas, deadline=deadline)
     asked = Asked(caller=caller, parameters=wanted, deadline=deadline, context=context)
     try:

@@ -17,7 +17,7 @@ from ocr_core.contracts.access import Caller
 from ocr_core.contracts.deadline import Deadline
 from ocr_core.contracts.document import OpenLimits, Priority, TextLayerUse
 from ocr_core.contracts.page import PageError, PageImage
-from ocr_core.contracts.ports import FileOpener, RenderedResult, Structurer, TextModels
+from ocr_core.contracts.ports import FileOpener, RenderedResult, StructureOptions, Structurer, TextModels
 from ocr_core.contracts.reading import Reading
 from ocr_core.contracts.result import OutputFormat
 from ocr_core.service import RequestContext
@@ -34,6 +34,7 @@ from preprocess_svc.pipeline import KeepPage, read_document
 from preprocess_svc.remembered_answers import Recall, RememberedAnswers, sha256_of
 from preprocess_svc.shown_pages import ShownAnswer, ShownPages
 from preprocess_svc.sources import AllowList, S3Location, Sources
+from preprocess_svc.text_side_watch import TextSideWatch
 from preprocess_svc.uploads import Upload
 
 _MAX_BYTES_GUESSED_ON_THE_LOOP = 1 << 20
@@ -74,6 +75,8 @@ class SyncRoad:
     models: TextModels
     workers: Executor
     structurer: Structurer
+    text_side: TextSideWatch
+    """Whether it is worth while to read a document for the structurer."""
     pdfs: PdfAnswers
     shown_pages: ShownPages
     metrics: Metrics
@@ -97,6 +100,7 @@ class SyncRoad:
 
         Raises:
             Overloaded: now that more is known of the document, it would take too long.
+            NotReady: while it waited the text side went away.
             OcrError: whatever else stands in the way.
         """
         document = await self._fetch(submission, asked)
@@ -200,6 +204,7 @@ class SyncRoad:
         async with AsyncExitStack() as place:
             with _stage(context, "wait"):
                 await place.enter_async_context(permit.reading_place())
+            self.text_side.require()  # it may have gone while the document waited
             reading = await read_document(
                 document.untrusted_bytes,
                 sha256=document.sha256,
@@ -219,9 +224,7 @@ class SyncRoad:
             )
         self._note(reading, context)
         with _stage(context, "structure"):
-            result = await self.structurer.structure(
-                reading, options=parameters.structure_options, request_id=context.request_id, deadline=deadline
-            )
+            result = await self._structure(reading, parameters.structure_options, asked)
         if isinstance(images, PdfAnswer):
             with _stage(context, "write"):
                 result = await images.write(result)
@@ -245,20 +248,24 @@ class SyncRoad:
         reserve_s: float,
     ) -> None:
         """Keep the document; of an answer in another format the JSON is made as well."""
-        parameters, deadline, context = asked.parameters, asked.deadline, asked.context
+        parameters, context = asked.parameters, asked.context
 
         async def as_json() -> dict[str, Any]:
             rendered = result
             if parameters.format is not OutputFormat.JSON:
                 options = replace(parameters.structure_options, output_format=OutputFormat.JSON)
-                rendered = await self.structurer.structure(
-                    reading, options=options, request_id=context.request_id, deadline=deadline
-                )
+                rendered = await self._structure(reading, options, asked)
             answer: dict[str, Any] = await asyncio.to_thread(from_json, rendered.body)
             return answer
 
         timing_ms = rounded({**context.stages_ms, "total": context.elapsed_ms()})
-        await kept.finish(as_json, timing_ms=timing_ms, deadline=deadline, reserve_s=reserve_s)
+        await kept.finish(as_json, timing_ms=timing_ms, deadline=asked.deadline, reserve_s=reserve_s)
+
+    async def _structure(self, reading: Reading, options: StructureOptions, asked: Asked) -> RenderedResult:
+        with self.text_side.call():
+            return await self.structurer.structure(
+                reading, options=options, request_id=asked.context.request_id, deadline=asked.deadline
+            )
 
     def _note(self, reading: Reading, context: RequestContext) -> None:
         unread = sum(isinstance(page, PageError) for page in reading.pages)

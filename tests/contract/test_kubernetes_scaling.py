@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
 from async_worker.blocking import Blocking
 from async_worker.sweeper import Sweeper
@@ -18,7 +16,9 @@ from ocr_core.contracts.jobs import Stage, StoreRules
 from ocr_core.settings import BulkSettings, PreprocessSettings
 from ocr_core.telemetry import Metrics
 from preprocess_svc.admission_metrics import AdmissionMetrics
-from tests.support.kubernetes import EVERYTHING, Cluster, Manifest, rendered
+from tests.support.alerts import OBSERVABILITY, RULES, alerts
+from tests.support.kubernetes import EVERYTHING, Cluster, Manifest, main_container, rendered
+from tests.support.prometheus import run_promtool_cases
 
 TIMEOUT_S = 5
 """The sync API's own default for a whole request (api.md)."""
@@ -112,6 +112,46 @@ def test_the_door_closes_its_eyes_where_triton_scales(cluster: Cluster) -> None:
     assert float(bound[1]) == float(trigger(cluster, "triton")["threshold"])
 
 
+def test_alerts_and_dashboard_call_triton_short_where_it_scales(cluster: Cluster, tmp_path: Path) -> None:
+    """Prometheus finds out by itself whether there are GPUs; a cluster is told by its overlay."""
+    limits = main_container(cluster.pods()["triton"])["resources"]["limits"]
+    series = {'nv_inference_request_success{part_of="yomitori", model="text_detection"}': "0+60x10"}
+    if any("gpu" in resource for resource in limits):
+        series['nv_gpu_utilization{part_of="yomitori", gpu_uuid="GPU-1"}'] = "0x10"
+    bound = float(trigger(cluster, "triton")["threshold"])
+    case = {
+        "rule_files": [str(RULES)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": [
+                    {
+                        "expr": "max(yomitori:triton_queue_short_seconds)",
+                        "eval_time": "8m",
+                        "exp_samples": [{"labels": "{}", "value": bound}],
+                    }
+                ],
+            }
+        ],
+    }
+    run_promtool_cases(case, tmp_path)
+
+
+def test_no_rule_or_panel_has_a_bound_of_its_own_for_tritons_queue() -> None:
+    told = [rule["expr"] for rule in alerts().values()]
+    for file in (OBSERVABILITY / "grafana" / "dashboards").glob("*.json"):
+        told += [
+            target["expr"] for panel in json.loads(file.read_text())["panels"] for target in panel.get("targets", [])
+        ]
+    compared = [expression for expression in told if "yomitori:triton_queue_seconds" in expression]
+    assert len(compared) >= 4
+    for expression in compared:
+        assert "yomitori:triton_queue_short_seconds" in expression
+        assert not re.search(r"triton_queue_seconds\s*(?:<|>|==)[=\s]*[0-9]", expression), expression
+
+
 def test_queue_lengths_ask_for_no_more_than_the_busy(cluster: Cluster) -> None:
     if "aws-sqs-queue" not in str(cluster.of("ScaledObject")):
         return
@@ -196,8 +236,6 @@ MOMENTS = [
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: f"{moment.scaled}: {moment.what}")
 def test_prometheus_answers_as_meant(moment: Moment, tmp_path: Path) -> None:
-    if (promtool := shutil.which("promtool")) is None:
-        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
     query = trigger(rendered("cpu"), moment.scaled)["query"]
     # A number that is none (scalar of nothing) is an answer to promtool; KEDA takes it for a failure as well.
     expression = f"({query}) >= 0" if moment.wanted is None else query
@@ -212,7 +250,4 @@ def test_prometheus_answers_as_meant(moment: Moment, tmp_path: Path) -> None:
             }
         ],
     }
-    file = tmp_path / "case.yaml"
-    file.write_text(yaml.safe_dump(case))
-    answer = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    run_promtool_cases(case, tmp_path)

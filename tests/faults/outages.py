@@ -56,6 +56,11 @@ ALLOWED = {
     "preprocess": _WELL | {_NO_ANSWER, "504 deadline_exceeded"},
 }
 """What the sync API may answer while a service is away; all others are none of its business."""
+KNOWN_AFTER_S = SYNC_TIMEOUT_S + 5.0
+"""Since then it is known that a service hangs: who waited for it from the beginning has met his deadline."""
+TOLD_THEN = {"postprocess": frozenset({"503 not_ready"})}
+"""All that is told to those who come when it is known; of others what ``ALLOWED`` says: the pace has to show them, and
+lets somebody try now and then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,8 @@ class Finding:
     way: str
     told: Counter[str]
     """Of requests that were sent while it was away."""
+    told_when_known: frozenset[str]
+    """Of those that were sent after ``KNOWN_AFTER_S``; nothing where it was away for less."""
     reasons: frozenset[str]
     documents: int
     lost: int
@@ -105,7 +112,8 @@ class Finding:
     @property
     def unexpected(self) -> set[str]:
         """What callers were told and should not have been."""
-        return self.told.keys() - ALLOWED.get(self.service, _WELL)
+        allowed = ALLOWED.get(self.service, _WELL)
+        return (self.told.keys() - allowed) | (self.told_when_known - TOLD_THEN.get(self.service, allowed))
 
     @property
     def good(self) -> bool:
@@ -194,6 +202,7 @@ def go_through(town: Town, service: str, way: str, outage: Outage, *, cut_s: flo
         service=service,
         way=way,
         told=Counter(answer.told for answer in during),
+        told_when_known=frozenset(answer.told for answer in during if answer.sent_s >= begun_s + KNOWN_AFTER_S),
         reasons=frozenset(answer.detail for answer in during if answer.told.startswith("503")),
         documents=sum(len(submission.documents) for submission in load.submissions),
         lost=lost,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -34,6 +35,20 @@ def quick_rules() -> str:
     """The rules, each window shorter, and none waited out."""
     quick = _WINDOW.sub(lambda found: f"{found[1]}{_SHORTER[found[2]]}", RULES.read_text())
     return re.sub(r"^( +)for: \S+$", r"\1for: 500ms", quick, flags=re.MULTILINE)
+
+
+def run_promtool(*arguments: str) -> None:
+    """Fail the test with what promtool says, where it finds something wrong; skip it where there is none."""
+    if (command := shutil.which("promtool")) is None:
+        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
+    answer = subprocess.run([command, *arguments], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def run_promtool_cases(cases: Mapping[str, Any], folder: Path) -> None:
+    """The content of a file for ``promtool test rules``."""
+    (file := folder / "cases.yaml").write_text(yaml.safe_dump(cases))
+    run_promtool("test", "rules", str(file))
 
 
 @dataclass(slots=True, kw_only=True)
