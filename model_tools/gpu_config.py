@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_tools.prepare import DEFAULT_REPOSITORY
-from model_tools.profiles import batch_sizes_to_warm, profiles, shape_classes
+from model_tools.profiles import GraphBatch, graph_batches, profiles, shape_classes
 from ocr_core.contracts.tensors import MODELS, TEXT_DETECTION, TEXT_RECOGNITION, ModelSpec, TensorSpec
 
 _log = logging.getLogger(__name__)
@@ -42,6 +42,10 @@ name: "{name}"
 platform: "tensorrt_plan"
 default_model_filename: "model.plan"
 max_batch_size: {max_batch_size}"""
+
+_GRAPHS_HEADER = """\
+# A graph runs batches of as many rows as it says and, with a lower bound, of as few as that. Only rows are padded:
+# Triton would take the bytes of a narrower picture for one that is as wide as the graph."""
 
 
 def render(model: ModelSpec, *, charset_sha256: str | None) -> str:
@@ -94,26 +98,28 @@ def _batching(batching: _Batching) -> str:
 
 
 def _cuda_graphs(model: ModelSpec) -> str:
-    name = model.inputs[0].name
-    specs = [
-        f'graph_spec {{ batch_size: {batch} input {{ key: "{name}" value {{ dim: {_dims((*size, 3))} }} }} }}'
-        for batch in batch_sizes_to_warm(model)
-        for size in shape_classes(model)
-    ]
+    specs = [_graph_spec(model, batch, size) for batch in graph_batches(model) for size in shape_classes(model)]
     lines = "\n    ".join(["graphs: true", *specs])
-    return f"optimization {{\n  cuda {{\n    {lines}\n  }}\n}}"
+    return f"{_GRAPHS_HEADER}\noptimization {{\n  cuda {{\n    {lines}\n  }}\n}}"
+
+
+def _graph_spec(model: ModelSpec, batch: GraphBatch, size: tuple[int, int]) -> str:
+    shape = f'input {{ key: "{model.inputs[0].name}" value {{ dim: {_dims((*size, 3))} }} }}'
+    # Triton refuses a lower bound that leaves the shape out.
+    bound = f" graph_lower_bound {{ batch_size: {batch.least_rows} {shape} }}" if batch.is_padded else ""
+    return f"graph_spec {{ batch_size: {batch.rows} {shape}{bound} }}"
 
 
 def _warm_ups(model: ModelSpec) -> str:
     entries = []
-    for batch in batch_sizes_to_warm(model):
+    for batch in graph_batches(model):
         for height, width in shape_classes(model):
             value = f"data_type: TYPE_UINT8 dims: {_dims((height, width, 3))} zero_data: true"
             entries.append(
-                f'  {{ name: "{batch}x{height}x{width}" batch_size: {batch}'
+                f'  {{ name: "{batch.rows}x{height}x{width}" batch_size: {batch.rows}'
                 f' inputs {{ key: "{model.inputs[0].name}" value {{ {value} }} }} }}'
             )
-    return "# Triton is ready when every shape class has run.\nmodel_warmup [\n" + ",\n".join(entries) + "\n]"
+    return "# Triton is ready when every graph has run.\nmodel_warmup [\n" + ",\n".join(entries) + "\n]"
 
 
 def write(repository: Path, *, charset_sha256: str) -> list[Path]:

@@ -6,6 +6,7 @@ that nothing is switched at run time (switching one context between profiles dou
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,13 @@ from ocr_core.contracts.tensors import (
 
 Shape = tuple[int, int, int, int]
 """(N, H, W, 3)."""
+
+GRAPH_BATCH_SIZES = (1, 2, 3, 4, 6, 8)
+"""Rows that get a CUDA graph, up to a model's largest batch: what Triton's TensorRT backend captures where neither
+graphs nor preferred sizes are given (its ``InitializeGraphSpecs``). Five and seven rows run as six and eight, at most a
+fifth too many: graphs for them too would be a third more graphs, and each holds its share of the GPU's memory. The
+detector, whose batches end at four, is never padded: on a small GPU a page too many takes longer than launches do
+(``evaluation/capacity/gpus.py``)."""
 
 WIDTH_RANGE_RATIO = 2.0
 """A recogniser's profile spans widths up to this ratio: its kernels are chosen for the widest of them."""
@@ -40,6 +48,19 @@ class Profile:
         return all(low <= size <= high for low, size, high in bounds)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphBatch:
+    """The rows of a CUDA graph, and how few may run in it: those that are missing are whatever lay in memory."""
+
+    rows: int
+    least_rows: int
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether it takes batches that are smaller than itself."""
+        return self.least_rows < self.rows
+
+
 def shape_classes(model: ModelSpec) -> tuple[tuple[int, int], ...]:
     """Every (height, width) that requests to the model have."""
     if model is TEXT_DETECTION:
@@ -54,9 +75,12 @@ def profiles(model: ModelSpec) -> tuple[Profile, ...]:
     return tuple(_recognition_profile(widths) for widths in _width_ranges())
 
 
-def batch_sizes_to_warm(model: ModelSpec) -> tuple[int, ...]:
-    """Batch sizes that get a CUDA graph and a warm-up: a lone request, and the recogniser's full batch."""
-    return (1,) if model is TEXT_DETECTION else (1, TEXT_RECOGNITION.max_batch_size)
+def graph_batches(model: ModelSpec) -> tuple[GraphBatch, ...]:
+    """The CUDA graphs of every shape class, each warmed at start; together they take every batch that can be formed."""
+    sizes = [rows for rows in GRAPH_BATCH_SIZES if rows <= model.max_batch_size]
+    return tuple(
+        GraphBatch(rows=rows, least_rows=before + 1) for before, rows in itertools.pairwise(itertools.chain([0], sizes))
+    )
 
 
 def model_named(name: str) -> ModelSpec:

@@ -115,6 +115,37 @@ def test_the_gpu_warms_every_shape_class_under_a_profile(model):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_every_batch_that_the_gpu_can_form_runs_in_a_graph(model):
+    config = _config(model, "gpu")
+    name = model.inputs[0].name
+    specs = config.optimization.cuda.graph_spec
+    preferred = set(config.dynamic_batching.preferred_batch_size)
+
+    assert config.optimization.cuda.graphs
+    assert preferred
+    for size, batch in itertools.product(shape_classes(model), range(1, model.max_batch_size + 1)):
+        taken = [spec.batch_size for spec in specs if _graph_takes(spec, name, batch, (*size, 3))]
+        assert len(taken) == 1, f"{batch} x {size} runs in the graphs of {taken} rows"
+        padding = taken[0] - batch
+        assert padding * 5 <= batch, "at most a fifth more rows than are asked for"
+        assert not padding or batch not in preferred
+        assert not padding or model is TEXT_RECOGNITION, "a page too many costs more than a graph saves"
+
+
+def _graph_takes(spec, name, batch, dims):
+    """As Triton's TensorRT backend matches (``FindClosestCudaGraph``): exactly, or down to a lower bound if given."""
+    highest = (spec.batch_size, *spec.input[name].dim)
+    lowest = highest
+    if spec.HasField("graph_lower_bound"):
+        # Whoever gives one has to give all of it (``ValidateGraphSpec``): a size that is missing is refused at start.
+        lowest = (spec.graph_lower_bound.batch_size, *spec.graph_lower_bound.input[name].dim)
+        # Rows can be padded, pictures not: Triton lays the bytes of a narrower one as if it were as wide as the graph.
+        assert lowest[1:] == highest[1:]
+        assert 1 <= lowest[0] <= highest[0]
+    return all(low <= asked <= high for low, asked, high in zip(lowest, (batch, *dims), highest, strict=True))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_the_prepared_onnx_has_the_tensors_and_operators_that_tensorrt_takes(model, repository):
     prepared = onnx.load(repository / model.name / "1" / "model.onnx")
     onnx.checker.check_model(prepared)
@@ -199,6 +230,21 @@ def test_the_prepared_recogniser_answers_as_the_original(repository, crops):
         assert ids.shape == confidences.shape == (1, crop.shape[2] // 8)
         np.testing.assert_array_equal(ids, whole.argmax(2))
         np.testing.assert_allclose(confidences, whole.max(2), atol=1e-3)
+
+
+def test_rows_that_pad_a_batch_change_no_answer_of_the_others(repository, crops):
+    """A graph of six rows that runs five has whatever lay in memory in the sixth."""
+    width = max(crop.shape[2] for crop in crops)
+    rows = [np.pad(crop, ((0, 0), (0, 0), (0, width - crop.shape[2]), (0, 0)), constant_values=127) for crop in crops]
+    asked = np.concatenate(rows[:5])
+    left_over = np.random.default_rng(0).integers(0, 256, asked[:1].shape, np.uint8)
+    session = _session(repository / "text_recognition" / "1" / "model.onnx")
+
+    ids, confidences = session.run(None, {"crops": asked})
+    padded_ids, padded_confidences = session.run(None, {"crops": np.concatenate([asked, left_over])})
+
+    np.testing.assert_array_equal(padded_ids[:5], ids)
+    np.testing.assert_allclose(padded_confidences[:5], confidences, atol=1e-5)
 
 
 def test_openvino_at_16_bits_passes_the_gate_for_detection(repository, page):

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from model_tools.profiles import Profile, batch_sizes_to_warm, model_named, profiles, shape_classes
-from ocr_core.contracts.tensors import MODELS, TEXT_RECOGNITION
+from model_tools.profiles import Profile, graph_batches, model_named, profiles, shape_classes
+from ocr_core.contracts.tensors import MODELS, TEXT_DETECTION, TEXT_RECOGNITION
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -35,8 +35,20 @@ def test_width_ranges_do_not_overlap():
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-def test_what_is_warmed_is_allowed(model):
-    assert all(1 <= batch <= model.max_batch_size for batch in batch_sizes_to_warm(model))
+def test_every_batch_size_has_one_graph(model):
+    graphs = graph_batches(model)
+
+    for rows in range(1, model.max_batch_size + 1):
+        assert sum(graph.least_rows <= rows <= graph.rows for graph in graphs) == 1
+    assert graphs[-1].rows == model.max_batch_size
+
+
+def test_only_five_and_seven_lines_are_padded():
+    assert [(graph.least_rows, graph.rows) for graph in graph_batches(TEXT_RECOGNITION) if graph.is_padded] == [
+        (5, 6),
+        (7, 8),
+    ]
+    assert not any(graph.is_padded for graph in graph_batches(TEXT_DETECTION))
 
 
 def test_covers_looks_at_every_dimension():
