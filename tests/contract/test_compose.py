@@ -254,6 +254,15 @@ def test_what_looks_on_runs_without_privileges_and_reads_its_configuration_from_
                 assert options.endswith(":ro")
 
 
+def test_what_looks_on_is_asked_for_its_health_where_its_image_can_ask(services: dict[str, Any]) -> None:
+    asked = {name: services[name]["healthcheck"]["test"] for name in WATCHERS if "healthcheck" in services[name]}
+    assert asked.keys() == {"prometheus", "grafana"}  # the other two images hold their program alone
+    for name, path in (("prometheus", "/-/healthy"), ("grafana", "/api/health")):
+        (published,) = services[name]["ports"]
+        inside = published.rpartition(":")[2]
+        assert asked[name] == ["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{inside}{path}"]
+
+
 def test_prometheus_reads_metrics_with_the_token_that_the_services_take(tmp_path: Path) -> None:
     for given in ({}, {"OCR_ACCESS_METRICS_TOKEN": "another-token-of-ours"}):
         services = _resolved("observability", tmp_path, given)
