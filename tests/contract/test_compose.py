@@ -256,8 +256,8 @@ def test_what_looks_on_runs_without_privileges_and_reads_its_configuration_from_
 
 def test_what_looks_on_is_asked_for_its_health_where_its_image_can_ask(services: dict[str, Any]) -> None:
     asked = {name: services[name]["healthcheck"]["test"] for name in WATCHERS if "healthcheck" in services[name]}
-    assert asked.keys() == {"prometheus", "grafana"}  # the other two images hold their program alone
-    for name, path in (("prometheus", "/-/healthy"), ("grafana", "/api/health")):
+    assert asked.keys() == set(WATCHERS) - {"otel-collector"}  # whose image holds its program alone
+    for name, path in (("prometheus", "/-/healthy"), ("grafana", "/api/health"), ("jaeger", "/")):
         (published,) = services[name]["ports"]
         inside = published.rpartition(":")[2]
         assert asked[name] == ["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{inside}{path}"]
