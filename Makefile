@@ -25,9 +25,12 @@ PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
 .PHONY: help demo test test-long up down traces lint format models tune bench bench-bulk bench-load bench-overhead bench-opener faults-report
-.PHONY: capacity images-check hostile-report fuzz generate train-fields bench-text bench-pixels eval lock clean
+.PHONY: capacity images-check hostile-report outages-report fuzz generate train-fields bench-text bench-pixels eval lock clean
 .PHONY: screenshots environment environment-dev environment-triton environment-aws environment-postgres environment-browser
-.PHONY: environment-prometheus
+.PHONY: environment-prometheus environment-compose
+
+# What tests need; of the system's own programs those that are missing are installed as root, and else said to be.
+TESTED := environment-dev environment-aws environment-postgres environment-browser environment-prometheus environment-compose
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,10 +38,10 @@ help: ## list the targets
 demo: environment models ## install, start everything, read the sample invoice, show the result, stop
 	@$(RUN) -m evaluation.demo $(ARGS)
 
-test: environment-dev environment-aws environment-postgres environment-browser environment-prometheus models ## install what is missing and run all tests, with the real Triton and models
+test: $(TESTED) models ## install what is missing and run all tests but the long ones, with the real Triton and models
 	@$(RUN) -m pytest $(PARALLEL) -m "not long" $(ARGS)
 
-test-long: environment-dev environment-aws environment-postgres environment-browser environment-prometheus models ## the tests with their full counts too
+test-long: $(TESTED) models ## all tests, with their full counts too
 	@$(RUN) -m pytest $(ARGS)
 
 screenshots: environment-dev environment-aws environment-browser models ## the pictures of the page in the READMEs, taken anew
@@ -143,6 +146,9 @@ environment-browser:
 
 environment-prometheus:
 	@$(ENVIRONMENTS) prometheus
+
+environment-compose:
+	@$(ENVIRONMENTS) compose
 
 lock: ## resolve the requirements anew
 	@$(ENVIRONMENTS) tools

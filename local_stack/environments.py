@@ -1,7 +1,7 @@
 """Makes the virtual environments from the locked requirements: ``.venv``, ``.venv-triton`` and ``.venv-aws``.
 
-``postgres``, ``browser`` and ``prometheus`` are none of them: they install the system's PostgreSQL, Chromium and
-Prometheus for the tests, where they may.
+``postgres``, ``browser``, ``prometheus`` and ``compose`` are none of them: they install the system's PostgreSQL,
+Chromium, Prometheus and docker-compose for the tests, where they may.
 
 Run by the Makefile with whatever ``python3`` the machine has, before anything is installed: standard library only,
 and started as a file, not as a module. What is installed already is left alone, told by a digest of its inputs, so
@@ -32,7 +32,6 @@ ones have no wheel of the numpy that it pins."""
 SYSTEM_PYTHON = "/usr/bin/python3"
 """Looked at last: it may be hidden behind another ``python3`` on PATH."""
 
-POSTGRES, BROWSER, PROMETHEUS = "postgres", "browser", "prometheus"
 POSTGRES_HOME = Path("/usr/lib/postgresql")
 """Where Debian keeps the server's programs, off the search path."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -160,6 +159,21 @@ def install_prometheus() -> None:
     """Install Prometheus, which the tests of alerts evaluate the rules with; where that cannot be, say so."""
     if not shutil.which("promtool"):
         _install_by_apt("Prometheus", ("prometheus",))
+
+
+def install_compose() -> None:
+    """Install docker-compose, which the tests of the compose file ask what it means (it needs no Docker for that)."""
+    if not shutil.which("docker-compose"):
+        _install_by_apt("docker-compose", ("docker-compose",))
+
+
+INSTALLERS: dict[str, Callable[[], None]] = {
+    "postgres": install_postgres,
+    "browser": install_browser,
+    "prometheus": install_prometheus,
+    "compose": install_compose,
+}
+"""Of what is the system's, by the names that the command line takes beside those of the plans."""
 
 
 def _install_by_apt(title: str, packages: tuple[str, ...]) -> None:
@@ -353,7 +367,7 @@ def say(sentence: str) -> None:
 def main() -> int:
     """Make the environments named on the command line."""
     parser = argparse.ArgumentParser(description="Makes the virtual environments from the locked requirements.")
-    parser.add_argument("names", nargs="+", choices=[*sorted(PLANS), POSTGRES, BROWSER, PROMETHEUS])
+    parser.add_argument("names", nargs="+", choices=[*sorted(PLANS), *INSTALLERS])
     names = parser.parse_args().names
     if sys.version_info[:2] < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
@@ -361,12 +375,8 @@ def main() -> int:
         return 1
     try:
         for name in names:
-            if name == POSTGRES:
-                install_postgres()
-            elif name == BROWSER:
-                install_browser()
-            elif name == PROMETHEUS:
-                install_prometheus()
+            if name in INSTALLERS:
+                INSTALLERS[name]()
             else:
                 make(name)
     except NotPossible as error:

@@ -310,10 +310,13 @@ class PageSettings(SettingsGroup):
     enabled: bool = True
     """Whether there is one."""
     bulk_url: str | None = Field(default=None, pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$")
-    """Where a browser finds the bulk API. Empty: on this machine at the bulk API's usual port, else at the page's own
-    origin, where a load balancer puts both. At another origin ``OCR_BULK_CORS_ORIGINS`` must name the page's."""
+    """Where a browser finds the bulk API. Empty: on this machine at ``bulk_port``, else at the page's own origin, where
+    a load balancer puts both. At another origin ``OCR_BULK_CORS_ORIGINS`` must name the page's."""
+    bulk_port: Port | None = None
+    """The bulk API's port on the machine of a browser that opened the page by a loopback name. Empty: the bulk API's
+    usual port, and that only where this service listens on loopback alone, which one in a container does not."""
 
-    _empty_is_unset = field_validator("bulk_url", mode="before")(empty_to_none)
+    _empty_is_unset = field_validator("bulk_url", "bulk_port", mode="before")(empty_to_none)
 
 
 class PdfSettings(SettingsGroup):

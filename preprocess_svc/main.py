@@ -195,7 +195,7 @@ def make_app(
     )
     routers = [make_router(road) if sagemaker is None else make_contract_router(road, readiness)]
     if page.enabled and sagemaker is None:
-        bulk_url = partial(bulk_url_of_page, configured=page.bulk_url, own_host=settings.host)
+        bulk_url = partial(bulk_url_of_page, page=page, own_host=settings.host)
         routers.append(all_open(web_page.make_router(Site.load(), version=own_version, bulk_url=bulk_url)))
     return create_app(
         title="Yomitori",
@@ -210,7 +210,7 @@ def make_app(
     )
 
 
-def bulk_url_of_page(untrusted_host: str | None, *, configured: str | None, own_host: str) -> str:
+def bulk_url_of_page(untrusted_host: str | None, *, page: PageSettings, own_host: str) -> str:
     """Where a browser finds the bulk API; empty for the page's own origin.
 
     On one machine it is another port of the same host, under the name that the browser used for it: to the browser
@@ -218,18 +218,20 @@ def bulk_url_of_page(untrusted_host: str | None, *, configured: str | None, own_
 
     Args:
         untrusted_host: The request's ``Host``.
-        configured: What the operator says.
+        page: What the operator says.
         own_host: What this service listens on.
     """
-    if configured is not None:
-        return configured.rstrip("/")
+    if page.bulk_url is not None:
+        return page.bulk_url.rstrip("/")
     try:
         name = urlsplit(f"//{untrusted_host or ''}").hostname
     except ValueError:
         name = None
-    if name is None or not (is_loopback(own_host) and is_loopback(name)):
+    is_here = page.bulk_port is not None or is_loopback(own_host)
+    if name is None or not (is_here and is_loopback(name)):
         return ""
-    return f"http://{f'[{name}]' if ':' in name else name}:{BulkSettings.model_fields['port'].default}"
+    port = page.bulk_port or BulkSettings.model_fields["port"].default
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 async def _check_models(models: TritonModels) -> None:

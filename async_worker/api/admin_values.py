@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -78,6 +79,9 @@ class TenantRequest(PolicyFields):
     name: str = Field(pattern=f"^{TENANT_PATTERN}$", examples=["acme"])
 
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+
+
 class KeyRequest(BaseModel):
     """A key to be made."""
 
@@ -86,6 +90,14 @@ class KeyRequest(BaseModel):
     name: str = Field(min_length=1, max_length=MAX_NAME_CHARACTERS, description="What it is for.", examples=["ERP"])
     scopes: list[Scope] = Field(min_length=1, examples=[["sync", "bulk"]])
     expires_at: AwareDatetime | None = Field(default=None, description="Null: never.")
+
+    @field_validator("expires_at", mode="before")
+    @classmethod
+    def _is_written_out(cls, untrusted: object) -> object:
+        """Refuse numbers, and texts of one, which pydantic would take for seconds since 1970."""
+        if untrusted is not None and not (isinstance(untrusted, str) and _DATE.match(untrusted)):
+            raise ValueError("a moment like 2030-01-31T00:00:00Z, or null")
+        return untrusted
 
     @field_validator("expires_at")
     @classmethod

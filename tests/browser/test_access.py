@@ -25,7 +25,10 @@ REFUSAL = {
 
 
 class TestKeys:
-    """Servers that check keys are another part's; what is tested is what the page does with a 401."""
+    """Servers that check keys are another part's; what is tested is what the page does with a 401.
+
+    Before real ones: test_stored_documents.py, test_jobs_with_keys.py.
+    """
 
     @pytest.fixture
     def guarded(self, page: Page) -> list[str]:

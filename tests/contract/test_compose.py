@@ -141,6 +141,37 @@ def test_docker_compose_hands_a_setting_through_and_leaves_defaults_alone(tmp_pa
     assert services["preprocess"]["environment"].get("OCR_LIMIT_RENDER_DPI") is None
 
 
+@pytest.mark.parametrize(
+    ("given", "page_port", "bulk_port"),
+    [
+        ({}, "8000", "8001"),
+        ({"OCR_PREPROCESS_PORT": "", "OCR_BULK_PORT": ""}, "8000", "8001"),
+        ({"OCR_PREPROCESS_PORT": "9100"}, "9100", "8001"),
+        ({"OCR_PREPROCESS_PORT": "9100", "OCR_BULK_PORT": "9101"}, "9100", "9101"),
+    ],
+)
+def test_the_page_and_the_bulk_api_find_each_other_on_whichever_ports(
+    given: dict[str, str], page_port: str, bulk_port: str, tmp_path: Path
+) -> None:
+    """Told by variables side by side: docker-compose 1 takes a default that holds a variable for plain text."""
+    services = _resolved("cpu", tmp_path, given)
+    page, bulk = (services[name]["environment"] for name in ("preprocess", "bulk-api"))
+    assert (page.get("OCR_PAGE_BULK_URL"), page["OCR_PAGE_BULK_PORT"]) == (None, bulk_port)
+    origins = [f"http://127.0.0.1:{page_port}", f"http://localhost:{page_port}"]
+    assert _origins(bulk) == tuple(origins)
+    # Inside, the ports stay.
+    assert (page["OCR_PREPROCESS_PORT"], bulk["OCR_BULK_PORT"]) == ("8000", "8001")
+    said = {"OCR_PAGE_BULK_URL": "https://bulk.example.com", "OCR_BULK_CORS_ORIGINS": "https://page.example.com"}
+    services = _resolved("cpu", tmp_path, {**given, **said})
+    assert services["preprocess"]["environment"]["OCR_PAGE_BULK_URL"] == said["OCR_PAGE_BULK_URL"]
+    assert _origins(services["bulk-api"]["environment"]) == (*origins, said["OCR_BULK_CORS_ORIGINS"])
+
+
+def _origins(environment: dict[str, str]) -> tuple[str, ...]:
+    """As the bulk API reads them."""
+    return BulkSettings.model_validate({"cors_origins": environment["OCR_BULK_CORS_ORIGINS"]}).cors_origins
+
+
 def test_a_copied_example_changes_nothing(tmp_path: Path) -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     example = dict(line.split("=", 1) for line in lines if line.startswith("OCR_"))
@@ -221,6 +252,15 @@ def test_what_looks_on_runs_without_privileges_and_reads_its_configuration_from_
             if source.startswith("./"):
                 assert (ROOT / source).is_dir()
                 assert options.endswith(":ro")
+
+
+def test_what_looks_on_is_asked_for_its_health_where_its_image_can_ask(services: dict[str, Any]) -> None:
+    asked = {name: services[name]["healthcheck"]["test"] for name in WATCHERS if "healthcheck" in services[name]}
+    assert asked.keys() == set(WATCHERS) - {"otel-collector"}  # whose image holds its program alone
+    for name, path in (("prometheus", "/-/healthy"), ("grafana", "/api/health"), ("jaeger", "/")):
+        (published,) = services[name]["ports"]
+        inside = published.rpartition(":")[2]
+        assert asked[name] == ["CMD", "wget", "-q", "-O", "/dev/null", f"http://127.0.0.1:{inside}{path}"]
 
 
 def test_prometheus_reads_metrics_with_the_token_that_the_services_take(tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ def reads(visit: Visit) -> str:
     _want(searchable.startswith(b"%PDF"), "the searchable PDF is none")
     page = httpx.get(f"{visit.house.api_url}/", trust_env=False)
     _want(page.status_code == 200 and "<!doctype html>" in page.text.lower(), f"the page: {page.status_code}")
+    _want(f'content="{visit.house.bulk_url}"' in page.text, "the page looks for the bulk API elsewhere")
     models = ", ".join(f"{model} {version}" for model, version in sorted(told.items()))
     return f"{len(SAMPLES)} samples, all fields as printed, {min(taken_ms):.0f} ms and more ({models}); the page, a PDF"
 

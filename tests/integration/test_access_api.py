@@ -132,6 +132,10 @@ class TestAdministration:
                 {"name": "n", "scopes": ["bulk"], "expires_at": "9999-12-31T23:59:59-12:00"},
                 "expires_at",
             ),
+            *[
+                ("POST", "/tenants/acme/keys", {"name": "n", "scopes": ["bulk"], "expires_at": moment}, "expires_at")
+                for moment in (0, 1_893_456_000, "0", "1893456000", "-1.5")  # seconds of an epoch are no moment to JSON
+            ],
             ("GET", "/audit?tenant=%00", None, "'tenant'"),
             ("GET", "/tenants?after=%00", None, "'after'"),
             ("GET", "/audit?limit=0", None, "'limit'"),

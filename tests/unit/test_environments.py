@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,20 @@ class TestPostgresAndTheBrowser:
         _, install = self.orders(machine)
         assert install.endswith("chromium fonts-noto-cjk noninteractive")
         assert "ready" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("name", "program", "package"),
+        [("prometheus", "promtool", "prometheus"), ("compose", "docker-compose", "docker-compose")],
+    )
+    def test_and_so_are_the_programs_that_tests_ask(self, machine, monkeypatch, name, program, package):
+        self.apt(machine)
+        monkeypatch.setattr(sys, "argv", ["environments.py", name])
+        assert environments.main() == 0
+        _, install = self.orders(machine)
+        assert install.endswith(f" {package} noninteractive")
+        machine.script(program, "true")
+        assert environments.main() == 0
+        assert len(self.orders(machine)) == 2
 
     def test_a_browser_that_is_there_is_left_alone(self, machine):
         self.apt(machine)

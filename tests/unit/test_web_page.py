@@ -130,14 +130,36 @@ class TestThePolicy:
     async def test_it_calls_the_bulk_api_where_that_is(self, host: str, listens_on: str, connects: str) -> None:
         assert (await self.policy(make(host=listens_on), host))["connect-src"] == connects
 
+    @pytest.mark.parametrize(
+        ("host", "connects"),
+        [
+            ("127.0.0.1:9100", "'self' http://127.0.0.1:9101"),
+            ("localhost:9100", "'self' http://localhost:9101"),
+            ("ocr.example.com", "'self'"),
+        ],
+    )
+    @pytest.mark.parametrize("listens_on", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - the second as in a container
+    async def test_or_at_the_port_of_this_machine_that_it_is_published_on(
+        self, host: str, listens_on: str, connects: str
+    ) -> None:
+        assert (await self.policy(make(host=listens_on, bulk_port=9101), host))["connect-src"] == connects
+
+    @pytest.mark.parametrize("port", ["0", "70000", "8001; img-src *"])
+    def test_a_port_that_is_none_stops_the_start(self, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+        monkeypatch.setenv("OCR_PAGE_BULK_PORT", port)
+        with pytest.raises(SettingsError, match="OCR_PAGE_BULK_PORT"):
+            load(PageSettings)
+
     async def test_or_where_the_operator_says(self) -> None:
-        app = make(bulk_url="https://bulk.example.com/ocr/")
+        app = make(bulk_url="https://bulk.example.com/ocr/", bulk_port=9101)
         assert (await self.policy(app))["connect-src"] == "'self' https://bulk.example.com"
         assert '<meta name="bulk-url" content="https://bulk.example.com/ocr">' in (await get(app, "/")).text
 
     @pytest.mark.parametrize("host", [None, "", "[", "127.0.0.1; script-src *", 'localhost"><script>'])
     def test_a_host_that_is_none_is_believed_nothing(self, host: str | None) -> None:
-        assert bulk_url_of_page(host, configured=None, own_host="127.0.0.1") in {"", "http://127.0.0.1:8001"}
+        for port, own_host in ((None, "127.0.0.1"), (8001, "0.0.0.0")):  # noqa: S104 - as in a container
+            told = bulk_url_of_page(host, page=PageSettings(bulk_port=port), own_host=own_host)
+            assert told in {"", "http://127.0.0.1:8001"}
 
     @pytest.mark.parametrize(
         "url", ["bulk.example.com", "https://a.example; img-src *", "https://a.example/ b", "javascript:1"]
