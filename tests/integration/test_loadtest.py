@@ -40,8 +40,11 @@ class ScriptedApi:
         api = self
 
         class Handler(BaseHTTPRequestHandler):
+            is_served = False
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.is_served = True
                 with api.lock:
                     api.bodies.append(body)
                     api.at_once += 1
@@ -49,6 +52,16 @@ class ScriptedApi:
                 try:
                     api.answer(self)
                 finally:
+                    self.is_answered()
+
+            def send_response(self, code: int, message: str | None = None) -> None:
+                # Before anything is sent: who has the answer may have its next request here before this thread goes on.
+                self.is_answered()
+                super().send_response(code, message)
+
+            def is_answered(self) -> None:
+                if self.is_served:
+                    self.is_served = False
                     with api.lock:
                         api.at_once -= 1
 
