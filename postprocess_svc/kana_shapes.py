@@ -160,6 +160,9 @@ _MEANT = {
 }
 _AMBIGUOUS = re.compile(f"[{''.join(_MEANT)}]")
 
+_NARROW_THEN_WIDE = re.compile(r"\(([^()（）]*)）")
+_WIDE_THEN_NARROW = re.compile(r"（([^()（）]*)\)")
+
 _VOICING = "゛ﾞ\u3099"
 _SEMI_VOICING = "゜ﾟ\u309a°"
 _QUOTES = "\"'`´’”"
@@ -175,9 +178,18 @@ def with_settled_shapes(text: str) -> str:
     Args:
         text: A line of a Japanese page.
     """
+    text = _with_brackets_of_one_width(text)
     settled = _AMBIGUOUS.sub(_settled, text)
     # What was settled is a neighbour too: 力一ド is カ一ド, then カード.
     return settled if settled == text else _AMBIGUOUS.sub(_settled, settled)
+
+
+def _with_brackets_of_one_width(text: str) -> str:
+    """A bracket closes as it opened: (10%） was read by its end's neighbours."""
+    if ("(" in text and "）" in text) or ("（" in text and ")" in text):
+        text = _NARROW_THEN_WIDE.sub(r"(\1)", text)
+        text = _WIDE_THEN_NARROW.sub(r"（\1）", text)
+    return text
 
 
 def _settled(match: re.Match[str]) -> str:
