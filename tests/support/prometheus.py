@@ -26,7 +26,7 @@ from tests.support.faults_process import FaultyProcess
 from tests.support.waiting import wait_until
 
 SCRAPE = "500ms"
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 _SHORTER = {"2m": "3s", "5m": "4s", "15m": "4s", "30m": "4s", "1h": "6s", "1d": "90s"}
 """Of the windows that the rules look back; each holds several scrapes."""
 _WINDOW = re.compile(r"(\[|offset )(\d+[mhd])\b")
