@@ -15,7 +15,7 @@ from preprocess_svc.text_boxes import UNCLIP_RATIO, TextBoxes, find_text_boxes
 
 MAP_HEIGHT, MAP_WIDTH = 480, 640
 # Drawing, dilating and the smallest rectangle each move an edge by up to a pixel, and growing adds to that.
-TOLERANCE_PX = 6.0
+TOLERANCE_PX = 7.0
 
 
 def empty_map() -> NDArray[np.uint8]:
@@ -62,7 +62,9 @@ def test_a_drawn_line_comes_back_grown_and_in_order(
     assert len(boxes) == 1
     distances = np.linalg.norm(boxes.quads[0] - grown(center, length, height, degrees), axis=1)
     assert distances.max() <= TOLERANCE_PX
-    assert 0.7 < boxes.scores[0] <= 230 / 255 + 0.01
+    # Corners are drawn on whole pixels: of a thin line's box up to a pixel and a half at each edge was not drawn on.
+    least = 230 / 255 * (1 - 3 / height) * (1 - 3 / length)
+    assert least < boxes.scores[0] <= 230 / 255 + 0.01
 
 
 @settings(max_examples=50, deadline=None)
