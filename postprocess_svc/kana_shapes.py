@@ -173,7 +173,7 @@ _COMBINING = dict.fromkeys(_VOICING, "\u3099") | dict.fromkeys(_SEMI_VOICING, "\
 
 
 def with_settled_shapes(text: str) -> str:
-    """The text with each ambiguous character as its neighbours want it; its length stays.
+    """The text with each ambiguous character as its neighbours want it, brackets as they opened; its length stays.
 
     Args:
         text: A line of a Japanese page.
